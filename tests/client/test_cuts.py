@@ -92,8 +92,7 @@ async def live(database, upstream):
     async with serving(database, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one") as peer:
             upstream.say("the first ", "answer")
-            await peer.say(Send("a", "How many messages are in this conversation?"))
-            await peer.until("run_finished")
+            await peer.ask("a", "How many messages are in this conversation?")
             pieces = [chunk({"reasoning": text}) for text in ("Hm", "m é", "… so")]
             pieces += [chunk({"content": text}) for text in ("né ", "Straße ", "end")]
             gate = asyncio.Event()

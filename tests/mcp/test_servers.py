@@ -297,8 +297,7 @@ async def test_a_server_that_does_not_start_is_named(
     }
     async with serving(database, mcp=servers, GENPY_LLM_URL=upstream.url) as server:
         async with Peer(server.url, "one") as peer:
-            await peer.say(Send("a", "Hello"))
-            assert (await peer.until("run_finished"))["status"] == "done"
+            assert (await peer.ask("a", "Hello"))["status"] == "done"
             told_of = {frame["text"] for frame in peer.of("notice")}
         assert len(told_of) == len(servers)
         assert "The tools of mcp quiet cannot be used: The server ended." in told_of
@@ -373,8 +372,7 @@ async def test_a_server_that_starts_slowly_holds_up_one_reply(
         async with Peer(server.url, "one", features="approvals") as peer:
             for number in range(2):
                 upstream.say("Hello.")
-                await peer.say(Send(f"a{number}", "Hello"))
-                await peer.until("run_finished")
+                await peer.ask(f"a{number}", "Hello")
             assert (old.state, old.tried.is_set()) == ("connecting", True)
             (notice,) = peer.of("notice")
             assert (notice["code"], notice["text"][:26]) == (

@@ -181,8 +181,7 @@ async def test_reading_tools_run_unasked(server, upstream):
     upstream.call("look", {})
     upstream.say("Seen.")
     async with client(server) as one:
-        await one.say(Send("a", "Look"))
-        await one.until("run_finished")
+        await one.ask("a", "Look")
         assert one.of("tool_finished")[0]["ok"]
         assert one.of("approval_requested") == []
 
@@ -200,8 +199,7 @@ async def test_where_nobody_can_answer_nothing_runs(server, upstream):
         await one.until("run_finished")
         assert DONE == []
     async with client(server, features=None, allow="other,deploy") as one:
-        await one.say(Send("b", "Deploy it now"))
-        await one.until("run_finished")
+        await one.ask("b", "Deploy it now")
     assert DONE == ["prod"]
 
 
@@ -302,8 +300,7 @@ async def test_a_server_with_tokens_offers_what_its_operator_listed(database, up
         offered = {}
         for user in ("ann", "bob"):
             async with Peer(server.url, "one", token=user[0] * 24) as peer:
-                await peer.say(Send("a", "Hello"))
-                await peer.until("run_finished")
+                await peer.ask("a", "Hello")
             tools = upstream.requests[-1]["body"]["tools"]
             offered[user] = {tool["function"]["name"] for tool in tools} & {
                 "deploy",

@@ -21,7 +21,7 @@ from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.memory import MemorySchedule
 from genpy_server.stores.base import Store
 from genpy_server.tools.functions import as_tool
-from genpy_server.wire import MESSAGE_CUT, TOOLS_MISSING, Notice, Ready, RunFinished, Send
+from genpy_server.wire import MESSAGE_CUT, TOOLS_MISSING, Notice, Ready, RunFinished
 
 SESSION = "aaaa0000-0000-4000-8000-000000000001"
 
@@ -75,8 +75,7 @@ async def test_tools_without_room_are_said(database, upstream, mode):
         async with Peer(server.url, SESSION) as peer:
             for number in range(2):
                 upstream.say("Hello.")
-                await peer.say(Send(f"a{number}", "Hello", intent=mode))
-                await peer.until("run_finished")
+                await peer.ask(f"a{number}", "Hello", intent=mode)
             notices = peer.of("notice")
     offered = {one["function"]["name"] for one in bodies(upstream)[-1]["tools"]}
     if mode is None:
@@ -117,8 +116,7 @@ async def test_rounds_of_tools_stay_within_the_budget(server, upstream, count, a
         upstream.script(calls(count, arguments))
     upstream.say("done")
     async with Peer(server.url, SESSION) as peer:
-        await peer.say(Send("last", "and now?"))
-        finished = await peer.until("run_finished")
+        finished = await peer.ask("last", "and now?")
     assert finished["status"] == "done"
     budget = server.app.settings.context_tokens
     assert all(sent_tokens(body) <= budget for body in bodies(upstream))
@@ -133,8 +131,7 @@ async def test_a_full_window_leaves_the_model_its_tools(server, upstream):
     await fill(server.app.store)
     upstream.say("done")
     async with Peer(server.url, SESSION) as peer:
-        await peer.say(Send("last", "and now?"))
-        await peer.until("run_finished")
+        await peer.ask("last", "and now?")
     # The sweep may ask for the summary of what was filled in at the same time.
     body = next(b for b in bodies(upstream) if "and now?" in b["messages"][-1]["content"])
     assert len(body["tools"]) == 3
@@ -193,8 +190,7 @@ async def test_what_was_said_before_there_was_a_model_is_remembered(database):
     ):
         upstream.only(Script(pieces=[chunk({"content": "- a note"}), chunk(finish="stop"), DONE]))
         for number in (1, 2):
-            await peer.say(Send(f"s{number}", "go on"))
-            await peer.until("run_finished")
+            await peer.ask(f"s{number}", "go on")
             await upstream.until(lambda: len(noted(upstream)) == number)  # noqa: B023 - awaited here
             await eventually(lambda: server.app.store.memory("local", SESSION))
     lines = [line for text in noted(upstream) for line in text.splitlines() if "fact" in line]

@@ -13,7 +13,7 @@ from support.running_server import serving
 from genpy_server import App, ChatMessage, ChatRequest, Hooks, Message, Session, tool
 from genpy_server.core.models import ToolRecord
 from genpy_server.runs.hooks import HookRunner
-from genpy_server.wire import End, Send
+from genpy_server.wire import End
 
 SECRET = "the word nobody logs"
 
@@ -76,8 +76,7 @@ async def test_hooks_are_called_in_order(database, upstream, caplog):
         database, own=own, limits={"hook_seconds": 0.05}, GENPY_LLM_URL=upstream.url
     ) as server:
         async with Peer(server.url, "one") as peer:
-            await peer.say(Send("x", "Hi there"))
-            await peer.until("run_finished")
+            await peer.ask("x", "Hi there")
             await peer.say(End())
             await peer.until("summary")
     assert notes == [

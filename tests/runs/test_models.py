@@ -75,8 +75,7 @@ async def test_a_conversation_remembers_its_model(database, server, one, two):
     two.answer = SUMMARY
     async with Peer(server.url, "talk") as peer, Peer(server.url, "other") as other:
         assert (await peer.next())["model"] == "one/a"
-        await peer.say(Send("1", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("1", "hello")
         await peer.say(Set(model="two/b"))
         await peer.say(Send("2", "and now?"))
         started = await peer.until("run_started", lambda f: f["model"] != "one/a")
@@ -85,8 +84,7 @@ async def test_a_conversation_remembers_its_model(database, server, one, two):
         assert (await other.next())["model"] == "one/a"
     async with Peer(server.url, "talk") as peer:
         assert (await peer.next())["model"] == "two/b"
-        await peer.say(Send("3", "and later?"))
-        await peer.until("run_finished")
+        await peer.ask("3", "and later?")
         await peer.say(End())
         assert (await peer.until("summary"))["summary"] == "S."
         assert [row[:2] for row in await replies(server, peer)] == [
@@ -104,12 +102,10 @@ async def test_another_model_answers_again_and_both_answers_are_kept(server, one
     one.say("from one")
     one.say("as before")
     async with Peer(server.url, "talk") as peer:
-        await peer.say(Send("1", "hello", model="two/b"))
-        await peer.until("run_finished")
+        await peer.ask("1", "hello", model="two/b")
         await peer.say(Retry(model="one/c"))
         await peer.until("run_finished", lambda f: f["model"] == "one/c")
-        await peer.say(Send("2", "bye"))
-        await peer.until("run_finished")
+        await peer.ask("2", "bye")
         first, again, last = await replies(server, peer)
         assert first[:2] == ("from two", "two/b")
         assert again == ("from one", "one/c", first[2])
@@ -126,11 +122,9 @@ async def test_what_is_set_is_sent(server, one):
     async with Peer(server.url, "talk") as peer:
         change = ParamsChange(0.0, 55, "low", 7, ("END",))
         await peer.say(Set(params=change))
-        await peer.say(Send("1", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("1", "hello")
         await peer.say(Set(params=None))
-        await peer.say(Send("2", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("2", "hello")
     names = ("temperature", "max_tokens", "reasoning_effort", "seed", "stop")
     first, second = ([r["body"].get(name) for name in names] for r in one.requests)
     assert first == [0.0, 55, "low", 7, ["END"]]
@@ -146,8 +140,7 @@ async def test_a_parameter_that_is_refused_is_said_once_and_left_out(server, one
     async with Peer(server.url, "talk") as peer:
         await peer.say(Set(params=ParamsChange(seed=7)))
         for number in "12":
-            await peer.say(Send(number, "hello"))
-            await peer.until("run_finished")
+            await peer.ask(number, "hello")
         (notice,) = peer.of("notice")
     assert notice["code"] == "parameter_left_out"
     assert notice["text"] == "one/a does not take seed 7; it is left out."
@@ -190,8 +183,7 @@ async def test_reasoning_without_a_beginning_is_put_right(server, one):
     """What came before a lone </think> is kept as reasoning, and a message says what remains."""
     one.say("hm, ", "so", "</think>\n\n", "Hello")
     async with Peer(server.url, "talk") as peer:
-        await peer.say(Send("1", "hi"))
-        finished = await peer.until("run_finished")
+        finished = await peer.ask("1", "hi")
         message = await peer.until("message", lambda f: f["role"] == "assistant")
         assert message["message_id"] == finished["message_id"]
         assert (message["text"], message["meta"]["reasoning"]) == ("Hello", "hm, so")
@@ -224,8 +216,7 @@ async def test_what_replies_cost(database, one):
         Peer(server.url, "talk") as peer,
     ):
         for number, model in (("1", None), ("2", "one/b")):
-            await peer.say(Send(number, "hello", model=model))
-            await peer.until("run_finished")
+            await peer.ask(number, "hello", model=model)
         records = RemoteRecords(server.url)
         found = await records.stats()
         assert found == await server.app.records("local").stats(ref="talk")
@@ -247,12 +238,10 @@ async def test_the_budget_follows_the_model(server, one, two):
     async with Peer(server.url, "talk") as peer:
         assert (await peer.next())["context"] == {"used": 0, "budget": 13_952, "window": 16_000}
         for number in range(2):
-            await peer.say(Send(f"{number}", long))
-            finished = await peer.until("run_finished")
+            finished = await peer.ask(f"{number}", long)
         assert 10_000 < finished["context"]["used"] <= 13_952
         assert "message_cut" not in [notice["code"] for notice in peer.of("notice")]
-        await peer.say(Send("two", "short", model="two/unlisted"))
-        assert (await peer.until("run_finished"))["context"]["budget"] == 5_000
+        assert (await peer.ask("two", "short", model="two/unlisted"))["context"]["budget"] == 5_000
     assert len(str(one.requests[-1]["body"]["messages"])) > 30_000
 
 
@@ -269,8 +258,7 @@ async def test_a_request_is_no_larger_than_the_service_takes_in_a_minute(server,
     )
     async with Peer(server.url, "talk") as peer:
         assert (await peer.next())["context"]["budget"] == 32_000
-        await peer.say(Send("1", "hi"))
-        await peer.until("run_finished")
+        await peer.ask("1", "hi")
     async with Peer(server.url, "talk") as peer:
         assert (await peer.next())["context"]["budget"] == int((8_000 - 2_048) * 0.85)
 
@@ -279,8 +267,7 @@ async def test_what_will_be_sent_is_explained_by_part(server, one):
     """The parts of the next request add up to its size, within the budget."""
     one.say("Hello")
     async with Peer(server.url, "talk") as peer:
-        await peer.say(Send("1", "hi there"))
-        await peer.until("run_finished")
+        await peer.ask("1", "hi there")
     async with httpx.AsyncClient(base_url=server.url) as client:
         query = {"text": "How do I write a loop in Python?"}
         answer = (await client.get("/api/session/talk/context", params=query)).json()
@@ -314,8 +301,7 @@ async def test_a_model_that_answers_is_not_spoken_of(server, one):
     one.say("ok")
     async with Peer(server.url, "talk", features="model") as peer:
         await one.until(lambda: any(r["method"] == "GET" for r in one.requests))
-        await peer.say(Send("1", "hi"))
-        await peer.until("run_finished")
+        await peer.ask("1", "hi")
         assert peer.of("notice") == []
 
 
@@ -327,8 +313,7 @@ async def test_a_model_of_nobody_is_refused_when_it_is_set(server, one):
         assert refused["code"] == "llm_model_unknown"
         assert "Unknown provider 'nosuch'" in refused["message"]
         one.say("ok")
-        await peer.say(Send("1", "hi"))
-        assert (await peer.until("run_finished"))["status"] == "done"
+        assert (await peer.ask("1", "hi"))["status"] == "done"
 
 
 async def gauge(peer, budget):
@@ -360,8 +345,7 @@ async def test_every_client_knows_the_budget_of_the_next_reply(database, tmp_pat
     async with running(configured) as server, Peer(server.url, "talk") as peer:
         await peer.say(Set(model="one/a"))
         await gauge(peer, 16_000 - 2_048)
-        await peer.say(Send("1", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("1", "hello")
         async with Peer(server.url, "talk") as other:
             before = await gauge(other, 16_000 - 2_048)
             assert before.context.used > 0
@@ -393,6 +377,5 @@ async def test_a_request_leaves_room_for_the_reply_that_was_set(server, one):
     one.say("ok")
     async with Peer(server.url, "talk") as peer:
         await peer.say(Set(params=ParamsChange(max_tokens=8_000)))
-        await peer.say(Send("1", "word " * 12_000))
-        finished = await peer.until("run_finished")
+        finished = await peer.ask("1", "word " * 12_000)
     assert 4_000 < finished["context"]["used"] <= finished["context"]["budget"] == 8_000

@@ -126,15 +126,13 @@ async def test_messages_sent_during_a_reply_are_answered_in_order(server, upstre
 async def test_retry_answers_again_as_another_intent(server, upstream, peer):
     """A retry replaces the reply in the context, and the person's intent is kept with it."""
     upstream.say("poor")
-    await peer.say(Send("a", "How do I reverse a list in Python?"))
-    await peer.until("run_finished")
+    await peer.ask("a", "How do I reverse a list in Python?")
     upstream.say("better")
     await peer.say(Retry("tutorial"))
     started = await peer.until("run_started")
     await peer.until("run_finished")
     upstream.say("next")
-    await peer.say(Send("b", "thanks"))
-    await peer.until("run_finished")
+    await peer.ask("b", "thanks")
     messages = await stored(server, peer)
     said = [m["content"] for m in upstream.requests[-1]["body"]["messages"]]
     assert started["intent"] == "tutorial"
@@ -147,8 +145,7 @@ async def test_retry_answers_again_as_another_intent(server, upstream, peer):
 async def test_a_correction_is_of_what_was_detected(server, upstream, peer):
     """Corrected twice, the turn tells what was found at first; corrected back, it is not a correction."""
     upstream.say("first")
-    await peer.say(Send("a", "How do I reverse a list in Python?"))
-    await peer.until("run_finished")
+    await peer.ask("a", "How do I reverse a list in Python?")
     told = []
     for intent in ("tutorial", "casual_chat", "code_assistant"):
         upstream.say("again")
@@ -178,8 +175,7 @@ async def test_model_calls_a_tool_and_answers_with_its_result(server, upstream, 
     """A native call is executed, shown, sent back as a pair, and kept with the reply."""
     upstream.call("get_session_stats", {})
     upstream.say("You sent one message.")
-    await peer.say(Send("a", "I wonder about our numbers"))
-    await peer.until("run_finished")
+    await peer.ask("a", "I wonder about our numbers")
     call, result = upstream.requests[-1]["body"]["messages"][-2:]
     _, reply = await stored(server, peer)
     assert call["tool_calls"][0]["id"] == result["tool_call_id"] == "call_1"
@@ -200,8 +196,7 @@ async def test_parallel_calls_are_all_answered(server, upstream, peer):
     ]
     upstream.script(Script(pieces=pieces))
     upstream.say("done")
-    await peer.say(Send("a", "compare"))
-    await peer.until("run_finished")
+    await peer.ask("a", "compare")
     results = [m for m in upstream.requests[-1]["body"]["messages"] if m["role"] == "tool"]
     assert [r["tool_call_id"] for r in results] == ["a", "b"]
     assert all(f["ok"] for f in peer.of("tool_finished"))
@@ -222,8 +217,7 @@ async def test_bad_tool_call_is_answered_with_an_error(server, upstream, peer, n
     """A call that cannot be made is told to the model, which then answers without it."""
     upstream.call(name, arguments)
     upstream.say("Sorry, here is my answer.")
-    await peer.say(Send("a", "do it"))
-    finished = await peer.until("run_finished")
+    finished = await peer.ask("a", "do it")
     result = upstream.requests[-1]["body"]["messages"][-1]
     assert finished["status"] == "done"
     assert result["role"] == "tool"
@@ -234,8 +228,7 @@ async def test_bad_tool_call_is_answered_with_an_error(server, upstream, peer, n
 async def test_rounds_of_tools_are_bounded(server, upstream, peer):
     """A model that calls tools for ever is asked to answer without them."""
     upstream.call("get_session_stats", {})
-    await peer.say(Send("a", "loop"))
-    finished = await peer.until("run_finished")
+    finished = await peer.ask("a", "loop")
     rounds = [r for r in upstream.requests if r["path"].endswith("completions")]
     assert finished["status"] == "error"
     assert len(rounds) == server.app.settings.limits.tool_rounds + 1
@@ -249,8 +242,7 @@ async def test_tool_call_that_the_service_refuses_is_asked_again_without_tools(
     failed = event({"error": {"message": "m", "code": "tool_use_failed"}}, "error")
     upstream.script(Script(pieces=[failed]))
     upstream.say("plain answer")
-    await peer.say(Send("a", "use tools"))
-    assert (await peer.until("run_finished"))["status"] == "done"
+    assert (await peer.ask("a", "use tools"))["status"] == "done"
     assert peer.text == "plain answer"
     assert "tools" not in upstream.requests[-1]["body"]
 
@@ -258,8 +250,7 @@ async def test_tool_call_that_the_service_refuses_is_asked_again_without_tools(
 async def test_recognised_request_is_answered_from_data(server, upstream, peer):
     """A question about the conversation reaches the model with the tool's result beside it."""
     upstream.say("Two so far.")
-    await peer.say(Send("a", "How many messages are in this chat?"))
-    await peer.until("run_finished")
+    await peer.ask("a", "How many messages are in this chat?")
     messages = upstream.requests[-1]["body"]["messages"]
     assert [m["role"] for m in messages[-3:]] == ["user", "assistant", "tool"]
     assert len(upstream.requests[-1]["body"]["tools"]) == 3
@@ -269,8 +260,7 @@ async def test_the_same_call_is_answered_once(server, upstream, peer):
     """A model that repeats a recognised request gets a reference to the result it has."""
     upstream.call("get_session_stats", {})
     upstream.say("Two so far.")
-    await peer.say(Send("a", "How many messages are in this chat?"))
-    assert (await peer.until("run_finished"))["status"] == "done"
+    assert (await peer.ask("a", "How many messages are in this chat?"))["status"] == "done"
     results = [m for m in upstream.requests[-1]["body"]["messages"] if m["role"] == "tool"]
     assert "from_the_person" in results[0]["content"]
     assert "its result is above" in results[1]["content"]
@@ -282,12 +272,10 @@ async def test_the_same_call_is_answered_once(server, upstream, peer):
 async def test_a_default_written_out_makes_no_other_call(server, upstream, peer):
     """A search repeated with the default scope in words is referred to the result it has."""
     upstream.say("Noted.")
-    await peer.say(Send("a", "The ferry leaves at nine"))
-    await peer.until("run_finished")
+    await peer.ask("a", "The ferry leaves at nine")
     upstream.call("search_chat_history", {"scope": "this_session", "keyword": "ferry"})
     upstream.say("At nine.")
-    await peer.say(Send("b", "Did I mention the ferry?"))
-    await peer.until("run_finished")
+    await peer.ask("b", "Did I mention the ferry?")
     results = [m for m in upstream.requests[-1]["body"]["messages"] if m["role"] == "tool"]
     assert [result["content"].count("leaves at nine") for result in results] == [1, 0]
 
@@ -296,8 +284,7 @@ async def test_what_a_search_found_reaches_the_model_once(server, upstream, peer
     """The sentence that a recognised search finds is in the request one time beside the history."""
     await server.app.store.append("local", OTHER, "user", "The ferry leaves at nine", title="Trip")
     upstream.say("At nine.")
-    await peer.say(Send("a", "Did I mention the ferry?"))
-    await peer.until("run_finished")
+    await peer.ask("a", "Did I mention the ferry?")
     sent = msgspec.json.encode(upstream.requests[-1]["body"]["messages"]).decode()
     assert sent.count("The ferry leaves at nine") == 1
 
@@ -307,8 +294,7 @@ async def test_an_unsure_intent_sends_the_base_prompt_alone(server, upstream, pe
     prompts = []
     for text in ("zzzq vvvk qqqj wwwx", "Write a Python function that adds two numbers", "why?"):
         upstream.say("ok")
-        await peer.say(Send(text[:4], text))
-        await peer.until("run_finished")
+        await peer.ask(text[:4], text)
         first, *_, last = upstream.requests[-1]["body"]["messages"]
         assert not any(mode.prompt in first["content"] for mode in own_modes().values())
         prompts.append(last["content"])
@@ -395,8 +381,7 @@ async def test_model_that_is_loading_is_waited_for(server, upstream, peer, monke
     for _ in range(3):
         upstream.fail(503, "unavailable_error", "Loading model", headers={"retry-after": "0"})
     upstream.say("ready")
-    await peer.say(Send("a", "hi"))
-    finished = await peer.until("run_finished")
+    finished = await peer.ask("a", "hi")
     assert (finished["status"], peer.text) == ("done", "ready")
     (notice,) = peer.of("notice")
     assert (notice["code"], notice["text"][:17]) == ("llm_loading", "Loading the model")
@@ -426,8 +411,7 @@ async def test_silent_local_model_is_said_to_be_loading(server, upstream, peer, 
 async def test_filtered_reply_has_a_status_of_its_own(server, upstream, peer):
     """A reply that the service's filter ended is kept and marked so."""
     upstream.say("so far", finish="content_filter")
-    await peer.say(Send("a", "hi"))
-    finished = await peer.until("run_finished")
+    finished = await peer.ask("a", "hi")
     _, reply = await stored(server, peer)
     assert finished["status"] == reply.meta.status == "content_filter"
     assert reply.text == "so far"
@@ -440,13 +424,11 @@ async def test_reasoning_is_kept_beside_the_reply_and_never_sent_back(server, up
         chunk({"content": "<think>zebra two.</think>"}),
         chunk({"content": "Hello"}), chunk(finish="stop"), DONE,
     ]))  # fmt: skip
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     _, reply = await stored(server, peer)
     assert (reply.text, reply.meta.reasoning) == ("Hello", "zebra one. zebra two.")
     upstream.say("Again")
-    await peer.say(Send("b", "and now?"))
-    await peer.until("run_finished")
+    await peer.ask("b", "and now?")
     assert "zebra" not in str(upstream.requests[-1]["body"])
     assert await server.app.store.search("local", "zebra", limit=5) == []
 
@@ -502,8 +484,7 @@ async def test_reply_cut_off_upstream_is_kept_and_marked(server, upstream, peer)
 async def test_reply_at_its_limit_says_so(server, upstream, peer):
     """A reply that reached the limit of tokens is marked."""
     upstream.say("and so on", finish="length")
-    await peer.say(Send("a", "hi"))
-    assert (await peer.until("run_finished"))["status"] == "length"
+    assert (await peer.ask("a", "hi"))["status"] == "length"
 
 
 async def test_empty_reply_is_an_error(server, upstream, peer):
@@ -518,8 +499,7 @@ async def test_summary_is_the_models_and_metrics_are_counted(server, upstream, p
     """The end brings summary, topics, sentiment and outcomes, beside counted metrics."""
     upstream.say("Lovely.")
     upstream.answer = SUMMARY
-    await peer.say(Send("a", "Tell me about Rome please"))
-    await peer.until("run_finished")
+    await peer.ask("a", "Tell me about Rome please")
     await peer.say(End())
     summary = await peer.until("summary")
     session = await server.app.store.session("local", peer.of("ready")[0]["session"])
@@ -543,8 +523,7 @@ async def test_a_summary_is_asked_for_and_kept_in_the_conversations_language(ser
     }
     upstream.answer = draft
     async with Peer(server.url, OTHER) as peer:
-        await peer.say(Send("a", "Wie kündige ich meine Wohnung in Köln?"))
-        await peer.until("run_finished")
+        await peer.ask("a", "Wie kündige ich meine Wohnung in Köln?")
         await peer.say(End())
         await peer.until("summary")
     asked = upstream.requests[-1]["body"]["messages"][0]["content"]
@@ -563,8 +542,7 @@ async def test_a_summary_titles_a_session_that_nobody_named(server, upstream, na
     upstream.answer = {**SUMMARY, "title": ' "A trip\nto Rome" '}
     session_id = "aaaa0000-0000-4000-8000-00000000000a"
     async with Peer(server.url, session_id) as peer:
-        await peer.say(Send("a", "Tell me about Rome please"))
-        await peer.until("run_finished")
+        await peer.ask("a", "Tell me about Rome please")
         if name == "named":
             await server.app.records("local").rename(session_id, "Holidays")
         await peer.say(End())
@@ -577,8 +555,7 @@ async def test_failed_summary_leaves_a_note_and_can_be_made_later(server, upstre
     """A session whose summary failed is complete, and regenerate fills it in."""
     upstream.say("ok")
     upstream.answer = lambda _: "no JSON at all"
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     await peer.say(End())
     summary = await peer.until("summary")
     upstream.answer = SUMMARY
@@ -654,8 +631,7 @@ async def test_slow_reader_is_cut_and_slows_nobody(database, upstream):
             await slow.next()
             slow.ws.transport.pause_reading()
             upstream.say(*[big] * 200)
-            await peer.say(Send("a", "hi"))
-            finished = await peer.until("run_finished")
+            finished = await peer.ask("a", "hi")
             slow.ws.transport.resume_reading()
             async with asyncio.timeout(20):
                 with pytest.raises(ConnectionClosedError):
@@ -708,8 +684,7 @@ async def test_sweep_ends_what_a_crash_left_behind(database, upstream):
     server = ServerProcess(database, GENPY_LLM_URL=upstream.url, GENPY_GRACE_SECONDS="0.3")
     await server.start()
     async with Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "hi"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hi")
         session_id = peer.of("ready")[0]["session"]
         await server.kill()
     async with serving(database, GENPY_LLM_URL=upstream.url, GENPY_GRACE_SECONDS="0.3") as next_one:
@@ -738,14 +713,12 @@ async def test_long_conversation_gets_a_memory_in_the_background(database, upstr
                         pieces=[chunk({"content": f"- note {number}"}), chunk(finish="stop"), DONE]
                     )
                 )
-                await peer.say(Send(f"m{number}", f"fact {number}: " + "some words here " * 12))
-                await peer.until("run_finished")
+                await peer.ask(f"m{number}", f"fact {number}: " + "some words here " * 12)
                 session_id = peer.of("ready")[0]["session"]
                 memory = await server.app.store.memory("local", session_id)
                 if memory is not None and number > 12:
                     break
-        await peer.say(Send("last", "what did I say?"))
-        await peer.until("run_finished")
+        await peer.ask("last", "what did I say?")
     system = [
         r["body"]["messages"][0]["content"]
         for r in upstream.requests
@@ -764,8 +737,7 @@ async def test_the_list_tells_where_a_reply_is_running(server, upstream, peer):
     await peer.until("delta")
     async with Peer(server.url, "two") as other:
         upstream.say("Hi")
-        await other.say(Send("b", "good morning"))
-        await other.until("run_finished")
+        await other.ask("b", "good morning")
     try:
         assert [session.running for session in await records.sessions()] == [False, True]
         assert server.app.hub.running("somebody else") == frozenset()

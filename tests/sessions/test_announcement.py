@@ -176,8 +176,7 @@ async def test_commands_that_write_go_through_the_server(tmp_path):
     environment = {k: v for k, v in genpy.environment.items() if k.startswith("GENPY_")}
     local = await reached(load(environment))
     async with Peer(local.url, "trip", token=local.token) as peer:
-        await peer.say(Send("1", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("1", "hello")
         await genpy.beside("sessions", "rename", "trip", "Rome")
         await peer.until("session", lambda frame: frame["title"] == "Rome")
         await genpy.beside("rate", "trip", "4")

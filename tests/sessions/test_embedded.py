@@ -54,8 +54,7 @@ async def test_stop_ends_the_sessions_when_asked(database, end_sessions):
     """Leaving the chat completes its session; a stop without that leaves it active."""
     embedded = await Embedded(configure(database)).start()
     async with Peer(embedded.url, "one", token=embedded.token) as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
         session_id = peer.of("ready")[0]["session"]
     await embedded.stop(end_sessions=end_sessions)
     store = SqliteStore(database)
@@ -75,8 +74,7 @@ async def test_stop_is_bounded_when_the_model_is_silent(database, upstream, when
     embedded = await Embedded(hasty).start()
     upstream.say("hello")
     async with Peer(embedded.url, "one", token=embedded.token) as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
         session_id = peer.of("ready")[0]["session"]
         upstream.only(Script(silent=True))
         if when == "in mid reply":
@@ -113,8 +111,7 @@ async def test_stop_is_bounded_while_a_summary_is_asked_for(database, upstream, 
     embedded = await Embedded(hasty).start()
     upstream.say("hello")
     async with Peer(embedded.url, "one", token=embedded.token) as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
     upstream.only(Script(silent=True))
     records = RemoteRecords(embedded.url, embedded.token)
     asking = asyncio.create_task(records.regenerate("one"))
@@ -143,8 +140,7 @@ async def test_every_right_to_end_is_given_back_before_the_store_is_closed(
     async with serving(database, limits={"leave_seconds": 0.2}, **settings) as server:
         for name in ("one", "two"):
             async with Peer(server.url, name) as peer:
-                await peer.say(Send("a", "hello"))
-                await peer.until("run_finished")
+                await peer.ask("a", "hello")
         upstream.only(Script(silent=True))
         release, released, first = server.app.store.release_ending, [], asyncio.Event()
 
@@ -175,10 +171,8 @@ async def test_session_of_one_server_goes_on_at_another(database):
     async with serving(database) as left, serving(database) as right:
         async with Peer(left.url, "one") as first, Peer(right.url, "one") as second:
             await second.next()
-            await first.say(Send("a", "said on the left"))
-            await first.until("run_finished")
-            await second.say(Send("b", "said on the right"))
-            await second.until("run_finished")
+            await first.ask("a", "said on the left")
+            await second.ask("b", "said on the right")
     texts = [f["text"] for f in second.of("message")]
     assert texts[0] == "said on the left"
     assert texts[-1] == "said on the right"

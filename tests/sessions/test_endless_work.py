@@ -11,7 +11,7 @@ from support.running_server import serving
 from genpy_server.core.models import Metrics
 from genpy_server.errors import StoreUnavailable
 from genpy_server.sessions.summaries import ATTEMPTS, FAILED, GIVEN_UP
-from genpy_server.wire import End, Send
+from genpy_server.wire import End
 
 SUMMARY = {"summary": "They spoke.", "topics": ["x"], "sentiment": "neutral", "outcomes": []}
 
@@ -33,8 +33,7 @@ class Failing:
 async def said(server, upstream, peer):
     """The id of a session with one turn, whose model writes summaries."""
     upstream.say("hello")
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     upstream.answer = SUMMARY
     return peer.of("ready")[0]["session"]
 
@@ -139,8 +138,7 @@ async def test_attempts_go_on_over_restarts(database, upstream):
     settings = {"GENPY_LLM_URL": upstream.url, "GENPY_GRACE_SECONDS": "600"}
     async with serving(database, **settings) as server, Peer(server.url, "one") as peer:
         upstream.say("hello")
-        await peer.say(Send("a", "hi"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hi")
         session = peer.of("ready")[0]["session"]
         for _ in range(3):
             claimed = await server.app.store.claim_ending(

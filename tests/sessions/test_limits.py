@@ -67,8 +67,7 @@ async def test_replies_begin_in_order_and_only_so_many_at_once(database, upstrea
             gate.set()
             for peer in started:
                 await peer.until("run_finished")
-            await late.say(Send("a", "Which hotel is nearest to station four?"))
-            await late.until("run_finished")
+            await late.ask("a", "Which hotel is nearest to station four?")
     assert [query.split()[-1] for query in asked] == ["one?", "two?", "three?", "four?"]
     assert (error["code"], error["retryable"], error["retry_after"]) == ("busy", True, 5.0)
 
@@ -142,8 +141,7 @@ async def test_sockets_whose_session_does_not_open_are_given_back(database, monk
 async def test_the_sweep_spares_sessions_that_are_live_here(database, monkeypatch):
     """A session whose lease in the database ran out goes on while people are attached to it."""
     async with serving(database) as server, Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
         session = peer.of("ready")[0]["session"]
         await server.app.store.touch({session: ""}, -1.0)
         assert await server.app.store.abandoned(9, users=["local"]) == [("local", session)]
@@ -161,8 +159,7 @@ async def test_a_rate_limit_after_text_is_not_waited_for(upstream, peer):
     error = {"error": {"message": "slow down", "type": "rate_limit", "code": "rate_limit_exceeded"}}
     upstream.script(Script(pieces=[chunk({"content": "half"}), chunk_of(error)]))
     upstream.say("again")
-    await peer.say(Send("a", "hi"))
-    finished = await peer.until("run_finished")
+    finished = await peer.ask("a", "hi")
     assert finished["status"] == "interrupted"
     assert peer.text == "half"
     assert [n for n in peer.of("notice") if n["code"] == "llm_rate_limited"] == []
@@ -179,8 +176,7 @@ async def test_texts_of_two_tool_rounds_stand_apart(upstream, peer):
     first = [chunk({"content": "Let me look."}), chunk({"tool_calls": [call]})]
     upstream.script(Script(pieces=[*first, chunk(finish="tool_calls"), DONE]))
     upstream.say("Two ", "messages.")
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     assert peer.text == "Let me look.\n\nTwo messages."
 
 
@@ -224,8 +220,7 @@ async def test_no_ack_for_a_message_to_a_session_deleted_meanwhile(server, upstr
     monkeypatch.setattr(server.app.store, "append", slow)
     upstream.say("hello")
     async with Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "hi"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hi")
         (live,) = server.app.hub._live.values()
         sending = asyncio.create_task(live.send(Send("b", "late")))
         await asyncio.wait_for(committed.wait(), 10)
@@ -262,8 +257,7 @@ async def test_a_search_that_hangs_holds_up_no_reply(server, upstream, peer, mon
 
     monkeypatch.setattr(server.app.store, "search", hanging)
     upstream.say("hello")
-    await peer.say(Send("a", "What was the name of the gecko in Rome?"))
-    assert (await peer.until("run_finished"))["status"] == "done"
+    assert (await peer.ask("a", "What was the name of the gecko in Rome?"))["status"] == "done"
     assert given_up.is_set()
 
 
@@ -273,8 +267,7 @@ async def test_a_dead_servers_text_is_stored_once(database, upstream):
     async with serving(database, **settings) as first:
         async with Peer(first.url, "one") as peer:
             upstream.say("hello")
-            await peer.say(Send("a", "hi"))
-            await peer.until("run_finished")
+            await peer.ask("a", "hi")
             session = peer.of("ready")[0]["session"]
         question, _ = await first.app.store.messages("local", session, limit=9)
         meta = MessageMeta(run="left", reply_to=question.id)

@@ -32,8 +32,7 @@ async def test_ten_line_client_gets_a_reply(database):
 async def test_message_is_stored_acknowledged_and_answered(database):
     """A message comes back as event, is acknowledged, and its reply is a run with deltas."""
     async with serving(database) as server, Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "How do I reverse a list in Python?"))
-        finished = await peer.until("run_finished")
+        finished = await peer.ask("a", "How do I reverse a list in Python?")
         stored = await server.app.store.messages("local", peer.of("ready")[0]["session"], limit=10)
         (live,) = server.app.hub._live.values()
         reply = live._conversation.messages[-1]
@@ -59,8 +58,7 @@ async def test_sequence_numbers_count_every_event(database):
     """Events of a session are numbered without a gap, over several runs."""
     async with serving(database) as server, Peer(server.url, "one") as peer:
         for number in range(3):
-            await peer.say(Send(f"m{number}", "hello"))
-            await peer.until("run_finished")
+            await peer.ask(f"m{number}", "hello")
     numbers = [f["seq"] for f in peer.frames if f.get("seq") is not None and f["type"] != "ready"]
     assert numbers == list(range(1, len(numbers) + 1))
 
@@ -68,12 +66,10 @@ async def test_sequence_numbers_count_every_event(database):
 async def test_same_send_twice_runs_once(database):
     """The same id with the same text is acknowledged as a duplicate and runs nothing."""
     async with serving(database) as server, Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
         await peer.say(Send("a", "hello"))
         again = await peer.until("ack", lambda f: f["duplicate"])
-        await peer.say(Send("b", "bye"))
-        await peer.until("run_finished")
+        await peer.ask("b", "bye")
     assert again["message_id"] == peer.of("ack")[0]["message_id"]
     assert len(peer.of("run_started")) == 2
 
@@ -81,8 +77,7 @@ async def test_same_send_twice_runs_once(database):
 async def test_same_id_with_another_text_is_a_conflict(database):
     """An id names one text for ever."""
     async with serving(database) as server, Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
         await peer.say(Send("a", "goodbye"))
         error = await peer.until("error")
     assert (error["code"], error["re"], error["retryable"]) == ("conflict", "a", False)
@@ -110,8 +105,7 @@ async def test_every_client_of_a_session_sees_the_same_events(database):
     async with serving(database) as server:
         async with Peer(server.url, "one") as left, Peer(server.url, "one") as right:
             await right.next()
-            await left.say(Send("a", "hello"))
-            await left.until("run_finished")
+            await left.ask("a", "hello")
             await right.until("run_finished")
     own = {"ack", "ready"}
     assert [f for f in right.frames if f["type"] not in own] == [
@@ -123,8 +117,7 @@ async def test_a_new_client_is_shown_what_was_said(database):
     """Whoever attaches without a place gets the stored messages, each with its metadata."""
     async with serving(database) as server:
         async with Peer(server.url, "one") as peer:
-            await peer.say(Send("a", "hello"))
-            await peer.until("run_finished")
+            await peer.ask("a", "hello")
         async with Peer(server.url, "one") as later:
             user, reply = [await later.until("message") for _ in range(2)]
     assert later.of("ready")[0]["replay"] == "none"
@@ -138,8 +131,7 @@ async def test_history_is_what_the_client_asked_for(database):
     async with serving(database) as server:
         async with Peer(server.url, "one") as peer:
             for number in range(4):
-                await peer.say(Send(f"m{number}", f"hello {number}"))
-                await peer.until("run_finished")
+                await peer.ask(f"m{number}", f"hello {number}")
         async with Peer(server.url, "one", history=2) as later:
             first = await later.until("message")
             await later.until("message")
@@ -154,8 +146,7 @@ async def test_somebody_elses_session_looks_like_a_missing_one(database, kind):
     ref = str(uuid4())
     async with serving(database, GENPY_TOKEN=tokens) as server:
         async with Peer(server.url, ref, token=TOKEN) as ann:
-            await ann.say(Send("a", "my secret"))
-            await ann.until("run_finished")
+            await ann.ask("a", "my secret")
         other = ref if kind == "sessions" else str(uuid4())
         async with Peer(server.url, other, token=TOKEN + "2") as bob:
             ready = await bob.next()
@@ -214,8 +205,7 @@ async def test_bad_frames_get_a_typed_error_and_the_socket_stays(database):
         ):
             await peer.say(frame)
             assert (await peer.until("error"))["code"] == code
-        await peer.say(Send("a", "hello"))
-        assert (await peer.until("run_finished"))["status"] == "done"
+        assert (await peer.ask("a", "hello"))["status"] == "done"
 
 
 async def test_message_over_the_limit_is_refused_and_nothing_is_stored(database):
@@ -247,8 +237,7 @@ async def test_rate_limit_says_when_and_lets_a_repeated_message_pass(database):
     """Over the limit a new message waits, and one that was committed before is acknowledged."""
     async with serving(database, limits={"messages_per_minute": 1}) as server:
         async with Peer(server.url, "one") as peer:
-            await peer.say(Send("a", "hello"))
-            await peer.until("run_finished")
+            await peer.ask("a", "hello")
             await peer.say(Send("b", "too soon"))
             error = await peer.until("error")
             await peer.say(Send("a", "hello"))
@@ -261,8 +250,7 @@ async def test_changes_count_as_messages_do(database):
     """Over the limit ending, rating, retrying and every change by HTTP wait; reading does not."""
     async with serving(database, limits={"messages_per_minute": 2}) as server:
         async with Peer(server.url, "one") as peer, httpx.AsyncClient(base_url=server.url) as http:
-            await peer.say(Send("a", "hello"))
-            await peer.until("run_finished")
+            await peer.ask("a", "hello")
             await peer.say(Rate(4))
             await peer.until("session", lambda f: f.get("user_rating") == 4)
             for frame, about in ((End(), "end"), (Rate(1), "rate"), (Retry(), "retry")):
@@ -303,8 +291,7 @@ async def test_rating_is_told_to_everybody_and_kept(database):
     """A rating by one client is seen by the other and stored with its session."""
     async with serving(database) as server:
         async with Peer(server.url, "one") as left, Peer(server.url, "one") as right:
-            await left.say(Send("a", "hello"))
-            await left.until("run_finished")
+            await left.ask("a", "hello")
             await left.say(Rate(4))
             event = await right.until("session", lambda f: f.get("user_rating"))
             stored = await server.app.store.session("local", left.of("ready")[0]["session"])
@@ -316,8 +303,7 @@ async def test_rating_is_told_to_everybody_and_kept(database):
 async def test_end_completes_with_metrics_and_an_honest_note(database):
     """Offline, an ended session has counted metrics and a note that says why no summary."""
     async with serving(database) as server, Peer(server.url, "trip") as peer:
-        await peer.say(Send("a", "hello there my friend"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello there my friend")
         await peer.say(End())
         summary = await peer.until("summary")
         completed = await peer.until("session", lambda f: f["status"] == "completed")
@@ -339,8 +325,7 @@ async def test_session_ends_when_everybody_has_left_for_the_grace_period(databas
     """Nobody attached and nothing running for the grace period ends a session."""
     async with serving(database, GENPY_GRACE_SECONDS="0.1") as server:
         async with Peer(server.url, "one") as peer:
-            await peer.say(Send("a", "hello"))
-            await peer.until("run_finished")
+            await peer.ask("a", "hello")
             session_id = peer.of("ready")[0]["session"]
         async with asyncio.timeout(20):
             while True:
@@ -357,8 +342,7 @@ async def test_coming_back_within_the_grace_period_ends_nothing(database):
     """A client that drops and returns finds its session active, in the same epoch."""
     async with serving(database) as server:
         async with Peer(server.url, "one") as peer:
-            await peer.say(Send("a", "hello"))
-            await peer.until("run_finished")
+            await peer.ask("a", "hello")
         ready = peer.of("ready")[0]
         seq = peer.frames[-1]["seq"]
         async with Peer(server.url, "one", epoch=ready["epoch"], after=seq) as back:
@@ -395,8 +379,7 @@ def joined(frames):
 async def test_resume_cut_at_every_event_gives_the_same_events(database):
     """Wherever a client is cut off, what it then gets is exactly what it missed."""
     async with serving(database) as server, Peer(server.url, "one") as whole:
-        await whole.say(Send("a", "How many messages are in this chat?"))
-        await whole.until("run_finished")
+        await whole.ask("a", "How many messages are in this chat?")
         ready = whole.of("ready")[0]
         events = [f for f in whole.frames if f.get("seq") and f["type"] != "ready"]
         for cut in range(len(events) + 1):
@@ -413,8 +396,7 @@ async def test_resume_cut_at_every_event_gives_the_same_events(database):
 async def test_a_place_that_is_not_known_gets_everything_again(database, epoch, after):
     """Another epoch, or a number that never was, is answered with the stored messages."""
     async with serving(database) as server, Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
         if epoch == "same":
             epoch = peer.of("ready")[0]["epoch"]
         async with Peer(server.url, "one", epoch=epoch, after=after) as back:
@@ -435,11 +417,9 @@ async def test_unknown_subprotocol_is_refused_with_400(database):
 async def test_number_zero_is_no_place_behind_what_the_server_did_not_see(database):
     """At a server that found messages, a client without a number gets them, in the same epoch too."""
     async with serving(database) as server, Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
     async with serving(database) as server, Peer(server.url, "one") as peer:
-        await peer.say(Send("b", "again"))
-        await peer.until("run_finished")
+        await peer.ask("b", "again")
         assert peer.of("ready")[0]["seq"] == 0
         assert peer.of("snapshot_end")[0]["seq"] > 0
         async with Peer(server.url, "one", epoch=peer.of("ready")[0]["epoch"], after=0) as back:
@@ -454,8 +434,7 @@ async def test_an_id_that_only_servers_make_is_refused_without_its_row(database)
     tokens = f"ann:{TOKEN},bob:{TOKEN}2"
     async with serving(database, GENPY_TOKEN=tokens) as server:
         async with Peer(server.url, "trip", token=TOKEN) as ann:
-            await ann.say(Send("a", "hello"))
-            await ann.until("run_finished")
+            await ann.ask("a", "hello")
             named = ann.of("ready")[0]["session"]
         answers = []
         for ref in (guessed, named):

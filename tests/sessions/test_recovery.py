@@ -164,8 +164,7 @@ async def test_what_waits_at_one_of_several_servers_is_answered_by_one_of_them(d
             await first.say(Send("b", "the second"))
             await first.until("ack", lambda f: f["id"] == "b")
             upstream.say("answer to c")
-            await peer.say(Send("c", "the third"))
-            await peer.until("run_finished")
+            await peer.ask("c", "the third")
             await until_journalled(database, "seen by all")
             await process.kill()
         upstream.say("answer to b")
@@ -441,8 +440,7 @@ async def test_an_idle_server_shows_itself_before_it_takes_a_right(database):
 async def test_a_server_that_leaves_is_gone_at_once(database):
     """A stopped server leaves no row, so that the next one need not wait for its lease."""
     async with serving(database) as server, Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
         name = server.app.presence.server
         with closing(sqlite3.connect(database)) as connection:
             assert connection.execute("SELECT id FROM servers").fetchall() == [(name,)]

@@ -403,8 +403,7 @@ async def test_a_file_that_is_not_there_any_more_acknowledges_nothing(
     """Messages to a database that was taken away are refused, and accepted once it is back."""
     path, aside = tmp_path / "genpy.db", tmp_path / "aside.db"
     async with serving(path) as server, Peer(server.url, "one") as peer:
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
         path.rename(aside)
         if replaced:
             path.write_bytes(b"")

@@ -106,8 +106,7 @@ async def test_a_message_is_refused_while_the_database_is_away(
         bucket = server.app.hub._rates._buckets[USER]
         assert bucket._tokens == bucket._capacity
         await outage.end()
-        await peer.say(Send("a", "hello?"))
-        finished = await peer.until("run_finished")
+        finished = await peer.ask("a", "hello?")
         texts = [message.text for message in await stored(server, session)]
     assert finished["status"] == "done"
     assert [ack["id"] for ack in peer.of("ack")] == ["a"]
@@ -161,8 +160,7 @@ async def test_a_reply_that_waits_is_stored_before_the_next_question(
         await peer.until("error")
         await outage.end()
         model.say("Three.")
-        await peer.say(Send("b", "go on"))
-        await peer.until("run_finished")
+        await peer.ask("b", "go on")
         kept = await stored(server, session)
     assert [message.text for message in kept] == ["count", "One two.", "go on", "Three."]
 
@@ -206,8 +204,7 @@ async def test_a_session_ends_once_the_database_is_back(outage: Outage, serve: S
     async with Upstream() as model, serve(model.url) as server, Peer(server.url, session) as peer:
         model.answer = {"summary": "S.", "topics": [], "sentiment": "neutral", "outcomes": []}
         model.say("Yes.")
-        await peer.say(Send("a", "hello"))
-        await peer.until("run_finished")
+        await peer.ask("a", "hello")
         await outage.begin()
         await peer.say(End())
         error = await peer.until("error")
@@ -226,6 +223,5 @@ async def test_a_server_starts_before_its_database(outage: Outage, serve: Serve)
         await outage.end()
         model.say("Yes.")
         async with Peer(server.url, session) as peer:
-            await peer.say(Send("a", "hello"))
-            await peer.until("run_finished")
+            await peer.ask("a", "hello")
         assert len(await stored(server, session)) == 2

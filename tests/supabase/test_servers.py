@@ -76,17 +76,14 @@ async def test_a_conversation_goes_on_on_another_server(quick: Stack, tmp_path: 
             serving(tmp_path / "b.db", **settings) as second,
             Peer(first.url, session) as one,
         ):
-            await one.say(Send("1", "begun on the first"))
-            await one.until("run_finished")
+            await one.ask("1", "begun on the first")
             async with Peer(second.url, session) as two:
                 shown = [(await two.until("message"))["text"] for _ in range(2)]
-                await two.say(Send("2", "gone on on the second"))
-                await two.until("run_finished")
+                await two.ask("2", "gone on on the second")
                 again = Send("1", "begun on the first")
                 await two.say(again)
                 ack = await two.until("ack", lambda frame: frame["id"] == "1")
-            await one.say(Send("3", "back on the first"))
-            await one.until("run_finished")
+            await one.ask("3", "back on the first")
             kept = await first.app.store.messages("local", session, limit=10)
     assert shown == ["begun on the first", "Answer."]
     assert ack["duplicate"]
@@ -109,8 +106,7 @@ async def test_many_sessions_talk_at_once(quick: Stack, tmp_path: Path) -> None:
             async def talk(session: str) -> list[str]:
                 async with Peer(server.url, session) as peer:
                     for number in range(2):
-                        await peer.say(Send(f"m{number}", f"{number} in {session}"))
-                        finished = await peer.until("run_finished")
+                        finished = await peer.ask(f"m{number}", f"{number} in {session}")
                         assert finished["status"] == "done"
                         assert finished["message_id"]
                 kept = await server.app.store.messages("local", session, limit=10)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from genpy_server.wire import Frame, encode
+from genpy_server.wire import Frame, Send, encode
 
 PATIENCE = 20.0
 """Seconds after which a test that waits for a frame fails."""
@@ -54,6 +54,11 @@ class Peer:
     async def say(self, frame: Frame) -> None:
         """Send a frame."""
         await self.ws.send(encode(frame))
+
+    async def ask(self, name: str, text: str, **fields: Any) -> Message:
+        """Send a message, and wait for the end of its reply."""
+        await self.say(Send(name, text, **fields))
+        return await self.until("run_finished")
 
     async def next(self) -> Message:
         """The next frame."""

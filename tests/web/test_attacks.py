@@ -27,8 +27,7 @@ async def test_cancel_right_behind_a_message_stops_its_reply(upstream, peer):
     await peer.ws.send(encode(Cancel()))
     assert (await peer.until("run_finished"))["status"] == "stopped"
     assert not upstream.requests
-    await peer.say(Send("b", "again"))
-    assert (await peer.until("run_finished"))["status"] == "done"
+    assert (await peer.ask("b", "again"))["status"] == "done"
 
 
 async def test_message_id_that_equals_a_run_costs_nobody_a_reply(upstream, peer):
@@ -54,8 +53,7 @@ async def test_calls_of_one_round_are_bounded(server, upstream, peer):
     end = chunk(finish="tool_calls")
     upstream.script(Script(pieces=[chunk({"tool_calls": pieces}), end, DONE]))
     upstream.say("counted")
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     assert len(peer.of("tool_finished")) == server.app.settings.limits.tool_calls
 
 
@@ -63,8 +61,7 @@ async def test_service_that_always_says_try_now_is_asked_a_few_times(upstream, p
     """retry-after: 0 without end leads to a few attempts, each later than the one before."""
     monkeypatch.setattr(run, "RATE_LIMITED", Backoff(first=0.01, longest=0.02, attempts=4))
     upstream.fail(429, "rate_limit_exceeded", headers={"retry-after": "0"})
-    await peer.say(Send("a", "hi"))
-    assert (await peer.until("run_finished"))["status"] == "error"
+    assert (await peer.ask("a", "hi"))["status"] == "error"
     assert [notice["retry_after"] for notice in peer.of("notice")] == [0, 0.01, 0.02]
     assert len(upstream.requests) == 1 + 3 + 1  # its models, and the attempts
 
@@ -81,14 +78,12 @@ def test_waits_for_a_service_that_says_now_grow():
 async def test_slow_summary_keeps_nobody_from_talking(upstream, peer):
     """A message sent behind an end is acknowledged and answered while the summary is written."""
     upstream.say("hello")
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     upstream.silence()
     upstream.say("still here")
     await peer.ws.send(encode(End()))
     await upstream.until(lambda: upstream.open == 1)
-    await peer.say(Send("b", "one more thing"))
-    await peer.until("run_finished")
+    await peer.ask("b", "one more thing")
     assert peer.text.endswith("still here")
 
 
@@ -96,8 +91,7 @@ async def test_end_comes_before_the_message_sent_behind_it(server, upstream, pee
     """A message that follows an end at once is not stopped by it and leaves the session active."""
     upstream.answer = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
     upstream.say("hello")
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     await peer.ws.send(encode(End()))
     await peer.ws.send(encode(Send("b", "more")))
     assert (await peer.until("run_finished"))["status"] == "done"
@@ -109,8 +103,7 @@ async def test_retry_makes_an_ended_session_active(server, upstream, peer):
     """Who tries again after the end is told that the session goes on, and its end is due again."""
     upstream.answer = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
     upstream.say("hello")
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     await peer.say(End())
     await peer.until("session", lambda frame: frame["status"] == "completed")
     await peer.say(Retry())
@@ -159,8 +152,7 @@ async def test_reply_stored_late_does_not_bring_a_deleted_session_back(
 
     monkeypatch.setattr(server.app.store, "append", without_replies)
     upstream.say("lost")
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     (live,) = server.app.hub._live.values()
     assert live.runs.busy
     await server.app.records("local").delete("one")
@@ -212,8 +204,7 @@ async def test_late_reply_to_a_session_deleted_at_another_server_is_given_up(
 
     monkeypatch.setattr(server.app.hub._services.chat, "store_reply", unreliable)
     upstream.say("lost")
-    await peer.say(Send("a", "hi"))
-    await peer.until("run_finished")
+    await peer.ask("a", "hi")
     (live,) = server.app.hub._live.values()
     async with serving(database) as elsewhere:
         await elsewhere.app.records("local").delete("one")

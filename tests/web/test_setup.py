@@ -13,7 +13,6 @@ from support.scripted_model import Upstream
 from genpy_server import config
 from genpy_server.llm import setup
 from genpy_server.settings import load, read_environment
-from genpy_server.wire import Send
 
 KEY = "key_of_a_test_0123456789"
 
@@ -69,8 +68,7 @@ async def test_a_model_is_tried_and_kept_and_answers(tmp_path, service):
         assert config.read().values["GENPY_MODEL"] == "own/tiny"
         assert config.read().providers["own"].key == KEY
         async with Peer(server.url, "talk") as peer:
-            await peer.say(Send("1", "hi"))
-            await peer.until("run_finished")
+            await peer.ask("1", "hi")
             assert peer.text == "Hello from the model."
         # There is a model now: what it is is no longer for visitors.
         again = await client.post("/api/setup", json=choice)
@@ -81,8 +79,7 @@ async def test_a_model_is_tried_and_kept_and_answers(tmp_path, service):
 async def gauge(server, client_id):
     """What is said of the context of a reply, in a new conversation of a client that asks for nothing."""
     async with Peer(server.url, f"talk-{client_id}") as peer:
-        await peer.say(Send(client_id, "hi"))
-        return (await peer.until("run_finished"))["context"]
+        return (await peer.ask(client_id, "hi"))["context"]
 
 
 async def test_the_window_of_a_chosen_model_is_known(tmp_path, service):
@@ -190,8 +187,7 @@ async def test_another_address_gets_no_key_that_was_there(tmp_path, service):
         done = await client.post("/api/setup", json={"url": service.url})
         assert done.json()["model"] == "own/tiny"
         async with Peer(server.url, "talk") as peer:
-            await peer.say(Send("1", "hi"))
-            await peer.until("run_finished")
+            await peer.ask("1", "hi")
     assert len(service.requests) >= 3
     assert "key-of" not in str(service.requests)
 
