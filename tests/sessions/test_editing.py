@@ -13,6 +13,14 @@ def sent(upstream, number=-1):
     return [m["content"].partition("\n\n(From GenPy")[0] for m in messages]
 
 
+async def turn(peer, upstream, reply, name, text, **fields):
+    """Send a message that gets this reply; returns its id."""
+    upstream.say(reply)
+    message_id = await say(peer, name, text, **fields)
+    await peer.until("run_finished")
+    return message_id
+
+
 async def say(peer, name, text, **fields):
     """Say something; the stored message's id."""
     await peer.say(Send(name, text, **fields))
@@ -21,15 +29,9 @@ async def say(peer, name, text, **fields):
 
 async def test_edited_message_and_its_reply_are_kept_and_not_sent(server, upstream, peer):
     """The model sees the new message in place of the old one; the store has both, and the mark."""
-    upstream.say("Rome is old.")
-    await say(peer, "a", "Tell me about Rome")
-    await peer.until("run_finished")
-    upstream.say("Lyon is loud.")
-    old = await say(peer, "b", "Tell me about Lyon")
-    await peer.until("run_finished")
-    upstream.say("Oslo is cold.")
-    new = await say(peer, "c", "Tell me about Oslo", replaces=old)
-    await peer.until("run_finished")
+    await turn(peer, upstream, "Rome is old.", "a", "Tell me about Rome")
+    old = await turn(peer, upstream, "Lyon is loud.", "b", "Tell me about Lyon")
+    new = await turn(peer, upstream, "Oslo is cold.", "c", "Tell me about Oslo", replaces=old)
     assert sent(upstream) == ["Tell me about Rome", "Rome is old.", "Tell me about Oslo"]
     assert "Lyon" not in str(upstream.requests[-1]["body"])
     session = peer.of("ready")[0]["session"]
@@ -44,12 +46,8 @@ async def test_edited_message_and_its_reply_are_kept_and_not_sent(server, upstre
 
 async def test_summary_is_of_what_still_counts(server, upstream, peer):
     """What was replaced is not told to the model that writes the summary."""
-    upstream.say("Lyon is loud.")
-    old = await say(peer, "a", "Tell me about Lyon")
-    await peer.until("run_finished")
-    upstream.say("Oslo is cold.")
-    await say(peer, "b", "Tell me about Oslo", replaces=old)
-    await peer.until("run_finished")
+    old = await turn(peer, upstream, "Lyon is loud.", "a", "Tell me about Lyon")
+    await turn(peer, upstream, "Oslo is cold.", "b", "Tell me about Oslo", replaces=old)
     upstream.fail(500)
     await server.app.hub.find("local", peer.of("ready")[0]["session"]).runs.stop("stopped")
     await server.app.records("local").regenerate("one")
@@ -99,9 +97,9 @@ async def test_message_edited_twice_counts_once(upstream, peer):
     """An edit can be edited; then neither of the earlier ones is sent."""
     number = None
     for name, city in (("a", "Lyon"), ("b", "Oslo"), ("c", "Bern")):
-        upstream.say(f"{city} it is.")
-        number = await say(peer, name, f"Tell me about {city}", replaces=number)
-        await peer.until("run_finished")
+        number = await turn(
+            peer, upstream, f"{city} it is.", name, f"Tell me about {city}", replaces=number
+        )
     assert sent(upstream) == ["Tell me about Bern"]
 
 
@@ -111,9 +109,7 @@ async def test_only_the_last_message_of_a_person_can_be_edited(server, upstream,
     upstream.say("Rome is old.")
     older = await say(peer, "a", "Tell me about Rome")
     reply = (await peer.until("run_finished"))["message_id"]
-    upstream.say("Lyon is loud.")
-    await say(peer, "b", "Tell me about Lyon")
-    await peer.until("run_finished")
+    await turn(peer, upstream, "Lyon is loud.", "b", "Tell me about Lyon")
     number = {"older": older, "reply": reply, "unknown": 987_654}[which]
     await peer.say(Send("c", "Tell me about Oslo", replaces=number))
     error = await peer.until("error")
@@ -137,12 +133,8 @@ async def test_message_of_another_session_cannot_be_edited_from_here(server, ups
 
 async def test_same_edit_twice_is_one_message(server, upstream, peer):
     """An edit that is sent again after a cut is acknowledged again, and answered once."""
-    upstream.say("Lyon is loud.")
-    old = await say(peer, "a", "Tell me about Lyon")
-    await peer.until("run_finished")
-    upstream.say("Oslo is cold.")
-    new = await say(peer, "b", "Tell me about Oslo", replaces=old)
-    await peer.until("run_finished")
+    old = await turn(peer, upstream, "Lyon is loud.", "a", "Tell me about Lyon")
+    new = await turn(peer, upstream, "Oslo is cold.", "b", "Tell me about Oslo", replaces=old)
     async with Peer(server.url, "one") as again:
         await again.say(Send("b", "Tell me about Oslo", replaces=old))
         ack = await again.until("ack")
@@ -159,16 +151,12 @@ async def test_last_message_is_the_last_on_any_server(database, upstream):
         Peer(server.url, "one") as peer,
         Peer(elsewhere.url, "one") as other,
     ):
-        upstream.say("Lyon is loud.")
-        old = await say(peer, "a", "Tell me about Lyon")
-        await peer.until("run_finished")
+        old = await turn(peer, upstream, "Lyon is loud.", "a", "Tell me about Lyon")
         upstream.say("Rome is old.")
         later = await say(other, "b", "Tell me about Rome")
         await other.until("run_finished")
         await peer.say(Send("c", "Tell me about Oslo", replaces=old))
         assert (await peer.until("error"))["code"] == "conflict"
         assert peer.of("message")[1]["message_id"] == later
-        upstream.say("Oslo is cold.")
-        await say(peer, "d", "Tell me about Oslo", replaces=later)
-        await peer.until("run_finished")
+        await turn(peer, upstream, "Oslo is cold.", "d", "Tell me about Oslo", replaces=later)
     assert sent(upstream) == ["Tell me about Lyon", "Lyon is loud.", "Tell me about Oslo"]
