@@ -131,7 +131,12 @@ def asset_response(name: str, asked: str) -> Response:
 @cache
 def page(name: str, root: str = "./") -> Response:
     """A page of this folder, with the addresses of its files."""
-    return page_response(files(__package__).joinpath(name).read_text(encoding="utf-8"), root)
+    return page_response(page_text(name), root)
+
+
+def page_text(name: str) -> str:
+    """A page of this folder as it is written."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def page_response(text: str, root: str = "./") -> Response:
@@ -154,7 +159,7 @@ def with_data(page: Response, data: bytes) -> Response:
 
 def error_page(error: GenPyError, path: str) -> Response:
     """A failure as a page, for a person who opened the address of a path in a browser."""
-    text = files(__package__).joinpath("error.html").read_text(encoding="utf-8")
+    text = page_text("error.html")
     shown = Response(error.status)
     text = text.replace("{title}", shown.reason).replace("{message}", escape(error.message))
     page = page_response(text, "../" * (path.count("/") - 1) or "./")
