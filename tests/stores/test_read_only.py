@@ -89,7 +89,7 @@ async def test_an_older_file_is_not_upgraded(folder: Path) -> None:
     """A file that must be upgraded before it can be read is refused with the same sentence."""
     path = folder / "genpy.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for statement in schema.MIGRATIONS[0]:
+        for statement in schema.migrations()[0]:
             connection.execute(statement)
         connection.execute("PRAGMA user_version = 1")
     store = SqliteStore(path)

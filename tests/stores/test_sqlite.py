@@ -157,9 +157,11 @@ async def test_an_older_file_is_upgraded_and_keeps_its_rows(
     async with opened(path) as store:
         person = Person(store)
         message = await person.say("a penguin")
-    first = schema.MIGRATIONS
+    first = schema.migrations()
+    assert len(first) == schema.VERSION
     later = (*first, ("ALTER TABLE sessions ADD COLUMN colour text DEFAULT 'blue'",))
-    monkeypatch.setattr(schema, "MIGRATIONS", later)
+    monkeypatch.setattr(schema, "migrations", lambda: later)
+    monkeypatch.setattr(schema, "VERSION", len(later))
     for _ in range(2):
         async with opened(path) as store:
             assert await store.messages(person.id, person.session, limit=1) == [message]
@@ -173,7 +175,7 @@ SEARCHED = 4
 """The version from which on there is the index of today."""
 WAITED = 10
 """The version from which on a question knows where it waits."""
-EARLIER = range(1, len(schema.MIGRATIONS))
+EARLIER = range(1, schema.VERSION)
 SHAPE = """
     SELECT m.type, m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk
     FROM sqlite_master m LEFT JOIN pragma_table_info(m.name) c ORDER BY 1, 2, 3
@@ -186,7 +188,7 @@ async def test_a_file_of_any_earlier_version_keeps_its_rows(path: Path, version:
     path.parent.mkdir()
     at, talk, ended = "2026-01-02T03:04:05.678000Z", str(uuid4()), str(uuid4())
     with closing(sqlite3.connect(path)) as old:
-        for statement in itertools.chain(*schema.MIGRATIONS[:version]):
+        for statement in itertools.chain(*schema.migrations()[:version]):
             old.execute(statement)
         old.execute(f"PRAGMA user_version = {version}")
         for last, session, status, rating in (
@@ -243,7 +245,7 @@ async def test_a_file_of_version_1_reads_in_the_names_of_today(path: Path) -> No
     session = str(uuid4())
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as old:
-        for statement in schema.MIGRATIONS[0]:
+        for statement in schema.migrations()[0]:
             old.execute(statement)
         old.execute("PRAGMA user_version = 1")
         old.execute(
@@ -289,7 +291,7 @@ async def test_an_upgraded_file_is_searched_while_it_is_indexed(path: Path) -> N
     path.parent.mkdir()
     session = str(uuid4())
     with closing(sqlite3.connect(path)) as old:
-        for statements in schema.MIGRATIONS[:3]:
+        for statements in schema.migrations()[:3]:
             for statement in statements:
                 old.execute(statement)
         old.execute("PRAGMA user_version = 3")
@@ -330,7 +332,7 @@ async def test_what_was_cut_otherwise_is_found_and_cut_again(path: Path, version
     path.parent.mkdir()
     at, session = "2026-01-02T03:04:05.678000Z", str(uuid4())
     with closing(sqlite3.connect(path)) as old:
-        for statement in itertools.chain(*schema.MIGRATIONS[:version]):
+        for statement in itertools.chain(*schema.migrations()[:version]):
             old.execute(statement)
         old.execute(f"PRAGMA user_version = {version}")
         old.execute("UPDATE search_progress SET below = NULL")
@@ -461,9 +463,10 @@ async def test_a_failed_upgrade_changes_nothing(
 ) -> None:
     """An upgrade is whole or not at all."""
     await open_once(path)
-    first = schema.MIGRATIONS
+    first = schema.migrations()
     broken = (*first, ("ALTER TABLE sessions ADD COLUMN colour text", "no SQL"))
-    monkeypatch.setattr(schema, "MIGRATIONS", broken)
+    monkeypatch.setattr(schema, "migrations", lambda: broken)
+    monkeypatch.setattr(schema, "VERSION", len(broken))
     with pytest.raises(StoreError):
         await open_once(path)
     monkeypatch.undo()
