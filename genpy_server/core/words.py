@@ -481,7 +481,9 @@ def is_unspaced(word: str) -> bool:
 
 def word_places(text: str, looked_for: str, most: int) -> list[tuple[int, str]]:
     """The places of a query's words in a text, with the keys of their terms; at most about `most`."""
-    wanted = {form: term.key for term in query_terms(looked_for) for form in term.forms}
+    asked = query_terms(looked_for)
+    wanted = {form: term.key for term in asked for form in term.forms}
+    singles = {term.key for term in asked if term.is_beginning}
     beginnings = {form.removeprefix(DERIVED)[0] for form in wanted}
     found: list[tuple[int, str]] = []
     if not wanted:
@@ -497,7 +499,7 @@ def word_places(text: str, looked_for: str, most: int) -> list[tuple[int, str]]:
             continue
         plain = _plain(piece)
         for start, term in _piece_terms(plain) if plain else ():
-            key = wanted.get(term) or wanted.get(term[0])
+            key = wanted.get(term) or (term[0] if term[0] in singles else None)
             if key is not None:
                 found.append((place + start * (len(plain) == len(piece)), key))
         if len(found) >= most:

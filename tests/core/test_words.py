@@ -164,6 +164,8 @@ def test_places_of_words() -> None:
     assert word_places("a b a b", "b", 1) == [(2, "b")]
     assert word_places("text", "?", 9) == []
     assert word_places("so getUserName() ran", "name", 9) == [(10, "name")]
+    assert word_places("what every C needs, can C++", "plan C", 9) == [(11, "c"), (24, "c")]
+    assert word_places("今天天气很好", "天", 9) == [(1, "天"), (2, "天")]
 
 
 @given(st.from_regex(r"[A-Za-z][a-z]{1,15}", fullmatch=True))
