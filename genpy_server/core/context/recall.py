@@ -128,15 +128,29 @@ class Scores:
         self._least = [min(sum(worth for _, worth in way) for way in ways) for ways in self._ways]
         self._total = sum(self._least)
 
-    def of(self, held: str) -> float:
-        """The score of a document with these terms, separated by spaces."""
-        terms = self._terms(held)
-        norm = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * len(terms) / self._average_length
+    def of(self, held: str, forms: Iterable[str] | None = None) -> float:
+        """The score of a document with these terms, separated by spaces.
+
+        `forms` are those that it may have. They are counted in the text: to divide a long one into
+        its terms takes several times as long.
+        """
+        padded = f" {held.strip()} "
+        size = padded.count(" ") - 1
+        norm = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * size / self._average_length
         worth = 0.0
-        for form, most in self._scores.items():
-            if form in held and (often := terms.count(form)):
-                worth += most * often / (often + SATURATION * norm)
+        for form in self._scores if forms is None else forms:
+            often = self._count(form, padded)
+            worth += self._scores[form] * often / (often + SATURATION * norm)
         return worth
+
+    def _count(self, form: str, padded: str) -> int:
+        """How often a form is among terms with a space on both sides."""
+        if form in self._beginnings:
+            return padded.count(f" {form}")
+        often = padded.count(f" {form} ")
+        if often and f" {form} {form} " in padded:  # they share a space
+            return padded.split().count(form)
+        return often
 
     def coverage(self, held: str) -> tuple[float, int]:
         """The share of the question's weight that these terms have, 0 to 1, and how many of its terms."""

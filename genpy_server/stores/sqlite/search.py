@@ -1,5 +1,7 @@
 """The SQL of search: candidates from the index, ranked before any message is read.
 
+Each row that is fetched waits for the event loop's thread, so that many are fetched as one.
+
 What was stored before there was this index is found in the former one until it is indexed, too. What
 an earlier version cut otherwise is found as that version found it, until it is cut again.
 """
@@ -228,11 +230,15 @@ def _candidates(
     scope: _Scope, scoring: Scores, least: int
 ) -> tuple[list[Candidate], dict[int, float]]:
     """The best messages by their own terms, `least` at least, and the scores of all looked at."""
-    places = _places(scope, scoring.forms)
+    places, having = _places(scope, scoring.forms)
     by_weight = sorted(places, key=places.__getitem__, reverse=True)[
         : max(SCORED if scope.distinct else RANKED, least)
     ]
     terms = _terms_of(scope, by_weight)
+    forms: dict[int, list[str]] = {id_: [] for id_ in by_weight}
+    for one in scoring.forms:
+        for id_ in forms.keys() & having.get(one.form, forms):
+            forms[id_].append(one.form)
     room = SCORED_CHARS
     found: list[tuple[int, float, int]] = []
     for id_ in by_weight:
@@ -242,7 +248,7 @@ def _candidates(
             continue
         room -= len(held)
         if room >= 0 or len(found) < max(RANKED, least):
-            places[id_] = scoring.of(held)
+            places[id_] = scoring.of(held, forms[id_])
             found.append((0 if scope.distinct else scoring.whole(held), places[id_], id_))
     # Once in a message of the usual length, a term scores what it has in `places`: what was not counted lends that.
     found.sort(reverse=True)
@@ -255,7 +261,6 @@ def _candidates(
         f" ORDER BY n.id {order}), 0)"
         for side, order in zip(_SIDE, _NEAR, strict=True)
     )
-    # Each row that is fetched waits for the event loop's thread, so that all are fetched as one.
     (rows,) = scope.connection.execute(
         f"""
         SELECT json_group_array(json_array(m.id, m.session_id, {near}))
@@ -302,23 +307,24 @@ def _known(
         for form in term.forms
     ]
     counts = "SELECT ?, coalesce(sum(doc), 0), 0 FROM search_words WHERE term >= ? AND term < ?"
-    rows = connection.execute(
-        " UNION ALL ".join(
-            (
-                "SELECT '', documents, size FROM search_owners WHERE owner = ?",
-                "SELECT NULL, below, 0 FROM search_progress",
-                "SELECT term, doc, 0 FROM search_words WHERE term IN (SELECT value FROM json_each(?))",
-                *[counts] * len(singles),
-            )
-        ),
+    counted = " UNION ALL ".join(
+        (
+            "SELECT '' AS term, documents AS number, size FROM search_owners WHERE owner = ?",
+            "SELECT NULL, below, 0 FROM search_progress",
+            "SELECT term, doc, 0 FROM search_words WHERE term IN (SELECT value FROM json_each(?))",
+            *[counts] * len(singles),
+        )
+    )
+    (rows,) = connection.execute(
+        f"SELECT json_group_array(json_array(term, number, size)) FROM ({counted})",
         (
             owner_of(user_id),
             to_json(sorted(whole)),
             *(part for key in singles for part in (key, key, _behind(key))),
         ),
-    )
+    ).fetchone()
     known = _Known(forms={kind: {} for kind in kinds})
-    for term, number, size in rows:
+    for term, number, size in msgspec.json.decode(rows):
         if term is None:
             known.below = number
         elif term:
@@ -361,15 +367,16 @@ def _meant(
     meant: dict[str, dict[str, list[tuple[str, int]]]] = {owner: {} for owner in unknown}
     if not beginnings:
         return meant
-    rows = connection.execute(
-        " UNION ALL ".join(
-            f"SELECT {number}, term, doc FROM search_words WHERE term >= ? AND term < ?"
-            for number in range(len(beginnings))
-        ),
-        [end for *_, begin in beginnings for end in (begin, begin + chr(0x10FFFF))],
+    begun = " UNION ALL ".join(
+        f"SELECT {number} AS number, term, doc FROM search_words WHERE term >= ? AND term < ?"
+        for number in range(len(beginnings))
     )
+    (rows,) = connection.execute(
+        f"SELECT json_group_array(json_array(number, term, doc)) FROM ({begun})",
+        [end for *_, begin in beginnings for end in (begin, begin + chr(0x10FFFF))],
+    ).fetchone()
     alike: dict[tuple[str, str], list[tuple[bool, int, str]]] = {}
-    for number, held, often in rows:
+    for number, held, often in msgspec.json.decode(rows):
         owner, term, _ = beginnings[number]
         form = held.removeprefix(owner)
         word = form.removeprefix(words.DERIVED)
@@ -381,24 +388,28 @@ def _meant(
     return meant
 
 
-def _places(scope: _Scope, forms: Sequence[HeldForm]) -> dict[int, float]:
+def _places(
+    scope: _Scope, forms: Sequence[HeldForm]
+) -> tuple[dict[int, float], dict[str, list[int]]]:
     """What each message scores by the terms it holds, as far as the index was read.
 
     Of the same score the newer ones come first. The rare terms are read whole, which of frequent
     ones would be too much: of these the newest messages with three, two and one of them are read,
-    as far as they may score more than what the rare ones found.
+    as far as they may score more than what the rare ones found. And the messages that have each of
+    the rare forms.
     """
     left = READ
     owner = owner_of(scope.user_id)
-    rare: list[_Part] = []
+    rare: dict[str, _Part] = {}
     frequent: dict[words.QueryTerm, list[HeldForm]] = {}
     for held in forms:
         if held.frequency <= left:
-            rare.append(_Part(held.score, _match(owner, held), held.frequency))
+            rare[held.form] = _Part(held.score, _match(owner, held), held.frequency)
             left -= held.frequency
         else:
             frequent.setdefault(held.term, []).append(held)
-    places = _read_parts(scope, rare, {})
+    places = dict[int, float]()
+    having = dict(zip(rare, _read_parts(scope, [*rare.values()], places), strict=True))
     if frequent:
         heaviest = nlargest(SCORED, places.values())
         enough = heaviest[-1] if len(heaviest) == SCORED else 0.0
@@ -422,10 +433,10 @@ def _places(scope: _Scope, forms: Sequence[HeldForm]) -> dict[int, float]:
                     1.0 if whole else min(1.0, COMPARED / entries),
                 )
             )
-        places = _read_parts(scope, [part for part in parts if part.score > enough], places)
+        _read_parts(scope, [part for part in parts if part.score > enough], places)
     for id_ in scope.left_out:
         places.pop(id_, None)
-    return places
+    return places, having
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -437,29 +448,28 @@ class _Part(msgspec.Struct, frozen=True):
     share: float = 1.0
 
 
-def _read_parts(
-    scope: _Scope, parts: Sequence[_Part], places: dict[int, float]
-) -> dict[int, float]:
-    """These places with those of the parts; what is in several of them scores their sum."""
+def _read_parts(scope: _Scope, parts: Sequence[_Part], places: dict[int, float]) -> list[list[int]]:
+    """The messages of each part; its score is added to their places."""
     if not parts:
-        return places
+        return []
     values = scope.values
-    statements = []
+    columns = []
     for number, part in enumerate(parts):
         values |= {
             f"match{number}": part.match, f"most{number}": part.most, f"share{number}": part.share,
         }  # fmt: skip
         newest = f" AND f.rowid > {_NEWEST.format(number)}" if part.share < 1 else ""
-        statements.append(
-            f"SELECT json_group_array(rowid) FROM (SELECT f.rowid FROM search_index f"
+        columns.append(
+            f"(SELECT json_group_array(rowid) FROM (SELECT f.rowid FROM search_index f"
             f" WHERE search_index MATCH :match{number}{scope.where}{newest}"
-            f" ORDER BY f.rowid DESC LIMIT :most{number})"
+            f" ORDER BY f.rowid DESC LIMIT :most{number}))"
         )
-    rows = scope.connection.execute(" UNION ALL ".join(statements), values)
-    for (found,), part in zip(rows, parts, strict=True):
-        for id_ in msgspec.json.decode(found, type=list[int]):
+    row = scope.connection.execute(f"SELECT {', '.join(columns)}", values).fetchone()
+    found = [msgspec.json.decode(ids, type=list[int]) for ids in row]
+    for ids, part in zip(found, parts, strict=True):
+        for id_ in ids:
             places[id_] = places.get(id_, 0.0) + part.score
-    return places
+    return found
 
 
 def _match(owner: str, held: HeldForm) -> str:
