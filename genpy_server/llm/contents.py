@@ -9,13 +9,14 @@ from typing import Any
 
 from genpy_server.core.models import Usage
 from genpy_server.llm import field_names
-from genpy_server.llm.field_names import first
+from genpy_server.llm.field_names import first, plain
 from genpy_server.llm.tool_calls import CallPiece, call_pieces
 
 MAX_TOKENS = 10**9
 """A greater usage count is a mistake of the service, and read as 0."""
 FIRST_ERROR = 400
 """The lowest HTTP status of an error."""
+_FAULTS = ("fault", "errors", "ResponseMetadata")
 MAX_DEPTH = 12
 """How deep a value is searched."""
 
@@ -153,7 +154,7 @@ def usage_of(value: Any, usage: Usage) -> Usage:
     """The counts of a value or of its usage; missing ones are those of `usage`."""
     if not isinstance(value, dict):
         return usage
-    counts = {str(name).replace("_", "").lower(): held for name, held in value.items()}
+    counts = plain(value)
     details = counts.get("prompttokensdetails") or counts.get("inputtokensdetails")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
     prompt, completion, hit = (
@@ -180,16 +181,17 @@ def failure_of(value: dict[str, Any]) -> Any:
     failed = next((key for key in value if key.lower().endswith("exception")), "")
     if isinstance(value.get(failed), dict):
         return {"code": failed, **value[failed]}
-    failures = (value.get(name) for name in field_names.FAILURES)
+    named = plain(value)
+    failures = (named.get(name) for name in field_names.FAILURES)
     if any(failure and not isinstance(failure, dict) for failure in failures):
         return value
-    if any(isinstance(value.get(name), dict) and value[name] for name in ("fault", "errors")):
+    if any(isinstance(value.get(name), dict) and value[name] for name in _FAULTS):
         return value
     base = value.get("base_resp")
     if isinstance(base, dict) and not is_well({"code": base.get("status_code")}):
         return value
     words = [str(value.get(name, "")).lower() for name in ("type", "object", "status", "success")]
-    numbers = [value.get(name) for name in ("code", "status", "status_code")]
+    numbers = [named.get(name) for name in ("code", "status", "statuscode")]
     fails = (
         any("error" in word or word in ("false", "failed") for word in words)
         or any(isinstance(number, int) and number >= FIRST_ERROR for number in numbers)
@@ -200,7 +202,15 @@ def failure_of(value: dict[str, Any]) -> Any:
 
 def is_well(value: dict[str, Any]) -> bool:
     """Whether all status fields mean success."""
-    return all(str(value.get(name) or "").lower() in _WELL for name in field_names.STATES)
+    named = plain(value)
+    return all(str(named.get(name) or "").lower() in _WELL for name in field_names.STATES)
+
+
+def message_of(value: dict[str, Any]) -> Any:
+    """A value that may report an error in words; None for any other."""
+    named = plain(value)
+    words = (named.get(name) for name in field_names.MESSAGES)
+    return value if any(isinstance(one, str) for one in words) and not is_well(value) else None
 
 
 def as_list(value: Any) -> list[Any]:

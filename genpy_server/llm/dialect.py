@@ -57,6 +57,12 @@ SERVER_NAMES = {
     "response_format": NAMES["response_format"],
 }
 """The same for status 500, which mostly has another cause."""
+_ALLOWED = re.compile(
+    r"(?<!not)(?<!currently)\W+(expected|allowed|supported|valid(?! role)|permitted)( \w+){0,2}( are| is)?( one of|:).*",
+    re.DOTALL,
+)
+"""The parts that a refusal lists as accepted."""
+_CONDITION = re.compile(r"\b(when|if|unless|while|greater than|less than)\b.*", re.DOTALL)
 OTHER_NAMES = {
     "tool_choice": "tools",
     "functions": "tools",
@@ -112,6 +118,10 @@ def body_of(
         body["stop"] = list(asked.stop)
     if asked.reasoning_effort is not None:
         body |= _effort(asked.reasoning_effort, left_out, has, service)
+    budget = body.get("thinking", {}).get("budget_tokens")
+    if budget is not None:  # it is part of `max_tokens`, and the temperature is fixed
+        body[limit] = asked.max_tokens + budget
+        body.pop("temperature", None)
     if native:
         body["tools"] = [_tool_row(tool) for tool in asked.tools]
     if asked.form is not None and form is not None and has(form):
@@ -154,17 +164,20 @@ def refused(complaint: Complaint, parts: Sequence[str]) -> list[str]:
     if complaint.status is not None and complaint.status not in NAMED_IN_TROUBLE:
         return []
     names = SERVER_NAMES if complaint.status in {None, 500} else NAMES
-    fields = {re.split(r"[.\[]", field)[0] for field in complaint.fields}
+    fields = {re.split(r"[.\[]", field.strip("/"))[0] for field in complaint.fields}
     fields = {OTHER_NAMES.get(field, field) for field in fields}
     explicit = [part for part in parts if part.partition(":")[0] in fields]
     if explicit:
         return explicit
-    return [
-        part
-        for part in parts
-        if (pattern := names.get(part.partition(":")[0]))
-        and re.search(pattern, complaint.text, re.IGNORECASE)
-    ]
+    text = _ALLOWED.sub("", complaint.text.lower())
+    # A refusal may name a second part as its condition; `stream` is worth more than any other.
+    for words in (_CONDITION.sub("", text), text):
+        named = [
+            part for part in parts if re.search(names.get(part.partition(":")[0], "$^"), words)
+        ]
+        if named:
+            return [part for part in named if part != "stream"] or named
+    return []
 
 
 def shorter(asked: Asked, tokens: int) -> Asked:

@@ -25,6 +25,7 @@ from genpy_server.llm.contents import (
     failure_of,
     is_well,
     kind_of,
+    message_of,
     reason_of,
     usage_of,
 )
@@ -49,6 +50,8 @@ class ChunkDelta(msgspec.Struct):
     refusal: Any = None
     function_call: Any = None
     extra_content: Any = None
+    thinking_blocks: Any = None
+    thought: Any = None
 
 
 class Choice(msgspec.Struct):
@@ -61,6 +64,7 @@ class Choice(msgspec.Struct):
     error: Any = None
     text: Any = None
     message: Any = None
+    tool_calls: Any = None
     stop_reason: Any = None
     camel_reason: Any = msgspec.field(default=None, name="finishReason")
 
@@ -91,8 +95,10 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 LF, CR, QUOTE, BACKSLASH = b'\n\r"\\'
 """As integers, which `in` finds in bytes several times as fast as bytes."""
 _BOM = b"\xef\xbb\xbf"
+_FAILED = re.compile(r"err(or)?|exception|fail(ed|ure)?")
+"""Names of an event that is an error."""
 _ENDS = re.compile(
-    r"done|end|finish|completed?|(message|stream)[_-](stop|end)|response\.(in)?completed?"
+    r"done|end|finish|stop|close|eof|completed?|(message|stream)[_-](stop|end)|response\.(in)?completed?"
 )
 """Types of an event that ends a reply."""
 _GOES_ON = (b"{", b"[", b",", b":")
@@ -311,10 +317,10 @@ class StreamParser:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         event = self._event
         self._data, self._event, self._held = [], b"", 0
-        if event == b"error":
+        name = event.decode("utf-8", "replace")
+        if _FAILED.fullmatch(name):
             self._fail(_value(data))
             return
-        name = event.decode("utf-8", "replace")
         if name not in field_names.NOISE:
             self.done = self.done or _ENDS.fullmatch(name) is not None
             self._read(data)
@@ -343,6 +349,7 @@ class StreamParser:
             self._find_frame(data, chunk)
         if thought:
             self._thoughts.append(thought)
+            self._thought = True
         if choice.finish_reason:
             self._finish(choice.finish_reason)
         self._count(chunk.usage or choice.usage)
@@ -381,9 +388,10 @@ class StreamParser:
         text = "".join(found.texts)
         if found.whole and (self._taken or self._texts):
             text = ""
-        elif found.place in field_names.REPEATING and len(text) >= MIN_REPEATED_CHARS:
+        elif found.place in field_names.REPEATING and text:
             before = "".join((*self._taken, *self._texts))
-            text = text.removeprefix(before if len(before) >= MIN_REPEATED_CHARS else "")
+            whole = found.whole = bool(found.reason) and text == before
+            text = text.removeprefix(before if whole or len(before) >= MIN_REPEATED_CHARS else "")
         if not (self._thought and found.whole):
             self._thoughts += found.thoughts
             self._thought = self._thought or bool(found.thoughts)
@@ -415,10 +423,11 @@ class StreamParser:
 
     def _odd_data(self, data: bytes) -> None:
         word = data.strip().strip(b'"').strip().lower()
-        if word == b"[done]":
+        name = word.strip(b"[], ").decode("utf-8", "replace")
+        if word.startswith(b"[") and _ENDS.fullmatch(name):
             self.done = self.readable = True
             return
-        if not word:
+        if not word or name in field_names.NOISE:
             return
         if word.startswith(b"data:"):
             self._read(data.strip()[len(b"data:") :].lstrip())
@@ -467,7 +476,10 @@ class StreamParser:
             if error and not (isinstance(error, dict) and is_well(error)):
                 self._fail(value if error is True else error)
         if choices:
+            before = len(self._texts)
             self._choose(choices)
+            if len(self._texts) == before and not self.suspect:
+                self.suspect = next(filter(None, map(message_of, (*choices, value))), None)
         else:
             self._without_choices(value)
         for holder in (*choices, value):
@@ -486,8 +498,8 @@ class StreamParser:
             self._fail(failure)
         elif found:
             self._add(found, TYPED if kind else UNTYPED)
-        elif isinstance(value.get("message", value.get("msg")), str) and not is_well(value):
-            self.suspect = self.suspect or value
+        else:
+            self.suspect = self.suspect or message_of(value)
         if _ENDS.fullmatch(kind) or any(value.get(name) is True for name in field_names.ENDED):
             self.done = True
         self._finish(found.reason)

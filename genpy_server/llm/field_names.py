@@ -4,6 +4,7 @@ Chat completions, Anthropic's messages, OpenAI's responses, Gemini, Cohere, Bedr
 and others nest their values differently, but name them alike.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ HOLDERS = _names(
 """Fields whose value contains one of those; a string in them is not text."""
 REASONING = _names(
     "reasoning_content reasoning thinking reasoning_text reasoning_details reasoningContent"
-    " reasoningText tool_plan"
+    " reasoningText tool_plan thinking_blocks thought"
 )
 WRAPPERS = _names("data result response chunk output body")
 """Fields that may contain the whole chunk or error."""
@@ -71,25 +72,28 @@ COUNTED = _names(
 )
 """Fields that contain counts."""
 
-# Errors
+# Errors; in lower case without separators, as `plain` gives them
 
-FAILURES = _names("error errors detail err Error exception fault errorMessage error_msg")
-STATES = _names("code status status_code msg message error type success")
+FAILURES = _names("error errors detail err exception fault errormessage errormsg errmsg")
+STATES = _names("code status statuscode msg message error type success")
 """Fields that say whether a request succeeded."""
+MESSAGES = _names("message msg errormessage errormsg errmsg")
+"""Fields that may report an error in words."""
 ERROR_TEXTS = _names(
-    "message msg detail error error_description error_msg errorMessage err Error Message reason"
-    " description"
+    "message msg detail error errordescription errormsg errormessage errmsg err reason description"
+    " cause explanation hint info statustext"
 )
 MORE_ERROR_TEXTS = _names(
-    "errors title invalid_params invalid-params raw metadata details data status_message status_msg"
-    " exception fault faultstring base_resp response output"
+    "errors title invalidparams raw metadata details data statusmessage statusmsg exception fault"
+    " faultstring string baseresp response output innererror responsemetadata headers issues"
+    " fieldviolations"
 )
-ERROR_CODES = _names("code type status error_code error_type")
-ERROR_NUMBERS = _names("status_code statusCode status code http_status")
-ERROR_FIELDS = _names("param field loc name")
+ERROR_CODES = _names("code type status errorcode errortype")
+ERROR_NUMBERS = _names("statuscode status code httpstatus")
+ERROR_FIELDS = _names("param field loc name path keys instancepath")
 """Fields that name a field of the request."""
-WAITS = _names("retry_after retryDelay estimated_time retryAfter retry_after_seconds")
-WAITS_MS = _names("retry_after_ms retryAfterMs")
+WAITS = _names("retryafter retrydelay estimatedtime retryafterseconds xratelimitreset")
+WAITS_MS = _names("retryafterms")
 
 # Lists of models
 
@@ -98,6 +102,14 @@ MODEL_IDS = _names("id model name model_name key")
 MODEL_KINDS = _names("type task kind mode model_type")
 WINDOWS = _names("context_window context_length max_model_len max_context_length")
 ABILITIES = _names("capabilities supported_parameters features input_modalities")
+
+
+def plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An object by the names of its fields in lower case without separators."""
+    found: dict[str, Any] = {}
+    for name, held in value.items():
+        found.setdefault(re.sub(r"[_-]", "", str(name)).lower(), held)
+    return found
 
 
 def first(value: Mapping[str, Any], names: Iterable[str]) -> Any:

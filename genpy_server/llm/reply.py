@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Literal, Protocol
@@ -19,6 +20,8 @@ END_SECONDS = 0.1
 """Seconds to wait for the end of a stream after its closing mark, to reuse the connection."""
 GRACE_SECONDS = 0.5
 """Seconds to wait for usage and the closing mark after the finish reason."""
+QUIET_SECONDS = 600.0
+"""Seconds for which a service may send signs of life without any part of a reply."""
 DELTA_CHARS = 32_000
 """The greatest number of characters in a delta."""
 ENDLESS_CHARS = 4_000_000
@@ -27,14 +30,22 @@ ENDLESS_CHARS_PER_TOKEN = 128
 
 Reason = Literal["length", "content_filter"]
 REASONS: dict[Reason, re.Pattern[str]] = {
-    "length": re.compile(r"length|limit|max[_-]?(output|token)|context_window"),
     "content_filter": re.compile(
-        r"content[_-]?filter|safety|moderat|prohibit|block|recitation|spii|sensitive|guardrail|refus"
+        r"content[_-]?filter|^filter|safety|unsafe|moderat|prohibit|block|recitation|spii|sensitive"
+        r"|guardrail|refus|polic|violat|restrict|toxic|harm|risk|censor"
+    ),
+    "length": re.compile(
+        r"length|limit|max[_-]?(\w+_)?(output|token)|context_window|truncat|incomplete"
     ),
 }
 """The finish reasons of services, in lower case; any other means "stop"."""
-BROKEN = re.compile(r"error|rate_limit|abort|cancel|fail|time[_-]?out|insufficient")
+BROKEN = re.compile(
+    r"error|rate_limit|abort|cancel|fail|time[_-]?out|insufficient|overload|interrupt|lost|preempt"
+    r"|kill|disconnect"
+)
 """Finish reasons of a reply that the service could not finish."""
+CALLING = re.compile(r"tool|function")
+"""Finish reasons of a reply that ends in a call."""
 CUT_OFF = "The model's service ended the reply early. Try again."
 
 
@@ -89,6 +100,7 @@ class ReplyReader:
         """Whether the last events were read."""
         self._reading = True
         self._rested = False
+        self._quiet_since: float | None = None
         self._failure: Exception | None = None
 
     @property
@@ -127,7 +139,14 @@ class ReplyReader:
                 text, inner = self._split.feed(text)
                 thought += inner
                 self._reading = self._reading and not self._split.over
-            if text or thought:
+            if not (text or thought):
+                now = time.monotonic()
+                self._quiet_since = self._quiet_since or now
+                if now - self._quiet_since > max(self._reads.limit, QUIET_SECONDS):
+                    self._failure = httpx.ReadTimeout("no part of a reply in time")
+                    self._reading = False
+            else:
+                self._quiet_since = None
                 events = self._deltas(text, thought)
                 if self._chars > self._max_chars:
                     self._reading = False
@@ -178,9 +197,13 @@ class ReplyReader:
         if parser.error is not None:
             raise ServiceError(parser.error)
         reason, usage = parser.finish_reason, parser.usage
+        empty = not (self._chars or parser.calls or self._split.calls)
         if self._chars > self._max_chars:
             return (Finish("length", usage, self._quota, self._reasoning_chars),)
-        if BROKEN.search(reason) or not (reason or parser.done or self._split.over):
+        filtered = REASONS["content_filter"].search(reason)
+        broken = BROKEN.search(reason) and not filtered
+        broken = broken or not (reason or parser.done or self._split.over)
+        if broken or (empty and parser.suspect is not None):
             if parser.suspect is not None and (parser.readable or parser.suspect != parser.unread):
                 raise ServiceError(parser.suspect)
             if self._failure is not None:
@@ -197,7 +220,7 @@ class ReplyReader:
         for piece in (*parser.calls, *self._split.calls):
             collector.add(piece)
         wanted = collector.calls(self._tools)
-        if not wanted and reason in {"tool_calls", "function_call"} and not self._chars:
+        if not wanted and CALLING.search(reason) and not self._chars:
             raise LlmBadToolCall("The model called a tool without naming it. Try again.")
         last: Literal["tool_calls", "stop"] = "tool_calls" if wanted else "stop"
         return (*wanted, Finish(last, usage, self._quota, self._reasoning_chars))

@@ -35,7 +35,7 @@ from genpy_server.errors import (
 )
 from genpy_server.llm import field_names
 from genpy_server.llm.base import Quota
-from genpy_server.llm.field_names import PHRASES
+from genpy_server.llm.field_names import PHRASES, plain
 from genpy_server.llm.lenient_json import objects
 from genpy_server.network import BadVariable
 
@@ -95,7 +95,7 @@ NOT_FOUND = 404
 NOTHING_THERE = {404, 405, 410}
 REDIRECTS = range(300, 400)
 SERVER_TROUBLE = 500
-TEXT_DECIDES = {None, 400, 403, 404, 409, 410, 422, 500, 503}
+TEXT_DECIDES = {None, 400, 403, 404, 409, 410, 412, 422, 500, 503}
 """Statuses with several causes, for which the text is read."""
 
 
@@ -108,10 +108,14 @@ _A_PART = (
     r"|s(?:ec(?:ond)?s?)?)(?![a-z])[\s,]*(?:and\s+)?"
 )
 _PART = re.compile(f"(?i){_A_PART}")
+_AT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:\s?(?:Z|UTC)|[+-]\d\d:?\d\d)?"
 _WAIT = re.compile(
-    r"(?i)(?:\b(?:again|retry|wait|resets?)[ _-]?(?:in|after|for|about)?[:=\s]*"
-    rf"(?P<parts>(?:{_A_PART})+)|\bretry[ _-]after[:=\s]*(?P<number>\d+(?:\.\d+)?)(?!\s?[\w.]))"
+    r"(?i)(?:\b(?:again|retry|wait|resets?|available)[ _-]?(?:in|after|for|about)?[:=\s]*"
+    rf"(?P<parts>(?:{_A_PART})+)|\bretry[ _-]after[:=\s]*(?P<number>\d+(?:\.\d+)?)(?!\s?[\w.])"
+    rf"|\b(?:again|retry|resets?|until)\b[^.\d]{{0,10}}(?P<time>{_AT}))"
 )
+_PASSES = re.compile(rf"{_WAIT.pattern}|\brate limit|\btry again")
+"""A limit that passes by itself."""
 _SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _FIRST_TIME, _FIRST_MS = 10**9, 10**12
 """From these on, a number is not a duration but a time: in seconds, and in milliseconds, since 1970."""
@@ -135,11 +139,14 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[LlmError]], ...] = (
     (_LOADING, LlmLoading),
     (_TOO_LONG, LlmTooLarge),
     (_QUOTA, LlmQuotaSpent),
+    (_FILTERED, LlmError),
     (_BAD_KEY, LlmKeyRejected),
     (_NO_MODEL, LlmModelUnknown),
 )
 """The kind of trouble by the text; the first match counts."""
 _SIGN_IN = _any_of("sign in")
+_RESET = re.compile(r"\b(?:t|reset)=(\d+)")
+"""In the header RateLimit of the IETF's draft."""
 _CODE = re.compile(r"[\w.-]{1,64}")
 _COUNT = re.compile(r"[0-9]{1,15}")
 _KEY = re.compile(r"\b(?:sk|gsk|pk|key|hf|xai)[-_][\w*.-]{6,}|\bBearer \S+")
@@ -198,6 +205,7 @@ class Complaint:
             self._texts.append(text.encode("utf-8", "replace").decode().strip())
 
     def _read_fields(self, body: dict[str, Any], depth: int) -> None:
+        body = plain(body)
         for name in field_names.ERROR_CODES:
             word = body.get(name)
             if isinstance(word, str) and _CODE.fullmatch(word) and not word.isdigit():
@@ -245,8 +253,14 @@ class Complaint:
     def names_no_reason(self) -> bool:
         """Whether it gives no reason beyond "not found"."""
         pattern = _NO_ROUTE_PAGE if self.page else _NO_ROUTE
-        text = self.text.strip(" .!\n")
-        return not text or pattern.fullmatch(text) is not None
+        texts = [text.strip(" .!\n") for text in self._texts]
+        return all(pattern.fullmatch(text) for text in texts if text)
+
+    @property
+    def nothing_there(self) -> bool:
+        """Whether the service has nothing at the address, and gives no other reason."""
+        known = self.status in NOTHING_THERE or (self.status is None and bool(self.text))
+        return known and self.names_no_reason
 
     @property
     def limit(self) -> int | None:
@@ -266,13 +280,14 @@ class Complaint:
         if by_status is LlmTooLarge:
             return by_status
         if LlmRateLimited in (*kinds, by_status):
-            waits = self.retry_after is not None or _WAIT.search(self.text)
-            return LlmQuotaSpent if _QUOTA.search(self.text) and not waits else LlmRateLimited
+            passes = self.retry_after is not None or _PASSES.search(self.text)
+            return LlmQuotaSpent if _QUOTA.search(self.text) and not passes else LlmRateLimited
         if self.status in TEXT_DECIDES and (by_text := self._kind_by_text()) is not None:
             return by_text
         if by_status is not None:
             return by_status
         failed = self.status is None or self.status >= SERVER_TROUBLE
+        failed = failed and not self.nothing_there
         return LlmUnavailable if failed else LlmError
 
     def _kind_by_text(self) -> type[LlmError] | None:
@@ -403,7 +418,7 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
     }
     if kind in sentences:
         return sentences[kind].replace("..", ".")
-    if status in NOTHING_THERE and complaint.names_no_reason:
+    if complaint.nothing_there:
         return (
             f"No chat completions at {service.where}. "
             f"Correct {service.address_setting}; such an address mostly ends in /v1."
@@ -477,26 +492,25 @@ def _unit(name: str) -> float:
 def _wait(complaint: Complaint, headers: Mapping[str, str]) -> float | None:
     """Seconds until a retry, by the headers, the text or the body; None if not given."""
     in_text = _WAIT.search(complaint.text)
-    kinds = ("tokens", "requests")
-    kinds = kinds[::-1] if headers.get("x-ratelimit-remaining-requests") == "0" else kinds
-    resets = (
-        *(f"x-ratelimit-reset-{kind}" for kind in kinds),
-        "x-ratelimit-reset",
-        "ratelimit-reset",
+    spent = "request" if headers.get("x-ratelimit-remaining-requests") == "0" else "token"
+    resets = sorted(
+        (name for name in headers if "reset" in name), key=lambda name: spent not in name
     )
+    draft = _RESET.search(headers.get("ratelimit", ""))
     waits = (
         duration(headers.get("retry-after-ms", "") and f"{headers['retry-after-ms']}ms"),
-        _until(headers.get("retry-after", "")),
-        duration(in_text["parts"] or in_text["number"]) if in_text else None,
+        _until(headers.get("retry-after") or headers.get("x-retry-after", "")),
+        _until(next(filter(None, in_text.group("parts", "number", "time")))) if in_text else None,
         complaint.retry_after,
-        *(_until(headers.get(name, "")) for name in resets),
+        *(_until(headers[name]) for name in resets),
+        duration(draft[1]) if draft else None,
     )
     return next((seconds for seconds in waits if seconds is not None), None)
 
 
 def _until(text: str) -> float | None:
     """Seconds of a duration, or until a time (a date, or seconds or milliseconds since 1970)."""
-    text = text.strip()
+    text = text.strip(' "').removesuffix("UTC").rstrip()
     try:
         due = _time(text)
     except (TypeError, ValueError, OverflowError):

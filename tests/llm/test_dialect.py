@@ -285,6 +285,15 @@ def test_each_service_has_its_own_parameter_of_effort(effort, host, sent):
     assert {name: value for name, value in body.items() if name not in plain} == sent
 
 
+def test_reasoning_of_a_budget_is_added_to_the_reply():
+    """Anthropic counts reasoning as part of the reply, and takes no temperature beside it."""
+    asked = Asked(ASKED, max_tokens=100, reasoning_effort="low")
+    service = Service("compatible", "https://api.anthropic.com/v1", "KEY", "URL")
+    body, _, _ = body_of(asked, "m", (), service)
+    assert body["max_tokens"] == 100 + body["thinking"]["budget_tokens"]
+    assert "temperature" not in body
+
+
 async def test_a_model_that_cannot_but_think_thinks_little(compatible, upstream):
     """Where "none" is refused the lowest effort is asked for, and that is not said to be left out."""
     upstream.fail(400, "invalid_request_error", "reasoning_effort must be low, medium or high")

@@ -155,6 +155,21 @@ async def test_model_without_a_system_role_reads_it_with_the_question(
         ("outlines is not installed", ["response_format"]),
         ("strict mode is not available", ["response_format"]),
         ("Tell me a story about a bus stop.", []),
+        (
+            "unknown field `stop`, expected one of `model`, `stream`, `temperature`, `tools`",
+            ["stop"],
+        ),
+        ("temperature is not supported. Supported parameters: stop, tools", ["temperature"]),
+        ("`temperature` may only be set to 1 when `stop` is set", ["temperature"]),
+        ("Tools are not supported in streaming mode", ["tools"]),
+        ("Parameters that are not supported: stop, temperature", ["stop", "temperature"]),
+        ("This model does not support parameter responseFormat", ["response_format"]),
+        ("Failed to initialize samplers: failed to parse grammar", ["tools", "response_format"]),
+        ("Conversation roles must alternate user/assistant", ["tools", "system_role"]),
+        ("After the optional system message, conversation roles must alternate", []),
+        ("unknown variant `system`, expected one of `user`, `assistant`", ["system_role"]),
+        ("Role 'system' is not supported", ["system_role"]),
+        ("Please use a valid role: user, model.", ["system_role"]),
     ],
 )
 def test_words_that_name_a_part(words, named):
@@ -169,6 +184,26 @@ def test_words_that_name_a_part(words, named):
     ]
     found = refused(Complaint({"error": {"message": words}}, 400), parts)
     assert [part.partition(":")[0] for part in found] == named
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"issues": [{"path": ["stop"], "message": "no"}]},
+        {"error": {"issues": [{"keys": ["stop"], "message": "no"}]}},
+        {"error": {"details": [{"fieldViolations": [{"field": "stop"}]}]}},
+        {"errors": [{"instancePath": "/stop", "message": "no"}]},
+    ],
+)
+def test_fields_that_name_a_part(body):
+    """What a refusal is about may stand in a field of its own."""
+    assert refused(Complaint(body, 400), ["temperature", "stop"]) == ["stop"]
+
+
+def test_template_that_fails_takes_no_tools():
+    """A chat template that fails at the tools is given none."""
+    body = {"error": "Value is not callable: null at row 62:\n{%- for tool in tools %}"}
+    assert refused(Complaint(body, 500), ["tools:a", "temperature"]) == ["tools:a"]
 
 
 async def test_refusal_inside_a_stream_counts_as_well(compatible, upstream):

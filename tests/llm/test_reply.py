@@ -12,6 +12,7 @@ from support.scripted_model import DONE, chunk, event
 
 from genpy_server.core.models import Usage
 from genpy_server.errors import LlmBadToolCall, LlmCutOff
+from genpy_server.llm import reply
 from genpy_server.llm.base import Finish, TextDelta
 from genpy_server.llm.events import EVENT_BYTES, StreamParser
 from genpy_server.llm.reply import ReplyReader, ServiceError
@@ -64,6 +65,10 @@ STREAMS = {
     "mark in small letters": [*HELLO[:3], b"data: [done]\n\n"],
     "mark as JSON": [*HELLO[:3], b'data: "[DONE]"\n\n'],
     "mark as event": [*HELLO[:3], b"event: done\ndata: {}\n\n"],
+    "mark with a comma": [*HELLO[:2], b"data: [DONE],\n\n"],
+    "mark of another word": [*HELLO[:2], b"data: [END]\n\n"],
+    "mark as an event without data": [*HELLO[:2], b"event: close\n\n"],
+    "mark as an end of file": [*HELLO[:2], b"event: eof\ndata: \n\n"],
     "mark alone": [*HELLO[:2], DONE],
     "finish without mark": [*HELLO[:3]],
     "garbage behind the mark": [ALL, b"data: {broken\n\n", b"\x00\x01"],
@@ -198,6 +203,14 @@ async def test_reply_in_one_read_is_the_same(name):
     assert (found.text, found.error) == ("Hello world.", None)
 
 
+async def test_short_answer_behind_its_stream_is_not_said_twice():
+    """A last chunk with the finish reason that repeats all text and reasoning adds nothing."""
+    whole = {"choices": [{"message": {"content": "Hi.", "reasoning_content": "hm"},
+        "finish_reason": "stop"}]}  # fmt: skip
+    found = await read(chunk({"reasoning_content": "hm"}), chunk({"content": "Hi."}), event(whole))
+    assert (found.text, found.reasoning) == ("Hi.", "hm")
+
+
 async def test_whole_answer_behind_its_stream_is_not_said_twice():
     """A last chunk that repeats the whole message adds what was not said before."""
     whole = {"choices": [{"message": {"content": "Hello, whole wide world."}}]}
@@ -213,6 +226,10 @@ THOUGHTS = {
     "summary": [chunk({"reasoning_details": [{"type": "reasoning.summary", "summary": "hm"}]}),
                 chunk({"content": "Hello"})],
     "object": [loose(delta={"reasoning": {"text": "hm"}}), chunk({"content": "Hello"})],
+    "blocks": [chunk({"thinking_blocks": [{"type": "thinking", "thinking": "hm"}]}),
+               chunk({"content": "Hello"})],
+    "blocks and text": [chunk({"reasoning_content": "hm", "thinking_blocks": [{"type": "thinking",
+        "thinking": "hm"}]}), chunk({"content": "Hello"})],
     "both names": [chunk({"reasoning": "hm", "reasoning_content": "hm"}), chunk({"content": "Hello"})],
 }  # fmt: skip
 
@@ -357,6 +374,12 @@ async def test_usage_of_any_type_costs_no_reply(usage, counted, place):
         ("Content-Filter", "content_filter"),
         ("IMAGE_SAFETY", "content_filter"),
         ("moderation", "content_filter"),
+        ("max_new_tokens", "length"),
+        ("truncated", "length"),
+        ("incomplete", "length"),
+        ("policy_violation", "content_filter"),
+        ("unsafe", "content_filter"),
+        ("ERROR_TOXIC", "content_filter"),
     ],
 )
 async def test_end_of_a_reply_has_a_name(reason, named):
@@ -406,6 +429,14 @@ ERRORS = {
     "wrapped": event({"data": {"error": {"message": "boom"}}}),
     "in a response": event({"type": "response.failed", "response": {"error": {"message": "boom"}}}),
     "in a delta": loose(delta={"error": "boom"}),
+    "errmsg": event({"errcode": 40001, "errmsg": "boom"}),
+    "capital message": event({"ErrorCode": "x", "ErrorMessage": "boom"}),
+    "error_message": event({"error_message": "boom"}),
+    "metadata": event({"ResponseMetadata": {"Error": {"Code": "x", "Message": "boom"}}}),
+    "beside a finish reason": event({"finish_reason": "error", "error_message": "boom"}),
+    "beside that of a choice": loose("error", delta={"content": ""}, message="boom"),
+    "another event": event({"message": "boom"}, "exception"),
+    "an event of words": b"event: failed\ndata: boom\n\n",
 }  # fmt: skip
 
 
@@ -416,6 +447,14 @@ async def test_error_in_a_stream_keeps_its_reason_and_the_text(name, apart):
     pieces = (HELLO[0], ERRORS[name]) if apart else (HELLO[0] + ERRORS[name],)
     found = await read(*pieces)
     assert found.text == "Hello "
+    assert isinstance(found.error, ServiceError)
+    assert "boom" in json.dumps(found.error.body)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+async def test_error_before_the_closing_mark_keeps_its_reason(name):
+    """A stream of nothing but an error and the closing mark is no empty reply."""
+    found = await read(ERRORS[name], DONE)
     assert isinstance(found.error, ServiceError)
     assert "boom" in json.dumps(found.error.body)
 
@@ -438,6 +477,8 @@ def test_the_reason_of_an_error_is_quoted(name):
         ([HELLO[0], chunk({}, "network_error")], "Hello "),
         ([HELLO[0], chunk({}, "aborted")], "Hello "),
         ([HELLO[0], chunk({}, "timeout")], "Hello "),
+        ([HELLO[0], chunk({}, "engine_overloaded")], "Hello "),
+        ([HELLO[0], chunk({}, "interrupted")], "Hello "),
         ([HELLO[0], b"data: {broken\n\n"], "Hello "),
         ([], ""),
     ],
@@ -471,6 +512,24 @@ async def test_reply_that_never_ends_is_cut_at_its_length():
     found = await read(*[chunk({"content": "ha" * 10_000})] * 400, max_tokens=16)
     assert found.finish.reason == "length"
     assert len(found.text) < 5_000_000
+
+
+@pytest.mark.parametrize(
+    "quiet", [b": ping\n\n", chunk({}), chunk({"tool_calls": [{"index": 0, "id": "a"}]})]
+)
+async def test_signs_of_life_alone_are_no_reply(monkeypatch, quiet):
+    """A service that keeps a stream open without a part of the reply is too slow in the end."""
+    monkeypatch.setattr(reply, "QUIET_SECONDS", 0.0)
+
+    class Endless:
+        limit = 0.0
+
+        async def read(self):
+            return quiet
+
+    reader = ReplyReader(Endless(), quota=None, token_seconds=0.0, max_tokens=100)
+    with pytest.raises(httpx.ReadTimeout):
+        await reader.events()
 
 
 async def test_long_text_comes_in_more_than_one_delta():
@@ -1024,6 +1083,13 @@ async def test_call_in_the_text_without_tools_is_text():
     """Where no tool was offered nothing is taken out."""
     text = '{"name": "get_session_stats", "arguments": {}}'
     assert (await read(chunk({"content": text}), STOP)).text == text
+
+
+@pytest.mark.parametrize("reason", ["MALFORMED_FUNCTION_CALL", "unexpected_tool_call", "tool_use"])
+async def test_reply_that_ends_in_no_call_is_a_bad_call(reason):
+    """A service that names a call as the end and sends none is asked again, without tools."""
+    found = await read(chunk({"role": "assistant"}), chunk({}, reason), DONE, tools=SPECS)
+    assert isinstance(found.error, LlmBadToolCall)
 
 
 async def test_call_without_a_name_is_a_bad_call():

@@ -300,6 +300,47 @@ async def test_rubbish_in_a_stream_costs_nothing(llm, upstream, odd):
         (404, "<html><title>No such app</title>", LlmError, "a web page (404): No such app"),
         (404, "<html><title>Error</title><pre>Cannot POST /v1/x</pre>", LlmError, "No chat"),
         (404, "404", LlmError, "No chat completions"),
+        (404, {"statusCode": 404, "message": "Cannot POST /v1/x", "error": "Not Found"}, LlmError,
+         "No chat completions"),
+        (404, {"message": "Route POST:/x not found", "error": "Not Found"}, LlmError, "No chat"),
+        (404, {"error": {"message": "Invalid URL (POST /chat/completions)"}}, LlmError, "No chat"),
+        (404, {"error": {"code": 404, "message": "File Not Found"}}, LlmError, "No chat"),
+        (404, {"success": False, "errors": [{"message": "No route for that URI"}]}, LlmError, "No chat"),
+        (405, {"detail": "Method Not Allowed"}, LlmError, "No chat completions"),
+        (None, {"error": "Unexpected endpoint or method. (POST /x). Returning 200 anyway"}, LlmError,
+         "No chat completions"),
+        # a model that is not there, and one that is but takes less
+        (404, {"error": {"code": "DeploymentNotFound", "message": "The API deployment does not exist."}},
+         LlmModelUnknown, "GENPY_MODEL"),
+        (401, {"error": {"message": "key not allowed to access model", "type":
+         "key_model_access_denied"}}, LlmModelUnknown, "GENPY_MODEL"),
+        (400, {"error": "Multiple models are loaded. Please specify a model"}, LlmModelUnknown, "Multiple"),
+        (404, {"error": {"message": "No endpoints found for x."}}, LlmModelUnknown, "GENPY_MODEL"),
+        (500, {"error": "No model is loaded"}, LlmModelUnknown, "No model is loaded"),
+        (400, {"error": "The model is loaded with context length of only 4096 tokens"}, LlmTooLarge,
+         "CONTEXT"),
+        # no credit, and limits that pass
+        (403, {"error": {"message": "The free tier of the model has been exhausted.", "code":
+         "AllocationQuota.FreeTierOnly"}}, LlmQuotaSpent, "no credit"),
+        (400, {"error": {"code": "Arrearage", "message": "Access denied"}}, LlmQuotaSpent, "no credit"),
+        (403, {"code": 30001, "message": "Sorry, your account balance is insufficient"},
+         LlmQuotaSpent, "no credit"),
+        (429, {"error": {"message": "Your prepayment credits are depleted.", "status":
+         "RESOURCE_EXHAUSTED"}}, LlmQuotaSpent, "no credit"),
+        (400, {"error": {"message": "Budget has been exceeded! Max budget: 20.0"}}, LlmQuotaSpent, "Budget"),
+        (429, {"error": {"message": "You exceeded your current quota, please check your plan and "
+         "billing details. Requests rate limit exceeded, please try again later."}}, LlmRateLimited, "limits"),
+        # filters
+        (403, {"error": {"message": "x requires moderation on Y. Your input was flagged"}}, LlmError,
+         "content filter"),
+        (400, {"error": {"message": "no", "code": "SensitiveContentDetected"}}, LlmError,
+         "content filter"),
+        # the reason in other fields
+        (400, {"ErrorCode": "x", "ErrorMessage": "boom"}, LlmError, "boom"),
+        (400, {"error": {"code": "x", "innererror": {"message": "boom"}}}, LlmError, "boom"),
+        (400, {"ResponseMetadata": {"Error": {"Message": "boom"}}}, LlmError, "boom"),
+        (400, {"error": {"cause": "boom"}}, LlmError, "boom"),
+        (400, {"fault": {"string": "boom"}}, LlmError, "boom"),
     ],
 )  # fmt: skip
 def test_servers_tell_the_same_in_many_ways(status, body, expected, says):
@@ -324,6 +365,11 @@ def test_servers_tell_the_same_in_many_ways(status, body, expected, says):
         "The conversation is too long, please start a new one",
         "Prompt length is longer than the maximum model length of 4096",
         "max_model_len is 2048",
+        "the input token count is 32825 but model only supports up to 32768",
+        "Context overflow: the prompt does not fit",
+        "Total tokens 9000 > max 8192",
+        "输入内容长度超过模型最大上下文限制",
+        "Sequence too long",
     ],
 )
 @pytest.mark.parametrize("status", [400, 422, 500, None])
@@ -442,6 +488,8 @@ def wait_of(text="", headers=None, **body):
         ("You may ask 5 times in 60 seconds.", None),
         ("Try again at 15:00.", None),
         ("We shall wait for 3 more users", None),
+        ("Request was throttled. Expected available in 27 seconds.", 27.0),
+        ("Retry after 2.5 minutes", 150.0),
     ],
 )
 def test_waits_are_found_in_words(text, seconds):
@@ -457,6 +505,7 @@ def test_waits_are_found_in_words(text, seconds):
         ("retry_after_ms", 1500, 1.5),
         ("retryDelay", "34.5s", 34.5),
         ("retry_after_ms", None, None),
+        ("metadata", {"headers": {"Retry-After": "9"}}, 9.0),
     ],
 )
 def test_waits_are_found_in_fields(field, value, seconds):
@@ -476,5 +525,28 @@ def test_a_wait_may_be_given_as_a_time():
         {"x-ratelimit-reset-tokens": f"{due:%Y-%m-%dT%H:%M:%S.%fZ}"},
     ):
         assert 30 < wait_of(headers=headers) <= 90
+    for text in (
+        f"Limit resets at: {due:%Y-%m-%d %H:%M:%S} UTC",
+        f"Try again at {due.isoformat()}",
+    ):
+        assert 30 < wait_of(text) <= 90
+    assert 30 < wait_of(metadata={"headers": {"X-RateLimit-Reset": f"{stamp * 1000:.0f}"}}) <= 90
     assert wait_of(headers={"retry-after": "30, 30"}) == 30.0
     assert wait_of(headers={"ratelimit-reset": "30"}) == 30.0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-retry-after": "9"},
+        {"retry-after": '"9"'},
+        {"x-ratelimit-reset-after": "9"},
+        {"x-ratelimit-reset-tokens-minute": "9"},
+        {"anthropic-ratelimit-input-tokens-reset": "9", "anthropic-ratelimit-requests-reset": "1"},
+        {"ratelimit": '"default";r=0;t=9'},
+        {"ratelimit": "limit=100, remaining=0, reset=9"},
+    ],
+)
+def test_waits_are_found_in_headers_of_any_name(headers):
+    """A header that says when a limit is reset is known by that word."""
+    assert wait_of(headers=headers) == 9.0
