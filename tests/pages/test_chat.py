@@ -517,6 +517,36 @@ async def test_thoughts_are_kept_apart(browser: Browser, server: Running, upstre
             await visit.page.reload()
 
 
+async def test_how_long_a_model_thinks_is_told(browser: Browser, server: Running):
+    """A thought that took seconds says so, one whose time is not known does not."""
+    store, user = server.app.store, server.app.settings.user
+    await store.append(user, LONG, "user", "Think", title="T")
+    for ms in (12_300, None):
+        meta = MessageMeta(reasoning="Hm.", first_token_ms=ms)
+        await store.append(user, LONG, "assistant", "Done.", title="T", meta=meta)
+    async with visiting(browser, server.url, f"/?session={LONG}") as visit:
+        summaries = visit.page.locator(".thinking summary")
+        await expect(summaries).to_have_text(["Thought for 12 s", "Thoughts"])
+
+
+async def test_a_long_message_is_shown_before_it_is_formatted(browser: Browser, server: Running):
+    """A message of many thousand characters stands there as it was written until its HTML has come."""
+    text = "\n".join(["```", *("  x = 1",) * 5_000, "```"])
+    store, user = server.app.store, server.app.settings.user
+    await store.append(user, LONG, "user", text, title="Long")
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await page.add_init_script(LATER)
+        await page.goto("/")
+        await page.locator("#sessions a").click()
+        plain = page.locator("article .body p.plain")
+        await expect(plain).to_have_css("white-space-collapse", "preserve")
+        assert await plain.text_content() == text
+        await page.evaluate("later.forEach((go) => go()); later = null")
+        await expect(page.locator("article .body pre")).to_contain_text("x = 1")
+        await expect(plain).to_have_count(0)
+
+
 async def test_another_model_answers_and_both_answers_stay(
     browser: Browser, server: Running, upstream: Upstream
 ):
@@ -562,6 +592,10 @@ async def test_the_memory_is_seen_and_changed(browser: Browser, server: Running)
         await visit.page.get_by_role("button", name="More for this conversation").click()
         await visit.page.get_by_role("button", name="Memory").click()
         await expect(dialog.locator("li")).to_have_count(2)
+        await dialog.get_by_role("link", name=f"From message {said.message.id}").click()
+        await expect(visit.page.locator(f"#m{said.message.id}")).to_be_focused()
+        await visit.page.get_by_role("button", name="More for this conversation").click()
+        await visit.page.get_by_role("button", name="Memory").click()
         first = dialog.locator("li").first
         await expect(first).to_contain_text("I like tea a lot")
         await first.get_by_role("button", name="Forget").click()
@@ -703,3 +737,17 @@ async def test_new_text_is_followed_only_at_the_end(
         assert await scroller.evaluate("node => node.scrollTop") < 200
         await jump.click()
         await expect(visit.reply().get_by_text("The end.")).to_be_in_viewport()
+
+
+LATER = """
+window.later = [];
+const { addEventListener: listen } = EventTarget.prototype;
+WebSocket.prototype.addEventListener = function (type, run) {
+  listen.call(this, type, (event) => {
+    const html = type === "message" && JSON.parse(event.data).type === "html";
+    if (html && window.later) window.later.push(() => run(event));
+    else run(event);
+  });
+};
+"""
+"""Frames of HTML wait in `later`."""

@@ -53,6 +53,7 @@ async def test_a_refused_message_is_taken_back(
         await page.get_by_role("button", name="Discard").click()
         await expect(page.locator(".pending")).to_have_count(0)
         await visit.say("x" * 200_001)
+        await expect(page.locator(".pending .body")).to_have_text(f"{'x' * 2_000}…")
         await box.fill("more")
         await page.get_by_role("button", name="Take back to edit").click()
         await expect(page.locator(".pending")).to_have_count(0)

@@ -175,6 +175,12 @@ async def test_nothing_moves_where_that_is_not_wanted(
         async with visiting(browser, server.url, viewport=PHONE, reduced_motion=motion) as visit:
             await visit.say("Go")
             await expect(visit.reply().locator(".body")).to_have_text("Half. ")
+            dot = (
+                await visit.reply()
+                .locator(".body")
+                .evaluate("node => getComputedStyle(node, '::after').content")
+            )
+            assert dot == '""'
             await visit.page.get_by_role("button", name="Conversations", exact=True).click()
             assert await visit.page.evaluate("document.getAnimations().length > 0") is moves
             await visit.page.keyboard.press("Escape")

@@ -2,10 +2,13 @@
 
 import { nodes } from "./api.js";
 import { codeBox } from "./code.js";
+import { el } from "./dom.js";
 import { Growing, morph, wide } from "./markdown.js";
 import { characters } from "./transcript.js";
 
 /** @import {Entry} from "./transcript.js" */
+
+const LONG = 20_000; // characters of a whole text that is shown as it is until its HTML comes
 
 /**
  * The nodes of the server's HTML, its code with a head and what may scroll sideways in a box.
@@ -55,6 +58,10 @@ export class Body {
     }
     if (this.#whole !== null) return;
     const streaming = status === "streaming";
+    if (!streaming && text.length > LONG && !this.#end && !this.#growing.shown) {
+      morph(this.element, [el("p", { class: "plain", text })]);
+      return;
+    }
     for (; this.#taken < blocks.length; this.#taken += 1) {
       this.#settle(text, blocks[this.#taken], streaming);
     }

@@ -58,6 +58,8 @@ export class EntryView {
 
   /** @type {HTMLElement | null} */
   #thoughts = null;
+  #since = 0; // when the model was first seen to think, in ms
+  #thought = 0; // how long that was seen
   /** @type {EntryView | null} */
   #chosen = null; // an earlier answer that is shown instead
   /** @type {HTMLElement | null} */
@@ -213,7 +215,7 @@ export class EntryView {
 
   /** What the model thought, which is made when somebody looks at it. */
   #thinking(/** @type {boolean} */ streaming) {
-    const { reasoning, text } = this.entry;
+    const { reasoning, text, firstTokenMs, ms } = this.entry;
     const { thinking } = this.#parts;
     thinking.hidden = !reasoning;
     if (!reasoning) return;
@@ -223,7 +225,15 @@ export class EntryView {
       thinking.addEventListener("toggle", () => this.#thinking(this.entry.status === "streaming"));
     }
     const [summary] = thinking.children;
-    const label = streaming && !text ? "Thinking…" : "Thoughts";
+    const now = streaming && !text;
+    if (now) {
+      this.#since ||= performance.now();
+      this.#thought = performance.now() - this.#since;
+    }
+    const told = streaming ? null : text ? firstTokenMs : ms;
+    const seconds = Math.round((told ?? this.#thought) / 1000);
+    const [short, long] = now ? ["Thinking…", "Thinking"] : ["Thoughts", "Thought for"];
+    const label = seconds ? `${long} ${seconds} s` : short;
     if (summary.textContent !== label) summary.textContent = label;
     if (thinking.open && this.#thoughts.textContent !== reasoning) {
       morph(this.#thoughts, [reasoning]);

@@ -526,6 +526,10 @@ export class Growing {
     return left;
   }
 
+  get shown() {
+    return this.#blocks.length > 0;
+  }
+
   /** Whether something follows its first paragraph behind a blank line. */
   get loose() {
     return this.#blocks.length > 1 && this.#blocks[0].gap;

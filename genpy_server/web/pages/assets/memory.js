@@ -1,7 +1,7 @@
 // What a conversation noted of the messages that no longer fit into what the model is sent.
 
-import { api, session } from "./api.js";
-import { announce, button, el, tell } from "./dom.js";
+import { api, link, query, session } from "./api.js";
+import { announce, button, el, isolated, tell } from "./dom.js";
 import { ANSWERS } from "./shapes.js";
 
 /** A list of notes that can be forgotten, and a switch for all of them. */
@@ -15,9 +15,18 @@ export class Memory {
    * @param {(work: () => Promise<void>) => unknown} act called with what is to be done
    */
   constructor(ref, act) {
+    this.ref = ref;
     this.place = `${session(ref)}/memory`;
     this.act = act;
     this.elements = [this.#words, this.#notes, this.#switch];
+  }
+
+  /** The way to the message that a note comes from. */
+  #source(/** @type {number} */ id) {
+    const href = link(query({ session: this.ref, message: id }));
+    const click = (/** @type {Event} */ { currentTarget }) =>
+      /** @type {Element} */ (currentTarget).closest("dialog")?.close();
+    return el("a", { href, text: `From message ${id}`, on: { click } });
   }
 
   async load() {
@@ -48,9 +57,7 @@ export class Memory {
           "li",
           {},
           el("p", { text, dir: "auto" }),
-          id
-            ? el("p", { class: "from", text: `From message ${id}${said ? `: ${said}` : ""}` })
-            : "",
+          id ? el("p", { class: "from" }, this.#source(id), said ? `: ${isolated(said)}` : "") : "",
           button("Forget", () => this.#change({ forget: number }, "The note is forgotten.")),
         ),
       ),

@@ -11,6 +11,7 @@ import { stars } from "./stars.js";
 const NEAR = 80; // px from the end within which new text is followed
 const AHEAD = 800; // px from the beginning at which earlier messages are asked for
 const SPOKEN = 600; // characters of a reply that are announced
+const WAITING = 2_000; // characters of a message on its way that are shown; all of it is sent
 
 export class View {
   /** @type {Map<Entry, EntryView>} */
@@ -219,7 +220,11 @@ export class View {
           "article",
           { class: "message user pending" },
           el("header", {}, el("h2", { text: "You" })),
-          el("div", { class: "body", dir: "auto" }, el("p", { text })),
+          el(
+            "div",
+            { class: "body", dir: "auto" },
+            el("p", { text: text.length > WAITING ? `${text.slice(0, WAITING)}…` : text }),
+          ),
           note,
         );
       }),
