@@ -111,7 +111,7 @@ from (values
   ('sessions', 'counts', 'jsonb'),
   ('sessions', 'settings', $kind$jsonb not null default '{}'$kind$),
   ('session_logs', 'client_id', 'text'),
-  ('session_logs', 'uid', 'uuid not null default gen_random_uuid()'),
+  ('session_logs', 'uid', 'uuid'),
   ('session_logs', 'words', 'integer'),
   ('session_logs', 'terms', 'tsvector'),
   ('session_logs', 'cut', 'smallint'),
@@ -119,6 +119,28 @@ from (values
   ('session_logs', 'about_records', 'boolean not null default false')
 ) _ (tab, name, kind);
 
+commit;
+
+-- A column with such a default would be written into every row while everybody waits.
+select genpy.ensure(
+  (select atthasdef from pg_catalog.pg_attribute
+    where attrelid = 'public.session_logs'::regclass and attname = 'uid'),
+  'alter table public.session_logs alter column uid set default gen_random_uuid()');
+commit;
+do $$
+begin
+  if not (select attnotnull from pg_catalog.pg_attribute
+    where attrelid = 'public.session_logs'::regclass and attname = 'uid')
+  then
+    update public.session_logs set uid = gen_random_uuid() where uid is null;
+  end if;
+end
+$$;
+commit;
+select genpy.ensure(
+  (select attnotnull from pg_catalog.pg_attribute
+    where attrelid = 'public.session_logs'::regclass and attname = 'uid'),
+  'alter table public.session_logs alter column uid set not null');
 commit;
 
 -- The index of the first three versions.
@@ -392,24 +414,25 @@ select genpy.ensure(genpy.has_trigger('sessions_updated_at'), $$
 $$);
 
 -- Rows of the first version, which knew neither count nor title, and metrics that version 2 named
--- otherwise. None of it is a change that a person sees. They are counted while nobody inserts, and
--- each insert is counted from then on.
-do $$
-begin
-  perform set_config('genpy.upgrading', 'on', true);
-  if not genpy.has_trigger('session_logs_counted') then
-    perform genpy.ensure(false, 'update public.sessions s
-      set message_count = counted.messages, last_message_id = counted.last_id
-      from (
-        select session_id, count(*) as messages, max(id) as last_id
-        from public.session_logs group by session_id
-      ) counted
-      where s.session_id = counted.session_id and s.message_count = 0');
-    perform genpy.ensure(false, 'create trigger session_logs_counted
-      after insert on public.session_logs for each row execute function genpy.count_message()');
-  end if;
-end
+-- otherwise. None of it is a change that a person sees. They are counted, and what was inserted meanwhile
+-- while nobody inserts; each insert is counted from then on.
+create or replace function genpy.count_all() returns void
+language sql set search_path = '' as $$
+  update public.sessions s set message_count = counted.messages, last_message_id = counted.last_id
+    from (
+      select session_id, count(*) as messages, max(id) as last_id
+      from public.session_logs group by session_id
+    ) counted
+    where s.session_id = counted.session_id and s.message_count <> counted.messages
 $$;
+commit;
+select genpy.count_all() where not genpy.has_trigger('session_logs_counted');
+commit;
+select genpy.ensure(genpy.has_trigger('session_logs_counted'), $$
+  select genpy.count_all();
+  create trigger session_logs_counted
+  after insert on public.session_logs for each row execute function genpy.count_message()
+$$);
 commit;
 
 -- Version 15: before, another program could give a session any place, and the last questions of a session
@@ -417,13 +440,11 @@ commit;
 do $$
 begin
   if not genpy.has_trigger('sessions_ordered') then
-    update public.sessions s set last_message_id = last_id
-      from (
-        select id, coalesce((
-          select max(m.id) from public.session_logs m where m.session_id = l.session_id), 0) as last_id
-        from public.sessions l
-      ) l
-      where s.id = l.id and s.last_message_id is distinct from l.last_id;
+    update public.sessions s set last_message_id = coalesce(last_id, 0)
+      from public.sessions l left join (
+        select session_id, max(id) as last_id from public.session_logs group by session_id
+      ) newest using (session_id)
+      where s.id = l.id and s.last_message_id is distinct from coalesce(last_id, 0);
     update public.session_logs q set pending_server = s.hosted_by
       from (
         select session_id, hosted_by, coalesce((
@@ -446,13 +467,15 @@ commit;
 do $$
 begin
   perform set_config('genpy.upgrading', 'on', true);
-  update public.sessions s
-    set title = coalesce(
-      (select left(btrim(regexp_replace(m.message, '\s+', ' ', 'g')), 60)
-       from public.session_logs m
-       where m.session_id = s.session_id and m.event_type = 'user' order by m.id limit 1),
-      'Untitled')
-    where s.title is null;
+  if exists (select 1 from public.sessions where title is null) then
+    update public.sessions s
+      set title = coalesce(left(btrim(regexp_replace(message, '\s+', ' ', 'g')), 60), 'Untitled')
+      from public.sessions l left join (
+        select distinct on (session_id) session_id, message from public.session_logs
+        where event_type = 'user' order by session_id, id
+      ) asked using (session_id)
+      where s.id = l.id and s.title is null;
+  end if;
   update public.sessions
     set metrics = metrics - 'messages' - 'assistant_messages' || jsonb_build_object(
       'total_messages', metrics -> 'messages', 'ai_messages', metrics -> 'assistant_messages')

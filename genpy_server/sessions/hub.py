@@ -9,9 +9,17 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from genpy_server.core.identity import is_named_id
-from genpy_server.errors import Busy, GenPyError, ShuttingDown, StoreError, TooMany
+from genpy_server.errors import (
+    Busy,
+    GenPyError,
+    ShuttingDown,
+    StoreError,
+    StoreForbidden,
+    TooMany,
+)
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.event_log import Subscriber
 from genpy_server.sessions.live_session import LiveSession, check_send, recover
@@ -108,7 +116,8 @@ class SessionHub:
         identity = await self._names.identify(user_id, ref)
         key = (user_id, identity.id)
         if key not in self._live and not fresh:
-            await self._show()  # which finds servers that have ended, and what they left
+            with suppress(StoreForbidden):  # what takes no changes can be read
+                await self._show()  # which finds servers that have ended, and what they left
         if key in self._live:
             _stop_grace(self._live[key])
             if not self._live[key].is_loading:

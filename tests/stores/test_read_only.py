@@ -8,15 +8,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from support.command_line import parsed
+from support.raw_client import Peer
+from support.running_server import serving
 from support.users import Person
 
 from genpy_server.errors import StoreError, StoreForbidden
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite import schema
 from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.wire import Send
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs modes of files and folders")
 
@@ -83,6 +87,25 @@ async def test_what_is_kept_can_be_read(folder: Path, journal: str) -> None:
             await store.rename(person.id, person.session, "Other")
         await store.close()
     assert sorted(folder.iterdir()) == files
+
+
+async def test_a_conversation_is_opened(folder: Path) -> None:
+    """A server shows its messages and says for each new one why it is not stored."""
+    async with serving(folder / "genpy.db") as server:  # imports what the other user cannot read
+        said = await server.app.store.append(
+            "local", str(uuid4()), "user", "a penguin?", title="Birds"
+        )
+    with read_only(folder):
+        async with (
+            serving(folder / "genpy.db") as server,
+            Peer(server.url, said.message.session_id) as peer,
+        ):
+            assert (await peer.until("message"))["text"] == "a penguin?"
+            await peer.until("snapshot_end")
+            await peer.say(Send("a", "and now?"))
+            error = await peer.until("error")
+    assert (error["code"], error["re"]) == ("store_forbidden", "a")
+    assert "read-only" in error["message"]
 
 
 async def test_an_older_file_is_not_upgraded(folder: Path) -> None:

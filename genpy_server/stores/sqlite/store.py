@@ -17,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 
 from genpy_server.core.text import storable_value
+from genpy_server.errors import StoreForbidden
 from genpy_server.stores.base import Opened, StoreHealth, known_state, repeat_with_rests
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
@@ -175,7 +176,10 @@ class SqliteStore:
         if found.session is None:
             return found
         known = {session_id: known_state(found.session.state, found.memory)}
-        hosted = await self.touch(known, live_seconds, server)
+        try:
+            hosted = await self.touch(known, live_seconds, server)
+        except StoreForbidden:  # what takes no changes can be read
+            return found
         seen = {name: any(getattr(one, name) for one in hosted) for name in ("elsewhere", "left")}
         return msgspec.structs.replace(found, **seen)
 
