@@ -18,6 +18,7 @@ from genpy_server.settings import Settings, load
 if TYPE_CHECKING:
     from genpy_server.app import App
     from genpy_server.client.http_records import RemoteRecords
+    from genpy_server.client.session_client import Connect
     from genpy_server.embedded import LocalServer
 
 T = TypeVar("T")
@@ -27,11 +28,15 @@ _UPKEEP = {"genpy.sessions", "genpy.journal"}
 
 
 class ServerAccess(NamedTuple):
-    """How to reach a server; `local` is set where it is the one of this machine."""
+    """How to reach a server; `local` is set where it is the one of this machine.
+
+    Sessions are connected to by `connect`, if it is set.
+    """
 
     url: str
     token: str | None
     local: "LocalServer | None" = None
+    connect: "Connect | None" = None
 
 
 def token_of(settings: Settings) -> str | None:
@@ -90,8 +95,11 @@ async def _opened(server: str | None, *, model: bool, writes: bool) -> AsyncIter
 
 
 @asynccontextmanager
-async def server_access(settings: Settings) -> AsyncIterator[ServerAccess]:
-    """The server of the settings or of this machine; a temporary one where none runs."""
+async def server_access(settings: Settings, *, direct: bool = False) -> AsyncIterator[ServerAccess]:
+    """The server of the settings or of this machine; a temporary one where none runs.
+
+    A temporary one that is `direct` does not listen: it has to be reached by `connect`.
+    """
     from genpy_server.embedded import LocalServer
 
     if settings.server is not None:
@@ -99,8 +107,9 @@ async def server_access(settings: Settings) -> AsyncIterator[ServerAccess]:
         return
     local = LocalServer(settings)
     try:
-        await local.reach(announced=False, brief=True)
-        yield ServerAccess(local.url, local.token, local)
+        await local.reach(announced=False, brief=True, direct=direct)
+        connect = local.own.connect if direct and local.own is not None else None
+        yield ServerAccess(local.url, local.token, local, connect)
     finally:
         await local.stop()
 

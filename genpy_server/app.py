@@ -1,4 +1,7 @@
-"""The composition root: builds a running application from settings. Nothing else builds objects."""
+"""The composition root: builds a running application from settings.
+
+What it answers over the network is built by `web_app`, when it begins to listen.
+"""
 
 import asyncio
 import gc
@@ -44,24 +47,11 @@ from genpy_server.tools.base import Tool
 from genpy_server.tools.functions import as_tools
 from genpy_server.tools.registry import ToolRegistry
 from genpy_server.tools.sources import FOLDER, add_files, add_packages
-from genpy_server.web.api import Handlers
-from genpy_server.web.auth import Gate
-from genpy_server.web.docs.handlers import Docs
-from genpy_server.web.handover import SessionSocket
-from genpy_server.web.health import HealthCheck
-from genpy_server.web.html_feed import HtmlFeed
-from genpy_server.web.pages.handlers import Pages
-from genpy_server.web.pages.opening import Openings
-from genpy_server.web.renderer import Renderer
-from genpy_server.web.router import Router
-from genpy_server.web.routes import api_routes, page_routes, setup_routes
-from genpy_server.web.send_queue import QueueSums
-from genpy_server.web.server import HttpServer, listen, serve_until_stopped
-from genpy_server.web.setup import SetupHandlers
-from genpy_server.web.websocket import serve_session
 
 if TYPE_CHECKING:
     from genpy_server.mcp.client import McpServers
+    from genpy_server.web.server import HttpServer
+    from genpy_server.web_app import WebApp
 
 T = TypeVar("T")
 
@@ -156,7 +146,7 @@ class App:
         except BaseException:
             await store.close()
             raise
-        app.hub.start(brief=brief)
+        app.start()
         if servers is not None:
             servers.start()
         return app
@@ -186,6 +176,8 @@ class App:
         `announce` is called with the address once it listens; `host` and `port` (0: any free one)
         replace those of the settings. Events are logged to standard error, without messages.
         """
+        from genpy_server.web.server import serve_until_stopped  # noqa: PLC0415 - see `OpenApp.listen`
+
         settings = self.settings
         settings = msgspec.structs.replace(
             settings, host=host or settings.host, port=settings.port if port is None else port
@@ -243,7 +235,10 @@ class OpenApp:
         self.presence = Presence(store, settings)
         self.summaries = Summaries(store, models, settings, self.presence, hooks)
         self.tasks = BackgroundTasks()
-        chat = Chat(
+        self.web: WebApp | None = None
+        """What it answers over the network, while it listens."""
+        self._personal = personal
+        self._chat = Chat(
             store,
             models,
             settings,
@@ -253,33 +248,15 @@ class OpenApp:
             server=self.presence.server,
             live_seconds=self.presence.live_seconds,
         )
-        self._detectors = chat.detectors
         services = RunServices(
-            chat,
+            self._chat,
             MemoryKeeper(store, settings.context_tokens),
             self.tasks,
             ReplyJournal(store, self.presence.server),
             Admission(settings.limits.starting_at_once, settings.limits.starting_waiting),
         )
-        rates = Rates(settings.limits.messages_per_minute)
-        self.hub = SessionHub(services, self.summaries, rates, self.presence, settings)
-        self.gate = Gate(settings)
-        self.sums = QueueSums(settings.limits)
-        renders = Rates(settings.limits.renders_per_minute, what="texts to render")
-        self.renderer = Renderer(charge=renders.charge)
-        self.feed = HtmlFeed(self.renderer)
-        health = HealthCheck(store, models)
-        handlers = Handlers(self.records, health, self.renderer, chat)
-        docs = Docs(lambda: self.router.routes, tokens=bool(settings.tokens))
-        setup = SetupHandlers(
-            lambda: self.settings,
-            self.use_model,
-            has_model=lambda: not models.is_offline,
-            personal=personal,
-        )
-        pages = Pages(Openings(self.hub, self.records, self.feed, self.renderer))
-        routes = (*api_routes(handlers), *setup_routes(setup), *page_routes(pages, docs))
-        self.router = Router(routes, {"changes": rates.charge})
+        self._rates = Rates(settings.limits.messages_per_minute)
+        self.hub = SessionHub(services, self.summaries, self._rates, self.presence, settings)
 
     def use_model(self, settings: Settings) -> None:
         """Use the model of these settings from the next message on."""
@@ -304,33 +281,36 @@ class OpenApp:
             currency=self.settings.currency,
         )
 
-    async def connect(self, connection: SessionSocket) -> None:
-        """Serve one WebSocket that passed the gate."""
-        await serve_session(
-            connection,
-            self.hub,
-            gate=self.gate,
-            limits=self.settings.limits,
-            sums=self.sums,
-            feed=self.feed,
-        )
+    def start(self) -> None:
+        """Start the hub, and look up the model's context window."""
+        self.hub.start(brief=self._brief)
+        self.tasks.spawn(self.hub.find_window(None))
 
-    async def listen(self) -> HttpServer:
+    async def listen(self) -> "HttpServer":
         """Start to listen; port 0 takes any free one.
 
-        Meanwhile the model's context window is looked up, and unless the server is `brief`, the
-        models of intents are loaded in a thread.
+        Unless the server is `brief`, the models of intents are loaded in a thread meanwhile.
         """
+        from genpy_server.web_app import WebApp  # noqa: PLC0415 - a fifth of the time of `genpy ask`
+
+        self.web = WebApp(
+            lambda: self.settings,
+            self.use_model,
+            chat=self._chat,
+            hub=self.hub,
+            records=self.records,
+            rates=self._rates,
+            personal=self._personal,
+        )
         try:
-            server = await listen(
-                settings=self.settings, gate=self.gate, router=self.router, connect=self.connect
-            )
+            server = await self.web.listen()
         except BaseException:
             await self.drain()  # the hub is running, and the store is closed next
             raise
-        self.tasks.spawn(self.hub.find_window(None))
         if not self._brief:
-            self.warming = self.tasks.spawn(asyncio.to_thread(_warm, self.models, self._detectors))
+            self.warming = self.tasks.spawn(
+                asyncio.to_thread(_warm, self.models, self._chat.detectors)
+            )
         return server
 
     async def drain(
@@ -342,7 +322,8 @@ class OpenApp:
     async def close(self) -> None:
         """Close the models and the store."""
         await self.tools.servers.close()
-        await self.renderer.close()
+        if self.web is not None:
+            await self.web.renderer.close()
         await self.models.close()
         await self.store.close()
 

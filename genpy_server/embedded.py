@@ -1,6 +1,7 @@
 """A server inside a client's process: a thread with its own event loop, on a free loopback port.
 
-Each run has its own token, so that other users of the machine cannot connect.
+Each run has its own token, so that other users of the machine cannot connect. A server for one
+question listens on no port.
 """
 
 import asyncio
@@ -17,9 +18,12 @@ import msgspec
 from genpy_server import announcement
 from genpy_server.announcement import Announcement
 from genpy_server.app import App, OpenApp
+from genpy_server.client.session_client import Query, Socket
+from genpy_server.direct import DirectSocket
 from genpy_server.errors import ConfigError
 from genpy_server.settings import Settings
 
+HOST = "127.0.0.1"
 TOKEN_BYTES = 24
 CLOSE_SECONDS = 2.0
 """Time limit for current requests when the server stops."""
@@ -31,7 +35,7 @@ class Embedded:
     """A server, of `app` or of the default `App`; `url` and `token` are what a client needs.
 
     `announced` lets other programs of this user find it; with `place` it takes the address of a
-    server that has ended; `brief` as in `App.open`.
+    server that has ended; `brief` as in `App.open`. A `direct` one is reached by `connect` alone.
     """
 
     def __init__(
@@ -42,20 +46,22 @@ class Embedded:
         place: Announcement | None = None,
         app: App | None = None,
         brief: bool = False,
+        direct: bool = False,
     ) -> None:
         self._own = app or App()
         self._brief = brief
+        self._direct = direct
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         port = 0
         if place is not None:  # clients of the server that ended reconnect to this one
             self.token, port = place.token or self.token, urlsplit(place.url).port or 0
-        self.url = ""
+        self.url = f"http://{HOST}"
         self._announced = announced
         self._app: OpenApp | None = None
         self._settings = msgspec.structs.replace(
-            settings, host="127.0.0.1", port=port, tokens={self.token: settings.user}
+            settings, host=HOST, port=port, tokens={self.token: settings.user}
         )
-        self._started: Future[str] = Future()
+        self._started: Future[None] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._end_sessions = False
@@ -67,8 +73,13 @@ class Embedded:
         That is a `ConfigError` where another program uses the address of `place`.
         """
         self._thread.start()
-        self.url = await asyncio.wrap_future(self._started)
+        await asyncio.wrap_future(self._started)
         return self
+
+    async def connect(self, ref: str, query: Query) -> Socket:
+        """Open a connection to a session without the network; see `Connect`."""
+        assert self._app is not None and self._loop is not None  # noqa: S101, PT018 - it is started
+        return await DirectSocket(self._app, self._loop).open(ref, query)
 
     def _run(self) -> None:
         try:
@@ -83,22 +94,31 @@ class Embedded:
         self._loop = asyncio.get_running_loop()
         self._app = app = await self._own.open(self._settings, personal=True, brief=self._brief)
         try:
-            server = await app.listen()
-            app.model_changed = self._model_changed
-            if self._announced:
-                announcement.publish(self._settings, server.url, self.token)
-            self._started.set_result(server.url)
-            await self._stop.wait()
-            announcement.withdraw(self._settings, server.url)
-            spared = app.hub.attended()  # sessions of other programs, which take over
-            server.close()
-            await app.drain(end_sessions=self._end_sessions, spared=spared)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await server.wait_closed()
-            await server.cut()
+            if self._direct:
+                self._started.set_result(None)
+                await self._stop.wait()
+                await app.drain(end_sessions=self._end_sessions)
+            else:
+                await self._listen(app)
         finally:
             await app.close()
+
+    async def _listen(self, app: OpenApp) -> None:
+        server = await app.listen()
+        app.model_changed = self._model_changed
+        self.url = server.url
+        if self._announced:
+            announcement.publish(self._settings, server.url, self.token)
+        self._started.set_result(None)
+        await self._stop.wait()
+        announcement.withdraw(self._settings, server.url)
+        spared = app.hub.attended()  # sessions of other programs, which take over
+        server.close()
+        await app.drain(end_sessions=self._end_sessions, spared=spared)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await server.wait_closed()
+        await server.cut()
 
     @property
     def has_model(self) -> bool:
@@ -143,10 +163,10 @@ class LocalServer:
         self._place: Announcement | None = None
         self._taking: asyncio.Task[bool] | None = None
 
-    async def reach(self, *, announced: bool, brief: bool = False) -> None:
+    async def reach(self, *, announced: bool, brief: bool = False, direct: bool = False) -> None:
         """Find the server, or start one; raises the error that prevents it.
 
-        `announced` as in `Embedded`, `brief` as in `App.open`.
+        `announced` and `direct` as in `Embedded`, `brief` as in `App.open`.
         """
         announced = announced and self._app is None  # its own App is for this program alone
         async with announcement.start_lock(self.settings) if announced else nullcontext():
@@ -157,7 +177,9 @@ class LocalServer:
                 self.url, self.token = self._place.url, self._place.token
                 return
             announced = announced and not self.differs
-            own = Embedded(self.settings, announced=announced, app=self._app, brief=brief)
+            own = Embedded(
+                self.settings, announced=announced, app=self._app, brief=brief, direct=direct
+            )
             self.own = await own.start()
             self.url, self.token = self.own.url, self.own.token
 

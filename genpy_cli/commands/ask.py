@@ -117,11 +117,11 @@ async def _ask(
 
     if settings.server is None:
         print_warnings()
-    async with server_access(settings) as (url, token, local):
+    async with server_access(settings, direct=not allow) as (url, token, local, connect):
         if allow:
             await _check_tools(url, token, allow)
         async with SessionClient(
-            url, ref, token=token, history=HISTORY, allow=allow, fresh=fresh
+            url, ref, token=token, history=HISTORY, allow=allow, fresh=fresh, connect=connect
         ) as client:
             if system is not None:
                 client.set(Set(system=system))

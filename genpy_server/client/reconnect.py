@@ -1,14 +1,22 @@
-"""The state of a client's connection, and the delays before it reconnects."""
+"""The state of a client's connection, how it is lost, and the delays before it reconnects."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from genpy_server.core.backoff import Backoff
-from genpy_server.errors import GenPyError
+from genpy_server.errors import GenPyError, NotFound, Refused, TooLarge, Unauthorized, Unreachable
+from genpy_server.wire import CLOSE_AGAIN, CLOSE_UNAUTHORIZED
 
 RECONNECT = Backoff(first=0.25, longest=20.0, jitter=0.5)
 STEADY_SECONDS = 10.0
 """A connection that lasted so long resets the delays."""
+NORMAL = 1000
+TOO_BIG = 1009
+
+_CLOSED: dict[int, type[GenPyError]] = {
+    CLOSE_UNAUTHORIZED: Unauthorized,
+    TOO_BIG: TooLarge,
+}
 
 
 class Link(NamedTuple):
@@ -26,6 +34,31 @@ class Link(NamedTuple):
     def reason(self) -> str:
         """The message of the error; empty without one."""
         return "" if self.error is None else self.error.message
+
+
+class Lost(Exception):
+    """The connection failed or was lost; `again` is whether a retry may help."""
+
+    def __init__(self, error: GenPyError, *, again: bool, code: int | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.again = again
+        self.over = code == NORMAL
+        """Whether the server closed it normally, as when the session was deleted."""
+        self.too_large = code == TOO_BIG
+        """Whether a sent frame was larger than the server reads."""
+
+
+def closed_by(server: str, code: int, reason: str = "") -> Lost:
+    """The failure of a connection that this server closed."""
+    if code == NORMAL:
+        return Lost(NotFound(reason or "The session was closed."), again=False, code=code)
+    if code in CLOSE_AGAIN:
+        reason = reason or f"The connection to {server} was lost."
+        return Lost(Unreachable(reason), again=True, code=code)
+    reason = reason or f"The server closed the connection with code {code}."
+    error = _CLOSED.get(code, Refused)(reason)
+    return Lost(error, again=code == TOO_BIG, code=code)
 
 
 class ReconnectDelay:

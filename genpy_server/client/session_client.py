@@ -8,15 +8,15 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Self
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Protocol, Self
 from uuid import uuid4
 
 from genpy_server import wire
 from genpy_server.client.address import Address
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.client.outbox import Outbox
-from genpy_server.client.reconnect import Link, ReconnectDelay
+from genpy_server.client.reconnect import Link, Lost, ReconnectDelay
 from genpy_server.client.transcript import Gap, Transcript
 from genpy_server.core.text import storable
 from genpy_server.errors import (
@@ -29,12 +29,28 @@ from genpy_server.errors import (
     from_wire,
 )
 
-if TYPE_CHECKING:
-    from genpy_server.client.socket import Lost, Socket
-
 __all__ = ["Event", "Link", "RemoteRecords", "SessionClient"]
 
 Event = wire.ServerFrame | Link
+Query = Mapping[str, str | int | None]
+"""What a client asks for when it attaches to a session; what is None is left out."""
+
+
+class Socket(Protocol):
+    """An open connection to a session; every method raises `Lost` once it is closed."""
+
+    async def receive(self) -> str:
+        """The next frame."""
+
+    async def send(self, text: str) -> None:
+        """Send a frame."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+
+
+Connect = Callable[[str, Query], Awaitable[Socket]]
+"""Opens a connection to the session of a reference; raises `Lost`."""
 
 
 class SessionClient:
@@ -53,7 +69,8 @@ class SessionClient:
     connection was refused; a refused message is reported as an `ErrorFrame`.
     With `approvals`, requests of tools that act come as `ApprovalRequested` and wait for `approve`;
     `allow` are names of tools that may act without a request. Without either no tool acts.
-    The server does not look up the id of a `fresh` session, which was just created.
+    The server does not look up the id of a `fresh` session, which was just created. `connect` opens
+    connections instead of WebSockets to `url`.
     """
 
     def __init__(
@@ -66,6 +83,7 @@ class SessionClient:
         approvals: bool = False,
         allow: Iterable[str] = (),
         fresh: bool = False,
+        connect: Connect | None = None,
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -78,6 +96,7 @@ class SessionClient:
         self._ref = ref
         self._token = token
         self._fresh = fresh
+        self._connect = connect or self._open_websocket
         self._query = {
             "history": history,
             "features": f"{wire.APPROVALS},{wire.MODEL_STATE}" if approvals else None,
@@ -192,8 +211,6 @@ class SessionClient:
 
     async def _keep_connected(self) -> None:
         """Connect and reconnect, until the connection is refused or closed."""
-        from genpy_server.client.socket import Lost  # noqa: PLC0415 - websockets takes its time
-
         try:
             while True:
                 self._show(Link("connecting", self._delay.failures))
@@ -216,14 +233,12 @@ class SessionClient:
 
     async def _serve_connection(self) -> None:
         """Connect once and receive frames; ends by raising `Lost` or `Gap`."""
-        from genpy_server.client.socket import Socket  # noqa: PLC0415 - see `_keep_connected`
-
         self._close_error = None
         epoch = self.transcript.epoch
         after = None if epoch is None else self.transcript.seq
         fresh = 1 if self._fresh and not self.transcript.session else None
-        url = self._address.session(self._ref, epoch=epoch, after=after, fresh=fresh, **self._query)
-        socket = await Socket.open(self._address, url, self._token)
+        query = {"epoch": epoch, "after": after, "fresh": fresh, **self._query}
+        socket = await self._connect(self._ref, query)
         writer: asyncio.Task[None] | None = None
         try:
             if self._token is None:
@@ -239,10 +254,13 @@ class SessionClient:
                 await asyncio.wait({writer})
             await socket.close()
 
-    async def _write(self, socket: "Socket") -> None:
-        """Send the frames of the outbox until the connection is lost."""
-        from genpy_server.client.socket import Lost  # noqa: PLC0415 - see `_keep_connected`
+    async def _open_websocket(self, ref: str, query: Query) -> Socket:
+        from genpy_server.client.socket import WebSocket  # noqa: PLC0415 - websockets takes its time
 
+        return await WebSocket.open(self._address, self._address.session(ref, **query), self._token)
+
+    async def _write(self, socket: Socket) -> None:
+        """Send the frames of the outbox until the connection is lost."""
         self._outbox.reconnect()
         try:
             while True:
@@ -306,7 +324,7 @@ class SessionClient:
         self._outbox.release()
         self._wake.set()
 
-    def _connection_error(self, lost: "Lost") -> GenPyError:
+    def _connection_error(self, lost: Lost) -> GenPyError:
         """Why the connection was lost: the error frame before it, if there was one."""
         head = self._outbox.head
         if lost.too_large and head is not None:

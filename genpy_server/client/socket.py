@@ -1,4 +1,4 @@
-"""One WebSocket to a session; its failures are `Lost`, with whether a retry may help.
+"""One WebSocket to a session.
 
 Importing this imports `websockets`, so a client imports it when it first connects.
 """
@@ -18,47 +18,20 @@ from websockets.typing import Subprotocol
 
 from genpy_server.client.address import Address
 from genpy_server.client.http_records import read_error
-from genpy_server.errors import (
-    BadRequest,
-    GenPyError,
-    NotFound,
-    Refused,
-    TooLarge,
-    Unauthorized,
-    Unreachable,
-)
-from genpy_server.wire import CLOSE_AGAIN, CLOSE_UNAUTHORIZED, PROTOCOL
+from genpy_server.client.reconnect import Lost, closed_by
+from genpy_server.errors import BadRequest, Refused
+from genpy_server.wire import PROTOCOL
 
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 PING_SECONDS = 10.0
 """Interval and time limit of pings: a dead connection is detected within twice as long."""
-NORMAL = 1000
 ABNORMAL = 1006
-TOO_BIG = 1009
-
-_CLOSED: dict[int, type[GenPyError]] = {
-    CLOSE_UNAUTHORIZED: Unauthorized,
-    TOO_BIG: TooLarge,
-}
 
 # At lower levels the library logs tokens and messages.
 _log = logging.getLogger("genpy.client")
 _log.setLevel(logging.WARNING)
 _log.addHandler(logging.NullHandler())
-
-
-class Lost(Exception):
-    """The connection failed or was lost; `again` is whether a retry may help."""
-
-    def __init__(self, error: GenPyError, *, again: bool, code: int | None = None) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.again = again
-        self.over = code == NORMAL
-        """Whether the server closed it normally, as when the session was deleted."""
-        self.too_large = code == TOO_BIG
-        """Whether a sent frame was larger than the server reads."""
 
 
 class _Connect(connect):
@@ -68,15 +41,15 @@ class _Connect(connect):
         return exc
 
 
-class Socket:
-    """An open connection. Every method raises `Lost` once it is closed."""
+class WebSocket:
+    """See `Socket`."""
 
     def __init__(self, connection: ClientConnection, address: Address) -> None:
         self._connection = connection
         self._address = address
 
     @classmethod
-    async def open(cls, address: Address, url: str, token: str | None) -> "Socket":
+    async def open(cls, address: Address, url: str, token: str | None) -> "WebSocket":
         """Connect to a URL."""
         try:
             connection = await _Connect(
@@ -127,16 +100,9 @@ class Socket:
         await self._connection.close()
 
     def _lost(self, closed: ConnectionClosed) -> Lost:
-        code = ABNORMAL if closed.rcvd is None else closed.rcvd.code
-        reason = "" if closed.rcvd is None else closed.rcvd.reason
-        if code == NORMAL:
-            return Lost(NotFound(reason or "The session was closed."), again=False, code=code)
-        if code in CLOSE_AGAIN:
-            reason = reason or f"The connection to {self._address.http} was lost."
-            return Lost(Unreachable(reason), again=True, code=code)
-        reason = reason or f"The server closed the connection with code {code}."
-        error = _CLOSED.get(code, Refused)(reason)
-        return Lost(error, again=code == TOO_BIG, code=code)
+        if closed.rcvd is None:
+            return closed_by(self._address.http, ABNORMAL)
+        return closed_by(self._address.http, closed.rcvd.code, closed.rcvd.reason)
 
 
 def _answered(address: Address, refused: InvalidStatus) -> Lost:

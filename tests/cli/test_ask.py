@@ -338,7 +338,7 @@ async def test_a_mode_of_ones_own_with_instructions(tmp_path):
         )
         words = ("ask", "-n", "Rice?", "--mode", "recipes", "--system", "Answer in rhymes.")
         await asyncio.to_thread(genpy, *words)
-        request = upstream.requests[-1]["body"]
+        (request,) = (one["body"] for one in upstream.requests if one["body"])  # not for the list
     system, asked = (m["content"] for m in request["messages"])
     assert system.endswith("Answer in rhymes.")
     assert asked.startswith("Rice?\n\n")

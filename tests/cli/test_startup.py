@@ -62,11 +62,10 @@ def test_nothing_heavy(kept, words):
 
 
 def test_a_question_builds_only_what_it_needs(kept):
-    """The server of one question renders no page, and builds no tagger unless it searches."""
+    """The server of one question has no network, and builds no tagger unless it searches."""
     tagged = "The tagger of keywords was built."
     shown, imported = report(kept, "ask", "How many messages did I send?")
     assert "1 message" in shown
     assert tagged not in shown
-    pages = {"genpy_server.web.markdown", "genpy_server.web.docs.page"}
-    assert imported & (pages | {"groq", "textual"}) == set()
+    assert imported & (HEAVY | {"genpy_server.web", "h11", "importlib.metadata"}) == set()
     assert tagged in report(kept, "ask", "Did I ever mention the station?")[0]

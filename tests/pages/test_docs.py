@@ -31,7 +31,7 @@ def as_sent(document: dict[str, Any]) -> dict[str, Any]:
 
 async def test_openapi_is_valid_by_its_own_validator(server: Running):
     """The description of the HTTP side is a valid OpenAPI 3.1 document."""
-    validate(as_sent(openapi(server.app.router.routes)))
+    validate(as_sent(openapi(server.app.web.router.routes)))
 
 
 async def test_asyncapi_is_valid_by_its_own_parser(modules: Path):
@@ -51,7 +51,7 @@ async def test_asyncapi_is_valid_by_its_own_parser(modules: Path):
 
 async def test_every_route_is_documented(server: Running):
     """Each row of the table is on the page and in OpenAPI, with its method."""
-    routes = server.app.router.routes
+    routes = server.app.web.router.routes
     page, paths = docs_page(routes), openapi(routes)["paths"]
     for route in routes:
         assert f'id="{operation_id(route)}"' in page
@@ -61,7 +61,7 @@ async def test_every_route_is_documented(server: Running):
 
 async def test_every_frame_is_documented(server: Running):
     """Each frame of either direction is on the page and in AsyncAPI."""
-    page, messages = docs_page(server.app.router.routes), asyncapi()["components"]["messages"]
+    page, messages = docs_page(server.app.web.router.routes), asyncapi()["components"]["messages"]
     assert set(messages) == {tag(frame) for frame in FRAMES}
     for frame in FRAMES:
         assert f'id="frame-{tag(frame)}"' in page
@@ -69,7 +69,7 @@ async def test_every_frame_is_documented(server: Running):
 
 async def test_every_error_is_documented(server: Running):
     """Each code that can cross the wire is on the page."""
-    page = docs_page(server.app.router.routes)
+    page = docs_page(server.app.web.router.routes)
     assert all(f"<td><code>{code}</code></td>" in page for code in BY_CODE)
 
 
@@ -84,7 +84,7 @@ async def test_an_example_of_a_frame_is_that_frame(frame: type):
 
 async def test_an_example_of_a_route_is_accepted(server: Running):
     """What the documentation shows as body and answer is what the table asks for."""
-    for route in server.app.router.routes:
+    for route in server.app.web.router.routes:
         for kind in (route.body, route.answer):
             if kind is not None:
                 msgspec.convert(example(kind), kind)

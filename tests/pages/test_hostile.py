@@ -188,7 +188,7 @@ ROUTES = {
 
 def examples(server: Running) -> tuple[list[tuple[str, Any]], list[str]]:
     """Answers and frames as the documentation shows them; frames also without what may be left out."""
-    shown = {f"{one.method} {one.pattern}": one.answer for one in server.app.router.routes}
+    shown = {f"{one.method} {one.pattern}": one.answer for one in server.app.web.router.routes}
     answers = [(name, example(shown[route])) for route, name in ROUTES.items()]
     frames = [msgspec.json.encode(example(kind)).decode() for kind in SERVER_FRAMES]
     least = []

@@ -59,14 +59,14 @@ async def test_finished_blocks_of_a_reply_come_while_it_grows(server, upstream, 
                 finished = await one.until("run_finished")
                 html = await html_of_message(one, finished["message_id"])
                 assert html["html"] == render(REPLY)
-    assert server.app.feed._runs == {}
+    assert server.app.web.feed._runs == {}
     assert await gone(server)
 
 
 async def gone(server):
     """Whether the feed has forgotten everybody, after a while at most."""
     async with asyncio.timeout(10):
-        while server.app.feed._stored:  # noqa: ASYNC110 - nothing tells
+        while server.app.web.feed._stored:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.001)
     return True
 

@@ -49,7 +49,7 @@ async def test_the_document_holds_the_newest_messages_with_their_html(database):
     texts = [f"*message* {number}" for number in range(MESSAGES + 3)]
     async with serving(database) as server:
         ids = await remember(server, *texts)
-        await server.app.renderer.render_all(texts, "local")
+        await server.app.web.renderer.render_all(texts, "local")
         answer = await document(server, f"/?session={ID}")
         shown = frames(answer, "message")
         assert [one["text"] for one in shown] == texts[3:]
@@ -154,7 +154,7 @@ async def test_a_wanted_message_comes_among_its_neighbours(database):
     async with serving(database) as server:
         texts = [f"`{number}`" for number in range(3 * MESSAGES)]
         ids = await remember(server, *texts)
-        await server.app.renderer.render_all(texts, "local")
+        await server.app.web.renderer.render_all(texts, "local")
 
         async def around(message):
             answer = await document(server, f"/?session={ID}&message={message}")
@@ -200,4 +200,4 @@ async def test_html_that_is_late_is_left_out(database, monkeypatch):
         answer = await document(server, f"/?session={ID}")
         assert [one["text"] for one in frames(answer, "message")] == ["*one*"]
         assert frames(answer, "html") == []
-        assert await server.app.renderer.render("*one*", "local") == render("*one*")
+        assert await server.app.web.renderer.render("*one*", "local") == render("*one*")

@@ -76,7 +76,7 @@ async def test_a_slow_reader_costs_no_more_than_its_bound(
                 async def alone() -> bool:
                     return not live.subscribers
 
-                sums = server.app.sums
+                sums = server.app.web.sums
                 assert sums.waiting_bytes == 0
                 gc.collect()
                 after, _ = tracemalloc.get_traced_memory()
@@ -100,14 +100,14 @@ async def test_joined_deltas_arrive_whole(tmp_path: Path) -> None:
         for word in words * 5:
             live.publish(Delta(0, "r", offset, word))
             offset += len(word)
-        assert server.app.sums.waiting_bytes > 0
+        assert server.app.web.sums.waiting_bytes > 0
         live.publish(Notice(seq=0, code="c", text="end"))
         peer.ws.transport.resume_reading()
         await peer.until("notice")
         assert peer.text == "".join(words * 5)
         assert len(peer.of("delta")) < len(words) * 5
         assert [frame["seq"] for frame in peer.frames] == sorted(f["seq"] for f in peer.frames)
-    assert server.app.sums.waiting_bytes == 0
+    assert server.app.web.sums.waiting_bytes == 0
 
 
 @pytest.mark.parametrize("bound", ["queue_bytes_per_user", "queue_bytes_in_all"])
@@ -132,7 +132,7 @@ async def test_all_slow_readers_together_are_bounded(tmp_path: Path, bound: str)
 
             assert await eventually(cut)
             assert two.subscribers
-            assert server.app.sums.waiting_bytes <= limits[bound]
+            assert server.app.web.sums.waiting_bytes <= limits[bound]
             while len(reader.text) < 100 * 10_000:
                 await reader.next()
             for peer in (long, short):
