@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from genpy_server.core.understanding.linear import ZERO, Features
+from genpy_server.core.understanding.linear import GROUPED_BY, ZERO, Features
 
 SEEN_AT_LEAST = 2
 """Messages that a feature must stand in, copies of one counted once."""
@@ -144,13 +144,16 @@ class Trained:
         """As `LinearWeights` of `core.understanding.linear`, without weights near zero."""
         weights = (self.machine.coef_ * self.encoder.rarity).T
         whole, scale = bytes_of(weights)
-        kept = [at for at in range(len(self.encoder.names)) if np.abs(whole[at]).max() >= FAINT]
+        groups: dict[str, dict[str, str]] = {}
+        for name, row in zip(self.encoder.names, whole, strict=True):
+            if np.abs(row).max() >= FAINT:
+                groups.setdefault(name[:GROUPED_BY], {})[name] = _packed(row)
         return {
             "labels": list(self.labels),
             "temperature": round(temperature, 2),
             "scale": round(scale, 6),
             "bias": [round(float(value), 4) for value in self.machine.intercept_],
-            "weights": {self.encoder.names[at]: _packed(whole[at]) for at in kept},
+            "weights": groups,
         }
 
 

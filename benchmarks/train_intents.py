@@ -220,9 +220,9 @@ def main() -> None:
     }
     write(TARGET, model)
     write_background()
+    features = sum(map(len, model["weights"]["weights"].values()))
     print(
-        f"{len(rows)} + {len(forms)} messages, {len(model['weights']['weights'])} features, "
-        f"temperature {temperature:.2f}, "
+        f"{len(rows)} + {len(forms)} messages, {features} features, temperature {temperature:.2f}, "
     )
     print(f"trust {model['trust']}, {TARGET.stat().st_size // 1024} KB")
 
