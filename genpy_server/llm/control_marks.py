@@ -6,6 +6,7 @@ or is on a line of its own, outside of code; in a sentence it is part of the tex
 """
 
 import re
+from string import ascii_uppercase
 from typing import NamedTuple
 
 from genpy_server.llm.field_names import PHRASES
@@ -15,9 +16,12 @@ TURN_MARKS = tuple(PHRASES.lines("turn marks"))
 REPLY_MARKS = tuple(PHRASES.lines("reply marks"))
 """Tokens that end a turn, begin another one, and begin the reply, in lower case."""
 
+FOLDED = {**{ord(c): c.lower() for c in ascii_uppercase}, 0xFF5C: "|", 0x2581: "_"}
+"""Makes letters small and bars plain, for `str.translate`; the text keeps its length."""
 _END = f"(?:{'|'.join(map(re.escape, END_MARKS))})"
-_ENDS = re.compile(rf"(?:{_END}\s*)+", re.IGNORECASE)
+_ENDS = re.compile(rf"(?:{_END}\s*)+")
 _TWO = re.compile(rf"{_END}\s*{_END}", re.IGNORECASE)
+_LAST = re.compile(rf"(?:{_END}\s*)+$")
 _STRUCK = "<s>"
 """HTML's, which `</s>` ends."""
 _LONGEST = max(map(len, (*END_MARKS, *TURN_MARKS)))
@@ -46,14 +50,21 @@ class Marks(NamedTuple):
         return bool(self.text and sure)
 
 
+def without_ends(text: str) -> str:
+    """A text without the end marks behind it."""
+    last = _LAST.search(text.translate(FOLDED))
+    return text[: last.start()] if last else text
+
+
 def marks_at(text: str, place: int) -> Marks | None:
     """The marks at a place of a text, also incomplete ones; None without any."""
-    ends = _ENDS.match(text, place)
-    found = ends[0] if ends else ""
-    place += len(found)
-    rest = text[place : place + _LONGEST].lower()
+    ends = _ENDS.match(text[place:].translate(FOLDED))
+    place, start = place + (ends.end() if ends else 0), place
+    found = text[start:place]
+    rest = text[place : place + _LONGEST].translate(FOLDED)
     turn = rest.startswith(TURN_MARKS)
     begun = not turn and any(m.startswith(rest) for m in (*END_MARKS, *TURN_MARKS, _STRUCK))
     if not (found or turn or begun or rest.startswith(_STRUCK)):
         return None
-    return Marks(found, turn, begun)
+    alone = turn and rest.rstrip() in TURN_MARKS and len(text) - place <= _LONGEST
+    return Marks(found, turn, begun or alone)

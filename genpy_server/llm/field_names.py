@@ -55,7 +55,11 @@ CALL_KINDS = _names("tool_use tool_call function_call input_json_delta")
 CALL_IDS = _names("call_id toolUseId id")
 CALL_NAMES = _names("name tool tool_name function_name action")
 ARGUMENTS = _names("arguments parameters input args params action_input partial_json")
-CALL_PARTS = (*CALL_NAMES, *_names("function tool_call tool_calls type id"), *ARGUMENTS)
+CALL_PARTS = (
+    *CALL_NAMES,
+    *_names("function function_call tool_call tool_calls type id thought"),
+    *ARGUMENTS,
+)
 
 # Usage; names of counts are in lower case without underscores
 

@@ -13,22 +13,40 @@ from typing import Any, NamedTuple
 import msgspec
 
 from genpy_server.core.models import ToolSpec
-from genpy_server.llm.control_marks import REPLY_MARKS, Marks, marks_at
+from genpy_server.llm.control_marks import (
+    FOLDED,
+    REPLY_MARKS,
+    TURN_MARKS,
+    Marks,
+    marks_at,
+    without_ends,
+)
 from genpy_server.llm.field_names import ARGUMENTS, CALL_NAMES, CALL_PARTS, PHRASES, first
 from genpy_server.llm.lenient_json import objects
 from genpy_server.llm.tool_calls import NO_PYTHON, CallPiece, python_arguments, tool_name
 
 THINK, THINK_END = "<think>", "</think>"
-OPENINGS = PHRASES.pairs("reasoning")
-"""The tags around reasoning at the start of a reply; later in a reply, only the first pair counts.
-
-Several possible ends are separated by a space."""
-LONGEST_OPENING = max(map(len, (*OPENINGS, *REPLY_MARKS)))
+_BRACKETS = ("<{}>", "[{}]", "<|{}|>", "\u25c1{}\u25b7", "&lt;{}&gt;", "<{} ", "<{}/")
+_NAMES = PHRASES.lines("reasoning names")
+OPENINGS = {
+    bracket.format(name): (bracket if bracket[-1] not in " /" else "<{}>").format(f"/{name}")
+    for bracket in _BRACKETS
+    for name in _NAMES
+} | PHRASES.pairs("reasoning")
+"""The tags around reasoning at the start of a reply; later in a reply, only `THINK` counts."""
+LONE_ENDS = tuple(PHRASES.lines("lone ends"))
+ANALYSIS = "analysis"
+"""Begins reasoning where a server leaves out the marks of a channel: then no space follows."""
+WRAPPERS = ("<answer>", "<response>", "<output>")
+"""Tags around the reply behind reasoning."""
+NEXT_MESSAGES = ("<|start|>assistant", "<|end|><|start|>assistant")
+"""Marks between two messages of one reply, before the channel of the second."""
+CHANNEL = "<|channel|>"
 CALLS = PHRASES.pairs("calls")
 """The tags around tool calls, in lower case; with an empty end, to the end of the reply."""
-CALL_STARTS = (*PHRASES.lines("call starts"), "action:\n```json")
+CALL_STARTS = (*PHRASES.lines("call starts"), "action:\n```json", "tool_code\nprint(")
 """Other beginnings of a reply that is a tool call, in lower case."""
-NAMED_STARTS = ("action: {}", "\u273ffunction\u273f: {}")
+NAMED_STARTS = ("action: {}", "\u273ffunction\u273f: {}", "call:{}")
 """Such beginnings with the name of a tool."""
 HELD_CHARS = 20_000
 """The most characters that are held back until it is clear whether they are a call or reasoning."""
@@ -37,23 +55,30 @@ _BEGUN = re.compile(
     r'(?:```(?:json)?)?[\s\[]*\{\s*(?:"(\w*)(?:(")\s*(?::\s*(?:"([^"]*)("?))?)?)?)?'
 )
 _FUNCTION = re.compile(
-    r"<(?:function=|invoke name=)\"?([^>\"\s]+)\"?>(.*?)(?:</function>|</invoke>|$)", re.DOTALL
+    r"<(?:function[=/]|invoke name=)\"?([^>\"\s]+)\"?>(.*?)(?:</function>|</invoke>|$)", re.DOTALL
 )
 _PARAMETER = re.compile(
-    r"<parameter(?:=| name=)\"?([^>\"\s]+)\"?[^>]*>\n?(.*?)\n?</parameter>"
+    r"<parameter(?:=| name=)\"?([^>\"\s]+)\"?[^>]*>\s*(.*?)\s*(?:</|(?=<parameter)|$)"
     r"|<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>",
     re.DOTALL,
 )
 _FIELD = re.compile(r"<(\w+)>\s*([^<]*?)\s*</\1>")
 _PYTHON_BEGUN = re.compile(r"\[\s*([a-zA-Z_]\w*)(\()?(?(2)|$)")
 """The beginning of a list of calls in Python."""
-_PREFIX = re.compile(r"(?<=<)(/?)(?:\uff5cDSML\uff5c|steptml:|antml:)")
-"""Prefixes of some models to the names of tags."""
+_PREFIX = re.compile(r"\]<\]minimax\[>\[|(?<=<)(/?)(?:\uff5cDSML\uff5c|steptml:|antml:)")
+"""Marks of some models before tags, and prefixes to their names."""
+_OPTION = re.compile(r"(?<=\s)--(\w+)\s")
+"""The name of an argument as on a command line."""
 _ESCAPED = re.compile(r'<escape>|<\|"\|>')
 """Marks of some models for quotation marks."""
+_ANY_END = re.compile("|".join(re.escape(f"</{name}>") for name in _NAMES))
+_NEXT = tuple(f"{mark}{CHANNEL}" for mark in NEXT_MESSAGES)
+_SENTENCE = re.compile(r"[A-Z\"'(\d]")
+ATTRIBUTE_CHARS = 500
+"""A tag whose attributes have more characters is text."""
 _BETWEEN = 80
 """The most characters between the name of a tool and its arguments."""
-_BRACKET = re.compile(r"[<\[]")
+_BRACKET = re.compile(r"[<\[\]]")
 """The first character of every tag and mark."""
 
 
@@ -92,9 +117,18 @@ class ReplyText:
         named = (start.format(name.lower()) for start in NAMED_STARTS for name in self._names)
         self._starts = (*CALL_STARTS, *named)
         self._python_starts = tuple(f"{name.lower()}(" for name in self._names)
+        tags = [name.lower() for name in self._names if not name.isalpha()]  # such as <b> is HTML
+        self._calls = CALLS | {f"<{name}>": f"</{name}>" for name in tags} if tools else {}
+        self._longest = max(map(len, (*OPENINGS, *REPLY_MARKS, *self._calls)))
         self._place = _Place.REASONING if opened else _Place.START
-        self._tag, self._ends = THINK, [THINK_END]
-        self._opened = [""] if opened else []
+        self._tag, self._ends = THINK, list(LONE_ENDS)
+        self._opened = opened
+        self._unsure = opened
+        """Whether reasoning that does not end is the reply."""
+        self._reasoned: list[str] = []
+        self._wrapper: tuple[str, ...] = ()
+        """The closing tag around the reply, if there is one."""
+        self._joint = ""
         self._held = ""
         self._texts: list[str] = []
         self._thoughts: list[str] = []
@@ -110,7 +144,7 @@ class ReplyText:
 
     def passes(self, text: str) -> bool:
         """Whether a piece can be passed on unchanged; a fast path for most pieces."""
-        if self._plain and "<" not in text and "[" not in text:
+        if self._plain and "<" not in text and "[" not in text and "]" not in text:
             self._unchecked.append(text)
             return True
         return False
@@ -133,10 +167,15 @@ class ReplyText:
         }
         while self._held and not self.over and steps[self._place](last=last):
             pass
-        if last and self._opened and self._place is _Place.REASONING:
-            # The model answered without reasoning.
-            self._place, self._held, self._opened = _Place.START, "".join(self._opened), []
-            return self._split(last=True)
+        if last and self._place is _Place.REASONING:
+            reasoned = "".join(self._reasoned)
+            end = None if self._unsure else _ANY_END.search(reasoned.translate(FOLDED))
+            if self._unsure or end:  # the model answered without reasoning, or ended it otherwise
+                self._held = reasoned[end.end() :] if end else reasoned
+                self._place = _Place.START if self._opened else _Place.TEXT
+                self._trim = bool(end)
+                self._reasoned, self._opened, self._unsure = [], False, False
+                return self._split(last=True)
         found = Split("".join(self._texts), "".join(self._thoughts))
         self._texts, self._thoughts = [], []
         self._plain = self._place is _Place.TEXT and not (self._held or self._trim or self.over)
@@ -146,44 +185,62 @@ class ReplyText:
 
     def _start(self, *, last: bool) -> bool:
         held = self._held.lstrip()
-        lowered = held[:LONGEST_OPENING].lower()
+        lowered = held[: self._longest].translate(FOLDED)
         if not held:
             self._held = "" if last and self._trim else self._held
             if last and self._held:
                 self._place = _Place.TEXT
             return last
-        openings = (*OPENINGS, *REPLY_MARKS)
-        tag = next((tag for tag in openings if lowered.startswith(tag)), None)
-        if tag is not None:
-            self._held = held[len(tag) :]
-            if tag in OPENINGS:
-                self._place, self._tag, self._ends = _Place.REASONING, tag, OPENINGS[tag].split()
-            self._trim = self._trim or tag in REPLY_MARKS
-            return True
-        openings += (*CALLS, *self._starts, *self._python_starts, "```json") if self._tools else ()
-        if not last and any(opening.startswith(lowered) for opening in openings):
+        calls = lowered.startswith(tuple(self._calls))
+        openings = (*OPENINGS, *REPLY_MARKS, *(WRAPPERS if self._trim else ()), *self._calls)
+        if self._tools:
+            openings += (*self._starts, *self._python_starts, "```json")
+        if not last and any(mark.startswith(lowered) and mark != lowered for mark in openings):
             return False
-        if self._tools and not lowered.startswith(tuple(CALLS)) and self._may_be_call(held):
+        marks = () if calls else (*OPENINGS, *REPLY_MARKS, *(WRAPPERS if self._trim else ()))
+        tag = next((tag for tag in marks if lowered.startswith(tag)), None)
+        if tag is not None and (opened := self._open(tag, held, last=last)) is not None:
+            return opened
+        if self._tools and not calls and self._may_be_call(held):
             if not last and len(held) < HELD_CHARS:
                 return False
             marked = held.lower().startswith(self._starts)
-            if found := self._calls_in(held, marked=marked):
+            if found := self._calls_in(without_ends(held), marked=marked):
                 self.calls += found
                 self._held = ""
                 return True
         self._held = held if self._trim else self._held
+        if self._joint and not calls:
+            self._held, self._joint = self._joint + self._held, ""
         self._trim, self._place = False, _Place.TEXT
+        return True
+
+    def _open(self, tag: str, held: str, *, last: bool) -> bool | None:
+        """Continue behind a tag at the start; None if it is text, False if more text is needed."""
+        if tag == ANALYSIS and not _SENTENCE.match(held, len(tag)):
+            return False if held == tag and not last else None
+        end = held.find(">") + 1 if tag[0] == "<" and ">" not in tag else len(tag)
+        if not end:  # of its attributes
+            return False if not last and len(held) < ATTRIBUTE_CHARS else None
+        self._held = held[end:]
+        if tag in OPENINGS and held[end - 2 : end] != "/>":
+            self._place, self._tag, self._ends = _Place.REASONING, tag, OPENINGS[tag].split("  ")
+            self._unsure = tag == ANALYSIS
+            self._reasoned = [held[:end]] if self._unsure else []
+        elif tag in WRAPPERS:
+            self._wrapper = (tag.replace("<", "</"),)
+        self._trim = self._trim or tag not in OPENINGS
         return True
 
     def _text(self, *, last: bool) -> bool:
         if self._trim:
             self._held = self._held.lstrip()
             self._trim = not self._held
-        tags = (THINK, THINK_END, *CALLS) if self._tools else (THINK, THINK_END)
+        tags = (THINK, *LONE_ENDS, *self._wrapper, *_NEXT, *self._calls)
         place = 0
         while bracket := _BRACKET.search(self._held, place):
             place = bracket.start()
-            start = self._held[place : place + LONGEST_OPENING].lower()
+            start = self._held[place : place + self._longest].translate(FOLDED)
             tag = next((tag for tag in tags if start.startswith(tag)), None)
             marks = None if tag or self._shows_marks else marks_at(self._held, place)
             begun = (marks is not None and marks.open) or any(tag.startswith(start) for tag in tags)
@@ -210,17 +267,28 @@ class ReplyText:
     def _behind(self, tag: str) -> None:
         """Continue after a tag."""
         written, self._held = self._held[: len(tag)], self._held[len(tag) :]
-        if tag == THINK_END:
+        if tag in LONE_ENDS:
             if not self.end_only:
                 self.ended_at = sum(map(len, self._texts))
             self.end_only = self._trim = True
+            self._place = _Place.START
+        elif tag in self._wrapper:
+            self._wrapper, self._trim = (), True
+        elif tag in _NEXT:
+            self._held, self._place = CHANNEL + self._held, _Place.START
+            self._trim, self._joint = True, "\n\n"
         else:
             self._place, self._tag = _Place.HELD, written
-            self._ends = [CALLS.get(tag, THINK_END)]
+            self._ends = [self._calls.get(tag, THINK_END)]
 
     def _take(self, marks: Marks, *, last: bool) -> bool:
         """Remove control marks, or keep them as text; False if the reply ends with them."""
         rest = self._held[len(marks.text) :]
+        if last and rest.strip().translate(FOLDED) in TURN_MARKS:  # all that came of another turn
+            marks = Marks(self._held, turn=False, open=False)
+            self.over = marks.are_control(self._line, self._before)
+            self._shows_marks = not self.over
+            return not self.over
         alone = not self._line.strip() and "\n" in marks.text
         ends = marks.turn or (bool(marks.text) and (alone or (last and not rest)))
         if not ends or not marks.are_control(self._line, self._before):
@@ -231,16 +299,18 @@ class ReplyText:
         return not self.over
 
     def _reasoning(self, *, last: bool) -> bool:
-        lowered = self._held.lower()
+        lowered = self._held.translate(FOLDED)
         found = [(place, end) for end in self._ends if (place := lowered.find(end)) >= 0]
         if found:
             place, end = min(found)
             self._think(self._held[:place])
-            self._held = self._held[place + len(end) :]
-            self.end_only = self.end_only or bool(self._opened)
-            self._place, self._trim, self._opened = _Place.START, True, []
+            stays = any(mark.startswith(end) for mark in (*REPLY_MARKS, *CALL_STARTS))
+            self._held = self._held[place + (0 if stays else len(end)) :]
+            self.end_only = self.end_only or self._opened
+            self._place, self._trim = _Place.START, True
+            self._opened = self._unsure = False
             return True
-        sizes = range(min(LONGEST_OPENING, len(lowered)), 0, -1)
+        sizes = range(min(self._longest, len(lowered)), 0, -1)
         begun = (n for n in sizes if any(end.startswith(lowered[-n:]) for end in self._ends))
         cut = len(lowered) if last else len(lowered) - next(begun, 0)
         self._think(self._held[:cut])
@@ -249,13 +319,13 @@ class ReplyText:
 
     def _behind_tag(self, *, last: bool) -> bool:
         (mark,) = self._ends
-        place = self._held.lower().find(mark) if mark else -1
+        place = self._held.translate(FOLDED).find(mark) if mark else -1
         if place < 0 and not last and len(self._held) < HELD_CHARS:
             return False
         place = len(self._held) if place < 0 else place
         inner, end = self._held[:place], self._held[place : place + len(mark)]
         self._place, self._held, self._trim = _Place.TEXT, self._held[place + len(mark) :], True
-        if self._tag.lower() == THINK:
+        if self._tag.translate(FOLDED) == THINK:
             found, thought = [], bool(end)
         else:
             found, thought = self._calls_in(inner, self._tag, marked=bool(end) or not mark), False
@@ -270,8 +340,7 @@ class ReplyText:
 
     def _think(self, text: str) -> None:
         self._thoughts.append(text)
-        if self._opened:
-            self._opened.append(text)
+        self._reasoned.append(text)
 
     def _pass(self, text: str) -> None:
         self._texts.append(text)
@@ -302,8 +371,9 @@ class ReplyText:
             return not held.removeprefix("```").removeprefix("json").strip("[ \t\r\n")
         key, key_end, value, value_end = match.groups()
         if not key_end or key not in CALL_NAMES or value is None:  # an incomplete beginning
-            begun = match.end() == len(held) and any(k.startswith(key or "") for k in CALL_PARTS)
-            return key in CALL_PARTS if key_end else begun
+            keys = (*CALL_PARTS, *self._names)
+            begun = match.end() == len(held) and any(k.startswith(key or "") for k in keys)
+            return key in keys if key_end else begun
         if value_end:
             return tool_name(value, self._tools) in self._names
         return len(value) <= max(map(len, self._names)) + len("functions.")
@@ -314,40 +384,61 @@ class ReplyText:
         `marked`: the content is certainly a call, so that an incomplete object is read too.
         """
         text = _ESCAPED.sub('"', _PREFIX.sub(r"\1", text))
+        text = _OPTION.sub(r' "\1": ', text) if "=>" in text else text
+        if text.lstrip().startswith("{{"):
+            text = text.replace("{{", "{").replace("}}", "}")
         rows = [inner for row in objects(text, whole=not marked) for inner in _inner_calls(row)]
         found = [piece for row in rows if (piece := self._call(row))]
         if found:
             return found
         for name, body in _FUNCTION.findall(f"{tag}{text}"):
             row = _parameters(body) or next(objects(body, whole=True), {})
+            row = row or self._tagged(body, tool_name(name, self._tools))
             piece = self._call({"name": name, "arguments": row})
             found += [piece] if piece else []
         return (
-            found or self._python_calls(text) or (self._named_calls(text) if tag or marked else [])
+            found
+            or self._python_calls(text)
+            or (self._named_calls(f"{tag}{text}") if tag or marked else [])
         )
 
     def _python_calls(self, text: str) -> list[CallPiece]:
-        """The calls of a list in Python, or one alone."""
+        """Calls in Python: one, several, or a list; also one that is printed."""
         import ast  # noqa: PLC0415 - for few models
 
         found = []
         try:
-            body = ast.parse(text.strip(), mode="eval").body
-            calls = body.elts if isinstance(body, ast.List) else [body]
-            for call in calls:
-                if isinstance(call, ast.Call) and not call.args:
-                    row = {row.arg: ast.literal_eval(row.value) for row in call.keywords if row.arg}
-                    found.append(self._call({"name": ast.unparse(call.func), "arguments": row}))
+            nodes: list[Any] = [row.value for row in ast.parse(text.strip()).body]  # type: ignore[attr-defined]  # any other raises
+            while nodes:
+                node = nodes.pop(0)
+                if isinstance(node, ast.List | ast.Tuple):
+                    nodes = [*node.elts, *nodes]
+                    continue
+                name = ast.unparse(node.func)
+                if name == "print":
+                    nodes = [*node.args, *nodes]
+                    continue
+                row = dict(zip(self._fields(name), map(ast.literal_eval, node.args), strict=False))
+                for argument in filter(lambda one: one.arg, node.keywords):
+                    value = argument.value
+                    word = value.id if isinstance(value, ast.Name) else ""
+                    row[argument.arg] = word or ast.literal_eval(value)
+                found.append(self._call({"name": name, "arguments": row}))
         except NO_PYTHON:
             return []
-        made = [piece for piece in found if piece]
-        return made if len(made) == len(calls) else []
+        return [piece for piece in found if piece] if all(found) else []
+
+    def _fields(self, name: str) -> list[str]:
+        """The names of a tool's arguments."""
+        written = tool_name(name, self._tools)
+        spec = next((tool for tool in self._tools if tool.name == written), None)
+        return list(spec.parameters.get("properties", {})) if spec else []
 
     def _named_calls(self, text: str) -> list[CallPiece]:
         """Calls with the name before the arguments, which are an object, tags, or in Python syntax."""
         found = []
         names = "|".join(map(re.escape, self._names))
-        for match in re.finditer(rf"(?<!\w)(?<!\w )(?:{names})(?!\w)(?! +\w)", text):
+        for match in re.finditer(rf"(?<!\w)(?<!\w )(?:{names})(?!\w)(?! +(?!json|code)\w)", text):
             rest = text[match.end() :]
             place = rest.find("{", 0, _BETWEEN)
             row: dict[str, Any] | None = _parameters(rest) or python_arguments(rest)
@@ -360,11 +451,12 @@ class ReplyText:
 
     def _tagged(self, text: str, name: str) -> dict[str, Any]:
         """Arguments in tags of their names."""
-        spec = next(tool for tool in self._tools if tool.name == name)
-        fields = spec.parameters.get("properties", {})
+        fields = self._fields(name)
         return {key: held for key, held in _FIELD.findall(text) if key in fields}
 
     def _call(self, row: dict[str, object]) -> CallPiece | None:
+        if len(row) == 1 and isinstance(held := next(iter(row.values())), dict):
+            row = {"name": next(iter(row)), "arguments": held}
         function = row.get("function")
         inner = function if isinstance(function, dict) else row
         name = first(inner, CALL_NAMES) or function
@@ -379,7 +471,7 @@ class ReplyText:
 
 def _inner_calls(row: dict[str, object]) -> list[dict[str, object]]:
     """The calls in an object, or the object itself as a call."""
-    inner = row.get("tool_calls", row.get("tool_call"))
+    inner = first(row, ("tool_calls", "tool_call", "function_call"))
     rows = inner if isinstance(inner, list) else [inner]
     return [one for one in rows if isinstance(one, dict)] or [row]
 

@@ -25,7 +25,7 @@ ANSWER_CHARS = 400_000
 MAX_DEPTH = 4
 """How deep inside other objects the answer may be."""
 
-_ENDS = {THINK_END, *(ends.split()[-1] for ends in OPENINGS.values())}
+_ENDS = {THINK_END, *(ends.split("  ")[-1] for ends in OPENINGS.values())}
 _THOUGHT = re.compile("|".join(map(re.escape, _ENDS)), re.IGNORECASE)
 _CURLY = re.compile(r"\{\s*[\u201c\u201d\u201e]")
 _CURLY_QUOTES = str.maketrans("\u201c\u201d\u201e", '"""')

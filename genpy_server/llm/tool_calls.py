@@ -17,16 +17,20 @@ from genpy_server.llm.lenient_json import objects
 
 MAX_CALLS = 64
 """The most calls of one reply; further ones are ignored."""
+PARALLEL = "multi_tool_use.parallel"
+"""The name of a tool that some models invent for several calls at once."""
 ARGUMENT_CHARS = 1_000_000
 """The most characters of the arguments of one call."""
 
 _NAME = re.compile(r"[\w./:-]*")
+_PARTS = re.compile(r"__|[^\w-]+")
+"""What separates the parts of a name with a prefix or with more behind it."""
 _DECODER = json.JSONDecoder(strict=False)
 _NAMED = re.compile(r"""\s*[({]?\s*["']?(\w+)["']?\s*[:=]""")
 """The name of the first argument, with or without a bracket before it."""
 _PLAIN_CHARS = 200
 """A text of at most so many characters that is not JSON is read as the value of the only argument."""
-NO_PYTHON = (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError)
+NO_PYTHON = (ValueError, TypeError, SyntaxError, AttributeError, RecursionError, MemoryError)
 """What reading calls in Python raises where there are none."""
 
 
@@ -102,6 +106,12 @@ class _Call:
         self.id = self.id or piece.id
         if piece.name and piece.name != self.name:
             self.name += piece.name
+        if (
+            piece.arguments[:1] == "{"
+            and len(text := self.text) > 1
+            and piece.arguments.startswith(text)
+        ):
+            self.arguments = []  # each piece repeats those before
         if sum(map(len, self.arguments)) < ARGUMENT_CHARS:
             self.arguments.append(piece.arguments)
 
@@ -160,11 +170,27 @@ class CallCollector:
             if not name or (before is not None and call.repeats(before)):
                 continue
             before = call
-            for text in _several(call.text):
+            if name == PARALLEL:
+                made += _parallel(call.text, tools)
+                continue
+            behind = re.search(r"\w\s*([({](?!\s*[)}]).+)", call.name, re.DOTALL)
+            arguments = call.text if call.text.strip() or not behind else behind[1]
+            for text in _several(arguments):
                 call_id = call.id if call.id and call.id not in used else f"call_{uuid4().hex[:12]}"
                 used.add(call_id)
                 made.append(ToolCall(call_id, name, arguments_text(text, name, tools)))
         return made[:MAX_CALLS]
+
+
+def _parallel(text: str, tools: Sequence[ToolSpec]) -> list[ToolCall]:
+    """The calls inside a call of a tool that only some models know."""
+    collector = CallCollector()
+    for found in objects(text):
+        for use in found.get("tool_uses") or ():
+            if isinstance(use, dict):
+                piece = _piece({**use, "name": use.get("recipient_name")})
+                collector.add(piece) if piece else None
+    return collector.calls(tools)
 
 
 def _several(text: str) -> list[str]:
@@ -191,14 +217,12 @@ def tool_name(name: str, tools: Sequence[ToolSpec]) -> str:
     written = _NAME.match(name.strip("\"'` \n"))
     plain = written.group() if written else ""
     names = {_key(tool.name): tool.name for tool in tools}
-    for candidate in (plain, re.split(r"[./:]", plain)[-1], re.split(r"[./:]", plain)[0]):
-        if _key(candidate) in names:
-            return names[_key(candidate)]
-    return plain or name.strip()
+    found = (names.get(_key(one)) for one in (plain, *_PARTS.split(name), name))
+    return next(filter(None, found), plain or name.strip())
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[-_]", "", name.lower())
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
@@ -210,7 +234,7 @@ def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
     for _ in range(3):  # encoded once, twice, and once more
         if not isinstance(value, str):
             break
-        if value.strip().lower() in {"", "null", "none"}:
+        if value.strip().lower() in {"", "null", "none", "undefined"}:
             return "{}"
         try:
             value = json.loads(value, strict=False)
@@ -219,8 +243,11 @@ def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
             break
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         (value,) = value
+    if value == [] or isinstance(value, bool):  # as some services write an empty object
+        return "{}"
     spec = next((tool for tool in tools if tool.name == name), None)
-    fields = list(spec.parameters.get("properties", {})) if spec else []
+    schemas = spec.parameters.get("properties", {}) if spec else {}
+    fields = list(schemas)
     if isinstance(value, str) and (named := _NAMED.match(value)) and named[1] in fields:
         inside = value.strip().strip("(){}")
         value = python_arguments(f"({inside})") or next(objects(f"{{{inside}}}", whole=True), value)
@@ -230,12 +257,28 @@ def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
         if (value == text and not plain) or not fields or len(values) > len(fields):
             return text
         value = dict(zip(fields, values, strict=False))
-    elif fields and value.keys() <= {"name", *ARGUMENTS} and not value.keys() & set(fields):
-        inner = next((value[key] for key in ARGUMENTS if isinstance(value.get(key), dict)), None)
-        value = value if inner is None else inner
+    elif not value.keys() & set(fields):
+        inner = [held for held in value.values() if isinstance(held, dict)]
+        if len(inner) == 1 and inner[0].keys() & set(fields):
+            (value,) = inner
+    value = {key: _typed(held, schemas.get(key)) for key, held in value.items()}
     if value == _plain(text):
         return text
     return json.dumps(value, ensure_ascii=False)
+
+
+def _typed(value: Any, schema: Any) -> Any:
+    """A value that was written as text though its schema takes none."""
+    found = _plain(value) if isinstance(value, str) and not _takes_text(schema) else None
+    return value if found is None else found
+
+
+def _takes_text(schema: Any) -> bool:
+    if not isinstance(schema, dict):
+        return True
+    options = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    named = schema.get("type", () if options else "string")
+    return "string" in named or any(map(_takes_text, options))
 
 
 def _closed(text: str) -> str:
