@@ -99,7 +99,7 @@ class Scores:
         average_length: float,
         meant: Mapping[str, Sequence[tuple[str, int]]] = MappingProxyType({}),
     ) -> None:
-        self._average_length = max(average_length, 1)
+        self.average_length = max(average_length, 1)
         self.forms_of: dict[words.QueryTerm, list[str]] = {}
         """The forms of each term which some documents have."""
         held: dict[str, HeldForm] = {}
@@ -136,21 +136,12 @@ class Scores:
         """
         padded = f" {held.strip()} "
         size = padded.count(" ") - 1
-        norm = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * size / self._average_length
+        norm = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * size / self.average_length
         worth = 0.0
         for form in self._scores if forms is None else forms:
-            often = self._count(form, padded)
+            often = _count(f" {form}" if form in self._beginnings else f" {form} ", padded)
             worth += self._scores[form] * often / (often + SATURATION * norm)
         return worth
-
-    def _count(self, form: str, padded: str) -> int:
-        """How often a form is among terms with a space on both sides."""
-        if form in self._beginnings:
-            return padded.count(f" {form}")
-        often = padded.count(f" {form} ")
-        if often and f" {form} {form} " in padded:  # they share a space
-            return padded.split().count(form)
-        return often
 
     def coverage(self, held: str) -> tuple[float, int]:
         """The share of the question's weight that these terms have, 0 to 1, and how many of its terms."""
@@ -182,6 +173,15 @@ class Scores:
         if not self._beginnings:
             return held.split()
         return [term[0] if term[0] in self._beginnings else term for term in held.split()]
+
+
+def _count(part: str, text: str) -> int:
+    """How often a part is in a text; each may begin at the last character of the one before."""
+    often, at = 0, text.find(part)
+    while at >= 0:
+        often += 1
+        at = text.find(part, at + len(part) - 1)
+    return often
 
 
 TermsOf = Callable[[Sequence[int]], Mapping[int, str]]

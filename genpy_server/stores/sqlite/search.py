@@ -37,7 +37,9 @@ READ: Final = 6_000
 SCORED: Final = 500
 """Messages whose terms are counted for distinct hits, those with the most weight first."""
 SCORED_CHARS: Final = 500_000
-"""Characters of their terms that are read for that, where they are long."""
+"""Characters of their terms that are counted, where they are long."""
+TERM_CHARS: Final = 3
+"""The least that a term has on average, with its space: it limits how many texts are read."""
 RANKED: Final = 160
 """The best of them, or else the only ones, which are ranked with their neighbours; more where more
 are asked for."""
@@ -234,7 +236,8 @@ def _candidates(
     by_weight = sorted(places, key=places.__getitem__, reverse=True)[
         : max(SCORED if scope.distinct else RANKED, least)
     ]
-    terms = _terms_of(scope, by_weight)
+    scored = max(RANKED, least, int(SCORED_CHARS / TERM_CHARS / scoring.average_length))
+    terms = _terms_of(scope, by_weight, scored)
     forms: dict[int, list[str]] = {id_: [] for id_ in by_weight}
     for one in scoring.forms:
         for id_ in forms.keys() & having.get(one.form, forms):
@@ -247,7 +250,7 @@ def _candidates(
             del places[id_]
             continue
         room -= len(held)
-        if room >= 0 or len(found) < max(RANKED, least):
+        if held and (room >= 0 or len(found) < max(RANKED, least)):
             places[id_] = scoring.of(held, forms[id_])
             found.append((0 if scope.distinct else scoring.whole(held), places[id_], id_))
     # Once in a message of the usual length, a term scores what it has in `places`: what was not counted lends that.
@@ -275,15 +278,16 @@ def _candidates(
     return candidates, places
 
 
-def _terms_of(scope: _Scope, ids: Sequence[int]) -> dict[int, str]:
-    """The terms of those of the messages that may be hits."""
+def _terms_of(scope: _Scope, ids: Sequence[int], most: int | None = None) -> dict[int, str]:
+    """The terms of those of the messages that may be hits; not read, and "", behind the first `most`."""
     found, held_by_each = scope.connection.execute(
         """
-        SELECT json_group_array(t.id), coalesce(group_concat(t.terms, char(10)), '')
+        SELECT json_group_array(t.id),
+            coalesce(group_concat(CASE WHEN wanted.key < ? THEN t.terms ELSE '' END, char(10)), '')
         FROM json_each(?) wanted JOIN search_terms t ON t.id = wanted.value
         WHERE ? OR NOT t.about_records
         """,
-        (to_json(ids), scope.about_records),
+        (len(ids) if most is None else most, to_json(ids), scope.about_records),
     ).fetchone()
     return {
         id_: held
