@@ -341,12 +341,17 @@ def _is_question(text: str) -> bool:
 def needs_recall(text: str) -> bool:
     """Whether earlier messages may help to answer a message: no thanks, follow-ups or statements."""
     all_words = words.words(text)
-    about_nothing = (
+    return not any(_parts(all_words, known) <= known for known in _about_nothing()) and (
+        _is_question(text) or all_words[0] not in _listed("statements")
+    )
+
+
+@cache
+def _about_nothing() -> tuple[frozenset[str], ...]:
+    """The words of messages that are about nothing, in English and in other languages."""
+    return (
         STOP_WORDS | _listed("small talk"),
         _listed("small talk elsewhere") | _listed("asking about it"),
-    )
-    return not any(_words_of(text, known) <= known for known in about_nothing) and (
-        _is_question(text) or all_words[0] not in _listed("statements")
     )
 
 
@@ -354,14 +359,14 @@ def asks_about_conversation(text: str) -> bool:
     """Whether a message asks about the conversation itself ("what did we talk about?"), not a topic."""
     about = _listed("about the conversation")
     expected = about | STOP_WORDS | _listed("asking about it")
-    found = _words_of(text, expected)
+    found = _parts(words.words(text), expected)
     return not found.isdisjoint(about) and found <= expected
 
 
-def _words_of(text: str, known: frozenset[str]) -> set[str]:
-    """The words of a text; where no spaces are between words, the known ones and what is left."""
+def _parts(all_words: Iterable[str], known: frozenset[str]) -> set[str]:
+    """These words; where no spaces are between words, the known ones and what is left."""
     found = set[str]()
-    for word in words.words(text):
+    for word in all_words:
         if not words.is_unspaced(word):
             found.add(word)
             continue
