@@ -5,6 +5,7 @@ has ids and abilities, no keys.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -24,6 +25,8 @@ FRESH_SECONDS = 600.0
 LOCAL_SECONDS = 2.0
 REMOTE_SECONDS = 10.0
 """Time limits of local and remote providers."""
+WINDOW_DEPTH = 2
+"""How deep in a row the context window is looked for."""
 UNLISTED = "It lists no models"
 """Start of the error of a provider without a list, which may still be able to chat."""
 _ABILITIES = {
@@ -183,11 +186,7 @@ async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
 def _model(name: str, row: Any) -> CatalogModel:
     if not isinstance(row, dict):
         return CatalogModel(name)
-    windows = (row.get(key) for key in field_names.WINDOWS)
-    window = next((w for w in windows if isinstance(w, int) and w > 0), None)
-    if window is None and isinstance(row.get("meta"), dict):  # llama.cpp
-        sizes = (row["meta"].get(name) for name in ("n_ctx", "n_ctx_train"))
-        window = next((size for size in sizes if isinstance(size, int) and size > 0), None)
+    window = _window(row)
     stated = " ".join(_words(row))
     abilities = tuple(
         ability for ability, words in _ABILITIES.items() if any(word in stated for word in words)
@@ -195,11 +194,28 @@ def _model(name: str, row: Any) -> CatalogModel:
     return CatalogModel(name, window, abilities)
 
 
+def _window(row: dict[str, Any], depth: int = 0) -> int | None:
+    """The context window in a row, or in an object inside it."""
+    named = field_names.plain(row)
+    sizes = (_size(named.get(name)) for name in field_names.WINDOWS)
+    held = row.values() if depth < WINDOW_DEPTH else ()
+    inside = (_window(one, depth + 1) for one in held if isinstance(one, dict))
+    return next(filter(None, (*sizes, *inside)), None)
+
+
+def _size(value: Any) -> int | None:
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if number and 0 < value < math.inf else None
+
+
 def _words(row: dict[str, Any]) -> Iterable[str]:
     """The abilities that a provider states, in any of the usual fields."""
-    modalities = row.get("architecture")
-    if isinstance(modalities, dict):
-        yield from _texts(modalities.get("input_modalities"))
+    yield from (name.lower() for name, able in row.items() if able is True)
+    for part in ("architecture", "model_info"):
+        if isinstance(row.get(part), dict):
+            yield from _words(row[part])
     for key in field_names.ABILITIES:
         value = row.get(key)
         if isinstance(value, dict):

@@ -101,11 +101,25 @@ WAITS_MS = _names("retryafterms")
 
 # Lists of models
 
-MODELS = _names("data models result items")
-MODEL_IDS = _names("id model name model_name key")
+MODELS = _names("data models result items list model_list")
+MODEL_IDS = _names("id model name model_name key model_id slug")
 MODEL_KINDS = _names("type task kind mode model_type")
-WINDOWS = _names("context_window context_length max_model_len max_context_length")
-ABILITIES = _names("capabilities supported_parameters features input_modalities")
+CHAT_FLAGS = _names("completion_chat chat_completion supports_chat")
+"""Fields that are true for models that can chat."""
+CHAT_LISTS = {
+    "endpoints": "chat",
+    "supportedGenerationMethods": "generateContent",
+    "output_modalities": "text",
+    "supported_output_modalities": "text",
+}
+"""Fields with a list that has this value for models that can chat."""
+WINDOWS = _names(
+    "loadedcontextlength contextwindow contextlength maxmodellen maxcontextlength inputtokenlimit"
+    " maxinputtokens contextsize maxcontexttokens nctx maxcontextwindow maxsequencelength maxseqlen"
+    " availablecontexttokens nctxtrain"
+)
+"""Fields with the context window, as `plain` names them."""
+ABILITIES = _names("capabilities supported_parameters features input_modalities tags")
 
 
 def plain(value: Mapping[str, Any]) -> dict[str, Any]:

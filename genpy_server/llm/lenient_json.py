@@ -43,6 +43,11 @@ def first(text: str, place: int) -> tuple[Any, int]:
         raise ValueError("nested too deeply") from None
 
 
+def value_of(text: str) -> Any:
+    """The value at the beginning of a text, as far as it can be read."""
+    return _Reader(text, 0).read()[0]
+
+
 def objects(text: str, *, whole: bool = False) -> Iterator[dict[str, Any]]:
     """The outermost JSON objects of a text, in order; other text is ignored.
 

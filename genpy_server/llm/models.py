@@ -1,6 +1,7 @@
 """The models that a service lists, and which of them can chat."""
 
 import re
+from codecs import BOM_UTF8
 from typing import Any
 
 from genpy_server.llm import field_names
@@ -46,15 +47,15 @@ def is_listed(model: str, models: list[str]) -> bool:
 
 def _rows(answer: bytes) -> list[Any] | None:
     try:
-        found = loads(answer)
+        found = loads(answer.removeprefix(BOM_UTF8))
     except ValueError:
         return None
-    if isinstance(found, dict):
-        found = next((found[key] for key in field_names.MODELS if key in found), None)
-        if found is None:
-            return None
-    if isinstance(found, dict):
-        return list(found)
+    depth = 0
+    while isinstance(found, dict):
+        name = next((key for key in field_names.MODELS if key in found), None)
+        if name is None:
+            return list(found) if depth else None
+        found, depth = found[name], depth + 1
     return found if isinstance(found, list) else []
 
 
@@ -72,9 +73,15 @@ def _may_chat(row: Any) -> bool:
         isinstance(kind, str) and _NOT_CHAT_KINDS.search(kind.lower()) for kind in kinds
     ):
         return False
-    abilities = row.get("capabilities")
+    abilities, shape = row.get("capabilities"), row.get("architecture")
     if isinstance(abilities, list) and abilities:
         return not all(_NOT_CHAT_KINDS.search(str(ability).lower()) for ability in abilities)
-    if isinstance(abilities, dict) and "completion_chat" in abilities:
-        return bool(abilities["completion_chat"])
-    return True
+    parts = [part for part in (row, abilities, shape) if isinstance(part, dict)]
+    flags = [part[key] for part in parts for key in field_names.CHAT_FLAGS if key in part]
+    lists = [
+        word in part[key]
+        for part in parts
+        for key, word in field_names.CHAT_LISTS.items()
+        if isinstance(part.get(key), list) and part[key]
+    ]
+    return all(flags) and all(lists)

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from genpy_server.errors import LlmBadOutput
+from genpy_server.llm import lenient_json
 from genpy_server.llm.field_names import PHRASES, first
 from genpy_server.llm.lenient_json import objects
 from genpy_server.llm.reply_text import OPENINGS, THINK_END
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 ANSWER_CHARS = 400_000
 """Characters of an answer that are read."""
-MAX_DEPTH = 4
+MAX_DEPTH = 6
 """How deep inside other objects the answer may be."""
 
 _ENDS = {THINK_END, *(ends.split("  ")[-1] for ends in OPENINGS.values())}
@@ -30,15 +31,21 @@ _THOUGHT = re.compile("|".join(map(re.escape, _ENDS)), re.IGNORECASE)
 _CURLY = re.compile(r"\{\s*[\u201c\u201d\u201e]")
 _CURLY_QUOTES = str.maketrans("\u201c\u201d\u201e", '"""')
 _ENTITIES = re.compile(r"\{\s*&(quot|#34);")
+_OPEN = re.compile(r'\s*"\w+"\s*:')
+"""An object without its first bracket."""
+_ESCAPED = re.compile(r"\s*\{\s*\\\"")
 _SCHEMA_TYPES = {"string", "array", "object", "number", "integer", "boolean"}
 _NOTHING = {"none", "n/a", "na", "null", "nothing", "-", "no outcomes", "unknown"}
 """Items of a list that mean that it is empty."""
-_LINES = re.compile(r"\s*[;\n•]\s*")
+_LINES = re.compile(r"\s*[;|\n•]\s*")
 _COMMAS = re.compile(r"\s*[,\u3001\uff0c]\s*")
 _MARKER = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
 _PHRASE_WORDS = 4
 """The most words of an item between commas; if one is longer, the line is a sentence, not a list."""
-_LABELS = ("name", "text", "title", "topic", "label", "value", "outcome", "description", "content")
+_LABELS = (
+    *("name", "text", "title", "topic", "label", "value", "outcome", "description", "content"),
+    *("overall", "overview"),
+)
 _ALIASES = PHRASES.pairs("fields")
 """Other names of fields; a model that summarises in a language may name them in it."""
 WORDS = {
@@ -82,7 +89,7 @@ def read(answer: str, kind: type[T]) -> T:
     for text in dict.fromkeys((last, answer)):
         every = [
             next(filter(None, (_fitted(one, kind) for one in _candidates(found, 0))), {})
-            for found in objects(text)
+            for found in objects(f"{{{text}" if _OPEN.match(text) else text)
         ]
         values: dict[str, Any] = {}
         for new in sorted(
@@ -100,6 +107,8 @@ def _plain(answer: str) -> str:
     if answer.lstrip()[:2] in {'"{', '"\\'}:
         with suppress(ValueError):
             answer = str(json.loads(answer))
+    if _ESCAPED.match(answer):
+        answer = answer.replace('\\"', '"')
     if _ENTITIES.search(answer):
         answer = unescape(answer)
     return answer.translate(_CURLY_QUOTES) if _CURLY.search(answer) else answer
@@ -187,6 +196,8 @@ def _text(value: Any) -> str:
 
 
 def _items(value: Any) -> list[str]:
+    if isinstance(value, str) and value.startswith("["):
+        value = lenient_json.value_of(value)
     if isinstance(value, str):
         lines = [_MARKER.sub("", line).strip() for line in _LINES.split(value)]
         if len(lines) == 1:
@@ -197,7 +208,7 @@ def _items(value: Any) -> list[str]:
         label = _text(value)
         return [label] if label else [item for inner in value.values() for item in _items(inner)]
     if isinstance(value, list):
-        texts = map(_text, value)
+        texts = (_MARKER.sub("", _text(item)) for item in value)
         return [text for text in texts if text and text.lower() not in _NOTHING]
     return []
 

@@ -8,6 +8,7 @@ from support.scripted_model import Upstream
 from genpy_server.config import Provider
 from genpy_server.llm import catalog
 from genpy_server.llm.catalog import CatalogModel, list_models
+from genpy_server.llm.models import chatting, listed
 
 
 @pytest.mark.parametrize(
@@ -31,11 +32,73 @@ from genpy_server.llm.catalog import CatalogModel, list_models
             {"id": "m", "capabilities": {"function_calling": True, "vision": False}},
             CatalogModel("m", None, ("tools",)),
         ),
+        ({"id": "m", "context_length": "8192"}, CatalogModel("m", 8192)),
+        ({"id": "m", "inputTokenLimit": 8192.0}, CatalogModel("m", 8192)),
+        ({"id": "m", "context_length": True}, CatalogModel("m")),
+        (
+            {"id": "m", "max_context_length": 9000, "loaded_context_length": 100},
+            CatalogModel("m", 100),
+        ),
+        ({"id": "m", "meta": {"n_ctx_train": 9000, "n_ctx": 100}}, CatalogModel("m", 100)),
+        ({"id": "m", "top_provider": {"context_length": 100}}, CatalogModel("m", 100)),
+        (
+            {"id": "m", "supports_tools": True, "supports_vision": False},
+            CatalogModel("m", None, ("tools",)),
+        ),
+        (
+            {"id": "m", "model_info": {"max_input_tokens": 100, "supports_reasoning": True}},
+            CatalogModel("m", 100, ("reasoning",)),
+        ),
+        ({"id": "m", "tags": ["vision"]}, CatalogModel("m", None, ("pictures",))),
     ],
 )
 async def test_what_a_provider_says_of_a_model(tmp_path, monkeypatch, row, model):
     """Context window and abilities are read in the forms that providers use."""
     assert catalog._model(row["id"], row) == model
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": {"models": [{"id": "a"}]}},
+        {"models": {"data": [{"id": "a"}]}},
+        {"data": ["a"]},
+        {"model_list": [{"model_id": "a"}]},
+        {"data": [None, {"id": None}, {"slug": "a"}]},
+        {"models": {"a": {"size": 1}}},
+        [{"id": "a", "type": "chat"}, {"id": "b", "type": "image"}],
+        {"models": [{"name": "a", "endpoints": ["chat"]}, {"name": "b", "endpoints": ["rerank"]}]},
+        {"data": [{"id": "a", "supports_chat": True}, {"id": "b", "supports_chat": False}]},
+        {"data": [{"id": "a"}, {"id": "b", "capabilities": {"chat_completion": False}}]},
+        {"data": [{"id": "a"}, {"id": "b", "architecture": {"output_modalities": ["image"]}}]},
+        {"models": [{"name": "a"}, {"name": "b", "supportedGenerationMethods": ["embedContent"]}]},
+        {"data": [{"id": "a"}, {"id": "davinci-002"}, {"id": "gpt-3.5-turbo-instruct"}]},
+        {
+            "data": [
+                {"id": "a"},
+                {"id": "shieldgemma:2b"},
+                {"id": "models/aqa"},
+                {"id": "gpt-audio"},
+            ]
+        },
+    ],
+)
+def test_models_that_can_chat_are_found_in_lists_of_any_shape(answer):
+    """A list may be nested, and says in many ways which of its models can chat."""
+    assert chatting(b"\xef\xbb\xbf" + json.dumps(answer).encode()) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "models"),
+    [
+        (b'{"object": "list", "data": null}', []),
+        (b'{"error": {"message": "x"}}', None),
+        (b"<html>", None),
+    ],
+)
+def test_list_without_models_is_told_from_what_is_no_list(answer, models):
+    """Ollama without a model answers null for its list."""
+    assert listed(answer) == models
 
 
 async def test_providers_are_asked_with_their_own_keys(tmp_path):
