@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, expect
 from support.browser import DESKTOP, PHONE, visiting
-from support.running_server import Running
+from support.running_server import Running, serving
 from support.scripted_model import Upstream
+
+from genpy_server import App, Mode
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -235,12 +238,55 @@ async def test_nothing_stands_out_at_any_width(
             await expect(page.locator("#send")).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_no_name_of_others_stands_out(
+    browser: Browser, tmp_path: Path, upstream: Upstream, width: int
+):
+    """Long names of modes, models, topics and outcomes break, and turn no word of the page around them."""
+    upstream.models = [NAME, "tiny"]
+    upstream.answer = {
+        "summary": NAME,
+        "topics": [NAME],
+        "outcomes": [NAME],
+        "sentiment": "neutral",
+    }
+    upstream.say("Yes.")
+    mode = Mode(name="own", label=NAME[:40])
+    variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": NAME}
+    async with (
+        serving(tmp_path / "genpy.db", own=App(modes=[mode]), **variables) as server,
+        visiting(browser, server.url, viewport={"width": width, "height": 700}) as visit,
+    ):
+        page = visit.page
+        await visit.state("Connected")
+        await page.select_option("#mode", "own")
+        await visit.say("Go")
+        reply = await visit.finished()
+        await reply.locator(".chip summary").click()
+        shown = f"Understood as \u2068{mode.label}\u2069: \u2068chosen by you\u2069."
+        await expect(reply.locator(".panel p").first).to_have_text(shown)
+        await expect(reply.locator(".facts")).to_contain_text(f"\u2068{NAME}\u2069 · ")
+        await page.get_by_role("button", name="Ask another model").click()
+        await expect(page.locator(".menu:popover-open button")).to_have_count(2)
+        assert await page.evaluate(OUTSIDE) == []
+        await page.keyboard.press("Escape")
+        await visit.say(f"/{NAME[1:]}")
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await page.get_by_role("button", name="End", exact=True).click()
+        await expect(page.locator(".ending .topics")).to_be_visible()
+        assert await page.evaluate(OUTSIDE) == []
+        await page.get_by_role("link", name="Open the summary").click()
+        await expect(page.locator("#outcomes li")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+NAME = f"\u202e{'w' * 120}"
 LETTERS = """(size) => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`html { font-size: ${size} }`);
   document.adoptedStyleSheets = [sheet];
 }"""
-OUTSIDE = """() => [...document.querySelectorAll("#main *")].filter((one) => {
+OUTSIDE = """() => [...document.querySelectorAll("main *")].filter((one) => {
   if (!one.checkVisibility({ visibilityProperty: true }) || one.closest(".unseen, pre, .wide")) return false;
   const { left, right, width } = one.getBoundingClientRect();
   return width > 0 && (right > innerWidth + 1 || left < -1);

@@ -248,7 +248,7 @@ function tell(said, cause) {
   if (cause === "ready") showModels(said);
   if (cause === "ready" && model === NO_MODEL) setUp();
   if (cause === "settings") models.value = transcript.settings.model ?? "";
-  const named = model === NO_MODEL ? "no model" : model;
+  const named = model === NO_MODEL ? "no model" : isolated(model);
   const facts = model ? [named, `kept in ${store}`] : [];
   byId("model").textContent = [
     ...facts,

@@ -181,7 +181,7 @@ export class EntryView {
     const panel = el(
       "div",
       { class: "panel" },
-      el("p", { text: `Understood as ${this.#label(intent)}: ${isolated(why)}.` }),
+      el("p", { text: `Understood as ${isolated(this.#label(intent))}: ${isolated(why)}.` }),
     );
     const others = (this.act?.modes() ?? [])
       .filter(({ name }) => name !== intent)
@@ -328,7 +328,7 @@ export class EntryView {
     if (this.foot.hidden) return;
     this.#others();
     const told = [
-      entry.model,
+      entry.model && isolated(entry.model),
       entry.ms && took(entry.ms),
       entry.usage.completion_tokens &&
         `${entry.usage.completion_tokens.toLocaleString("en")} tokens`,

@@ -3,7 +3,7 @@
 import { download, remove, rename } from "./actions.js";
 import { api, attempt, link, session } from "./api.js";
 import { AS_IT_IS } from "./commands.js";
-import { byId, choose, el, plural, tell, words } from "./dom.js";
+import { byId, choose, el, isolated, plural, tell, words } from "./dom.js";
 import { memoryDialog } from "./memory.js";
 import { change, settingsDialog } from "./settings.js";
 import { ANSWERS } from "./shapes.js";
@@ -210,7 +210,7 @@ export class PageCommands {
     );
     if (found) return found.name;
     const labels = [...this.#modes.map(({ label }) => label), AUTOMATIC].join(", ");
-    throw new Mistyped(`Unknown mode: ${said}. Choose one of ${labels}. ${AS_IT_IS}`);
+    throw new Mistyped(`Unknown mode: ${isolated(said)}. Choose one of ${labels}. ${AS_IT_IS}`);
   }
 
   #chooseMode(/** @type {string} */ name) {
@@ -222,7 +222,7 @@ export class PageCommands {
     }
     modes.value = this.#mode(name);
     const chosen = modes.selectedOptions[0]?.textContent ?? "";
-    this.page.room().view.notice(`From now on: ${chosen}.`);
+    this.page.room().view.notice(`From now on: ${isolated(chosen)}.`);
   }
 
   #rate(/** @type {string} */ said) {
@@ -248,7 +248,7 @@ export class PageCommands {
     try {
       this.page
         .room()
-        .set(change(name, value), `${words(name)}: ${value}, from the next reply on.`);
+        .set(change(name, value), `${words(name)}: ${isolated(value)}, from the next reply on.`);
     } catch (error) {
       throw new Mistyped(error instanceof Error ? error.message : String(error));
     }
@@ -296,7 +296,7 @@ export class PageCommands {
     else if (THEMES.includes(name.toLowerCase())) setTheme(name.toLowerCase());
     else {
       const known = THEMES.join(", ");
-      throw new Mistyped(`Unknown theme: ${name}. Choose one of ${known}. ${AS_IT_IS}`);
+      throw new Mistyped(`Unknown theme: ${isolated(name)}. Choose one of ${known}. ${AS_IT_IS}`);
     }
   }
 
