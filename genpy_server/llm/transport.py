@@ -8,6 +8,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from genpy_server.network import certificates, proxy_for
 
 BODY = "genpy_body"
 """The key of a response's extensions under which its `Body` is."""
+FIRST_ERROR = 400
+"""The lowest status of an error."""
 ERROR_BYTES = 64 * 1024
 """Bytes of an error's body that are read; the rest is not."""
 ERROR_SECONDS = 10.0
@@ -141,11 +144,13 @@ class Body(httpx.AsyncByteStream):
         self._timer = self._loop.call_at(due, self._look)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The bytes of an error's body, limited in size and time."""
+        """The bytes of an error's body, limited in size and time; one that breaks off is read in part."""
         self.limit = min(self.limit, ERROR_SECONDS)
-        while self._bytes < ERROR_BYTES and (data := await self.read()):
-            self._bytes += len(data)
-            yield data
+        cut = (httpx.TransportError,) if self._response.status >= FIRST_ERROR else ()
+        with suppress(*cut):
+            while self._bytes < ERROR_BYTES and (data := await self.read()):
+                self._bytes += len(data)
+                yield data
 
     async def aclose(self) -> None:
         """Release the connection for reuse, or close it if the body was not read to its end."""

@@ -352,6 +352,21 @@ async def test_compressed_refusal_is_read():
             await everything(service.llm)
 
 
+@pytest.mark.parametrize(
+    "head", [b"content-length: 999\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n2a\r\n"]
+)
+async def test_refusal_that_breaks_off_is_read_in_part(head):
+    """The reason of a refusal is what came of it, though its body is shorter than announced."""
+
+    async def serve(_number, reader, writer):
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 503 Bad\r\n" + head + b'{"error": {"message": "no luck today"}}')
+
+    async with Byhand(serve) as service:
+        with pytest.raises(LlmUnavailable, match="no luck today"):
+            await everything(service.llm)
+
+
 async def test_endless_refusal_is_read_in_part():
     """The body of a refusal is read up to a bound, however long it is."""
 
