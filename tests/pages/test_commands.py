@@ -112,9 +112,11 @@ async def test_commands_with_words_are_carried_out(
         await type_line(visit, "/rate 4")
         await expect(page.locator("#sessions .told")).to_contain_text("4 of 5")
         await type_line(visit, "/set temperature 0.3")
-        await expect(page.locator(".notice").last).to_contain_text("temperature: 0.3")
+        await expect(page.locator(".notice").last).to_contain_text("temperature: \u20680.3\u2069,")
         await type_line(visit, "/think low")
-        await expect(page.locator(".notice").last).to_contain_text("reasoning effort: low")
+        await expect(page.locator(".notice").last).to_contain_text(
+            "reasoning effort: \u2068low\u2069,"
+        )
         await type_line(visit, "/retry tutorial")
         await expect(visit.reply().locator(".body")).to_have_text("Second.")
         await expect(visit.reply().locator(".chip summary")).to_have_text("Tutorial")
@@ -169,8 +171,8 @@ async def test_what_is_no_command_is_a_message(
             "/set temperature warm": "temperature is 0 to 2",
             "/set stop 'a": "a quotation mark is not closed",
             "/think hard": "Choose one of off, low",
-            "/mode nonsense": "Unknown mode: nonsense.",
-            "/theme pink": "Unknown theme: pink.",
+            "/mode nonsense": "Unknown mode: \u2068nonsense\u2069.",
+            "/theme pink": "Unknown theme: \u2068pink\u2069.",
         }.items():
             await type_line(visit, wrong)
             await expect(problem).to_contain_text(why)
