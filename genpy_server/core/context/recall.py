@@ -117,8 +117,15 @@ class Scores:
         self.forms = sorted(held.values(), key=lambda one: one.frequency)
         """All forms, the rarest first."""
         self._held = frozenset(held)
-        self._scores = {form: one.score * (SATURATION + 1) for form, one in held.items()}
         self._beginnings = {form for form, one in held.items() if one.term.is_beginning}
+        self._scored = {
+            form: (
+                f" {form}" if one.term.is_beginning else f" {form} ",
+                one.score * (SATURATION + 1),
+            )
+            for form, one in held.items()
+        }
+        """How a form stands among terms with a space on both sides, and the most that it scores."""
         self._words = asked
         self._ways = [
             [[(self.forms_of[term], weights[term]) for term in way] for way in word.ways]
@@ -136,11 +143,15 @@ class Scores:
         """
         padded = f" {held.strip()} "
         size = padded.count(" ") - 1
-        norm = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * size / self.average_length
+        norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * size / self.average_length)
         worth = 0.0
-        for form in self._scores if forms is None else forms:
-            often = _count(f" {form}" if form in self._beginnings else f" {form} ", padded)
-            worth += self._scores[form] * often / (often + SATURATION * norm)
+        for form in self._scored if forms is None else forms:
+            part, most = self._scored[form]
+            often, at = 0, padded.find(part)
+            while at >= 0:  # the next one may begin with the last space of this one
+                often += 1
+                at = padded.find(part, at + len(part) - 1)
+            worth += most * often / (often + norm)
         return worth
 
     def coverage(self, held: str) -> tuple[float, int]:
@@ -173,15 +184,6 @@ class Scores:
         if not self._beginnings:
             return held.split()
         return [term[0] if term[0] in self._beginnings else term for term in held.split()]
-
-
-def _count(part: str, text: str) -> int:
-    """How often a part is in a text; each may begin at the last character of the one before."""
-    often, at = 0, text.find(part)
-    while at >= 0:
-        often += 1
-        at = text.find(part, at + len(part) - 1)
-    return often
 
 
 TermsOf = Callable[[Sequence[int]], Mapping[int, str]]
