@@ -31,7 +31,7 @@ from genpy_server.errors import (
     StoreUnavailable,
 )
 from genpy_server.stores.base import REST, owner_of
-from genpy_server.stores.sqlite import schema
+from genpy_server.stores.sqlite import runner, schema
 from genpy_server.stores.sqlite.index import unindexed
 from genpy_server.stores.sqlite.runner import READERS
 from genpy_server.stores.sqlite.schema import translated
@@ -963,6 +963,28 @@ async def test_a_long_read_delays_no_write(path: Path) -> None:
     await store.close()
     assert first == (0, 0)
     assert last == (1, 1)
+
+
+async def test_a_read_lets_the_statements_of_a_write_go_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a write that was asked for before it, but not of one that takes long."""
+    store = SqliteStore(path)
+    await store.open()
+    write, read = store.runner.write, store.runner.read
+    has_read = Event()
+    waited, _ = await asyncio.gather(
+        write(lambda _: has_read.wait(10)), read(lambda _: has_read.set())
+    )
+    monkeypatch.setattr(runner, "WRITE_SECONDS", 10)
+    order = list[str]()
+    for _ in range(50):
+        await asyncio.gather(
+            write(lambda _: order.append("write")), read(lambda _: order.append("read"))
+        )
+    await store.close()
+    assert waited
+    assert order == 50 * ["write", "read"]
 
 
 async def test_closing_finishes_what_is_under_way(path: Path) -> None:
