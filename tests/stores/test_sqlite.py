@@ -987,6 +987,25 @@ async def test_a_read_lets_the_statements_of_a_write_go_first(
     assert order == 50 * ["write", "read"]
 
 
+@pytest.mark.parametrize("opens", [True, False])
+async def test_a_reader_is_started_when_the_others_are_busy(path: Path, opens: bool) -> None:
+    """One is enough for one read at a time; where no further one can be opened, it reads all."""
+    store = SqliteStore(path)
+    await store.open()
+    await store.session("nobody", str(uuid4()))
+    assert len(store.runner._lanes) == 2
+
+    def out_of_descriptors() -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    if not opens:
+        store.runner.connect = out_of_descriptors
+    found = await asyncio.gather(*(store.session("nobody", str(uuid4())) for _ in range(20)))
+    assert found == [None] * 20
+    assert len(store.runner._lanes) == (1 + READERS if opens else 2)
+    await store.close()
+
+
 async def test_closing_finishes_what_is_under_way(path: Path) -> None:
     """Writes asked for before `close` are committed, calls after it are refused."""
     store = SqliteStore(path)

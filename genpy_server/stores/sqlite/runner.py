@@ -1,4 +1,4 @@
-"""Runs a store's statements in threads beside the event loop: one thread writes, a few others read.
+"""Runs a store's statements in threads beside the event loop: one thread writes, up to three read.
 
 Waiting writes share one transaction with one commit (group commit), since an fsync takes
 milliseconds. Each write has its own savepoint, and its caller gets the result after the commit.
@@ -16,7 +16,7 @@ from threading import Event, Thread
 from traceback import clear_frames
 from typing import Any, TypeVar
 
-from genpy_server.errors import StoreUnavailable
+from genpy_server.errors import StoreError, StoreUnavailable
 from genpy_server.stores.sqlite.schema import as_text, transaction
 
 T = TypeVar("T")
@@ -24,6 +24,7 @@ T = TypeVar("T")
 Connect = Callable[[], sqlite3.Connection]
 
 READERS = 3
+"""Threads that read at most; each is started when a read finds the others busy."""
 GROUP = 256
 """The most writes that share one commit."""
 WRITE_SECONDS = 0.005
@@ -60,27 +61,44 @@ class Runner:
         self._writes: Jobs = queue.SimpleQueue()
         self._executed = Event()
         """Set while no write waits for its statements."""
+        self._reading = 0
+        """Reads that run or wait."""
 
     async def start(self) -> None:
-        """Open the writer, which creates a missing file, then the readers.
+        """Open the writer, which creates a missing file, then a reader.
 
         Raises the errors of opening the file.
         """
         self._reads, self._writes = queue.SimpleQueue(), queue.SimpleQueue()
         self._executed.set()
-        lanes = [_Lane(self._writes, self._serve_writes, GROUP)]
-        lanes += [_Lane(self._reads, self._serve_reads, 1) for _ in range(READERS)]
         try:
-            for lane in lanes:
-                await lane.start(self.connect)
-                self._lanes.append(lane)
+            await self._open(_Lane(self._writes, self._serve_writes, GROUP))
+            await self._open(_Lane(self._reads, self._serve_reads, 1))
         except BaseException:
             await self.stop()
             raise
 
+    async def _open(self, lane: "_Lane") -> None:
+        opened = lane.start(self.connect)
+        self._lanes.append(lane)
+        try:
+            await opened
+        except Exception:
+            if lane in self._lanes:  # not stopped meanwhile
+                self._lanes.remove(lane)
+            raise
+
     async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """Run `call` in a reading transaction and return its result."""
-        return await self._put(self._reads, call)
+        self._reading += 1
+        try:
+            readers = len(self._lanes) - 1
+            if 0 < readers < min(self._reading, READERS):
+                with suppress(sqlite3.Error, StoreError, OSError):  # another reads it later
+                    await self._open(_Lane(self._reads, self._serve_reads, 1))
+            return await self._put(self._reads, call)
+        finally:
+            self._reading -= 1
 
     async def write(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """Run `call` in a writing transaction and return its result after the commit.
