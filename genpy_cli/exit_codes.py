@@ -4,7 +4,10 @@
 """
 
 import os
+import platform
 import sys
+import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -75,10 +78,6 @@ def _usage(error: typer.TyperException) -> str:
 
 def keep_bug_report(error: Exception) -> str:
     """Write versions and traceback to a file of the user; returns the sentence that names it."""
-    import platform
-    import traceback
-    from datetime import UTC, datetime
-
     trace = "".join(traceback.format_exception(error))
     text = (
         f"GenPy {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n{trace}"

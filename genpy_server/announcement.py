@@ -5,6 +5,7 @@ settings, and connects to it instead of starting a second one. A server announce
 its settings are the user's own: a folder's `.env` must not affect other terminals.
 """
 
+import asyncio
 import hashlib
 import os
 import sys
@@ -61,7 +62,6 @@ async def start_lock(settings: Settings) -> AsyncIterator[None]:
     if path is None or sys.platform == "win32":
         yield
         return
-    import asyncio  # noqa: PLC0415 - with the client, only to look for a server
     import fcntl  # noqa: PLC0415 - not on Windows
 
     try:
@@ -150,8 +150,6 @@ def _is_private(path: Path) -> bool:
 
 
 async def _answers(found: Announcement) -> bool:
-    import asyncio  # noqa: PLC0415 - with the client, only to look for a server
-
     from genpy_server.client.http_records import RemoteRecords  # noqa: PLC0415 - brings in httpx
 
     try:

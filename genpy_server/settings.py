@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
@@ -193,8 +194,6 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _networks(text: str) -> tuple[str, ...]:
-    from ipaddress import ip_network  # noqa: PLC0415 - only where a proxy is named
-
     for word in _words(text):
         try:
             ip_network(word, strict=False)

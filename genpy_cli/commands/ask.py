@@ -1,5 +1,7 @@
 """`genpy ask`."""
 
+import gc
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,8 @@ from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Mode, Model, Server, System, Trust, session_option
 from genpy_cli.standard_input import piped_text
 from genpy_cli.trust import ensure_trusted
+from genpy_server.core.identity import question_id
+from genpy_server.errors import Unreachable
 from genpy_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,9 +93,6 @@ def ask(
 def _new_question() -> str:
     """The id of a session for one question, of the form that lists show apart."""
     import secrets
-    import time
-
-    from genpy_server.core.identity import question_id
 
     return question_id(time.time_ns() // 1_000_000, secrets.randbits(74))
 
@@ -109,10 +110,8 @@ async def _ask(
     reply: "ReplyPrinter",
 ) -> None:
     import asyncio
-    import gc
 
     from genpy_server.client.session_client import Link, SessionClient
-    from genpy_server.errors import Unreachable
     from genpy_server.wire import Set
 
     if settings.server is None:

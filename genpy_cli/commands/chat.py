@@ -1,5 +1,6 @@
 """`genpy chat`."""
 
+import gc
 import sys
 from functools import partial
 from typing import Annotated
@@ -39,8 +40,6 @@ def chat(
 
         Address.parse(url)  # raises for a wrong address before the screen is opened
     ref = None if session is None else session_to_open(session, server)
-
-    import gc
 
     gc.disable()  # a tenth of the time to the first paint; the client enables it then
     from genpy_tui.app import GenPyApp, run_chat

@@ -9,6 +9,7 @@ from genpy_cli import output
 from genpy_cli.backend import run
 from genpy_cli.options import Json, Trust
 from genpy_cli.trust import ensure_trusted
+from genpy_server.config import LOCAL_PROVIDERS
 from genpy_server.settings import load
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ def models(
     as_json: Json = False,
 ) -> None:
     """List the models of every provider that answers."""
-    from genpy_server.config import LOCAL_PROVIDERS
     from genpy_server.llm.catalog import list_models, providers_to_ask
 
     settings = load()

@@ -12,6 +12,7 @@ from genpy_cli.backend import run
 from genpy_cli.exit_codes import FAILED, WrongUsageError
 from genpy_cli.options import Json
 from genpy_server.core.display import count
+from genpy_server.errors import StoreError
 from genpy_server.settings import Settings, load
 
 LOCK_SECONDS = 0.5
@@ -66,7 +67,6 @@ def _path() -> Path:
 
 
 async def _state(settings: Settings) -> SchemaState:
-    from genpy_server.errors import StoreError
     from genpy_server.stores.supabase.client import SCHEMA_VERSION
     from genpy_server.stores.supabase.store import SupabaseStore
 

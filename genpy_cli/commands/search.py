@@ -1,5 +1,6 @@
 """`genpy search`."""
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,8 +56,6 @@ def _show(hit: Hit, words: list[str], now: datetime) -> None:
 
 def excerpt(text: str, words: list[str], width: int) -> "Text":
     """One line of at most `width` cells around the first match; matches are bold."""
-    import re
-
     from rich.text import Text
 
     pattern = re.compile("|".join(map(re.escape, words)) or "(?!)", re.IGNORECASE)

@@ -1,5 +1,6 @@
 """`genpy serve`."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -22,8 +23,6 @@ def serve(
     app: OwnApp = None,
 ) -> None:
     """Run the server, for browsers and terminals elsewhere."""
-    import gc
-
     from genpy_server.app import run
 
     served = load_app(app)

@@ -16,7 +16,7 @@ from genpy_server.stores.foreign import texts_of
 
 def index_message(connection: sqlite3.Connection, user_id: str, message: Message) -> None:
     """Add a stored message to the index."""
-    from genpy_server.core.understanding.tool_requests import is_about_records  # noqa: PLC0415 - 40 ms, for writes only
+    from genpy_server.core.understanding.tool_requests import is_about_records  # noqa: PLC0415 - only to write messages
 
     _index(
         connection,
