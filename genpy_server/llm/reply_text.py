@@ -37,8 +37,8 @@ OPENINGS = {
 LONE_ENDS = tuple(PHRASES.lines("lone ends"))
 ANALYSIS = "analysis"
 """Begins reasoning where a server leaves out the marks of a channel: then no space follows."""
-WRAPPERS = ("<answer>", "<response>", "<output>")
-"""Tags around the reply behind reasoning."""
+WRAPPERS = ("<answer>", "<response>")
+"""Tags around the reply behind reasoning, unless others follow: then it is XML."""
 NEXT_MESSAGES = ("<|start|>assistant", "<|end|><|start|>assistant")
 """Marks between two messages of one reply, before the channel of the second."""
 CHANNEL = "<|channel|>"
@@ -222,10 +222,16 @@ class ReplyText:
         end = held.find(">") + 1 if tag[0] == "<" and ">" not in tag else len(tag)
         if not end:  # of its attributes
             return False if not last and len(held) < ATTRIBUTE_CHARS else None
+        if tag in WRAPPERS:
+            behind = held[end:].lstrip().translate(FOLDED)
+            if not last and any(mark.startswith(behind) for mark in ("<", *self._calls)):
+                return False
+            if behind[:1] == "<" and not behind.startswith(tuple(self._calls)):
+                return None
         self._held = held[end:]
         if tag in OPENINGS and held[end - 2 : end] != "/>":
             self._place, self._tag, self._ends = _Place.REASONING, tag, OPENINGS[tag].split("  ")
-            self._unsure = tag == ANALYSIS
+            self._unsure = tag[0].isalpha()
             self._reasoned = [held[:end]] if self._unsure else []
         elif tag in WRAPPERS:
             self._wrapper = (tag.replace("<", "</"),)
@@ -325,10 +331,12 @@ class ReplyText:
         place = len(self._held) if place < 0 else place
         inner, end = self._held[:place], self._held[place : place + len(mark)]
         self._place, self._held, self._trim = _Place.TEXT, self._held[place + len(mark) :], True
-        if self._tag.translate(FOLDED) == THINK:
-            found, thought = [], bool(end)
-        else:
-            found, thought = self._calls_in(inner, self._tag, marked=bool(end) or not mark), False
+        name = self._tag[1:-1]
+        thought = bool(end) and self._tag.translate(FOLDED) == THINK
+        named = name not in self._names or bool(end and (_FIELD.search(inner) or not inner.strip()))
+        found: list[CallPiece] = []
+        if self._ends != [THINK_END] and named:  # text about a tool may have its tag
+            found = self._calls_in(inner, self._tag, marked=bool(end) or not mark)
         if thought:
             self._think(inner)
         elif found:
