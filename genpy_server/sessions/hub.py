@@ -1,14 +1,12 @@
 """The live sessions of a server: opens them, attaches sockets, and ends them.
 
 A session is opened by its first socket, and ended when no client has been attached and no reply
-has been running for the grace period. A server renews the leases of its sessions every few seconds;
-sessions whose lease expired (after a crash) are ended by another server.
+has been running for the grace period. `leases` keeps other servers from ending it meanwhile.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from genpy_server.core.identity import is_named_id
@@ -22,24 +20,19 @@ from genpy_server.errors import (
 )
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.event_log import Subscriber
-from genpy_server.sessions.live_session import LiveSession, check_send, recover
+from genpy_server.sessions.leases import Leases
+from genpy_server.sessions.live_session import LiveSession, check_send
 from genpy_server.sessions.names import SessionNames
 from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.settings import Settings
-from genpy_server.stores.base import Hosted
 from genpy_server.wire import Ack, Notice, Retry, Send, Set
 
-SWEEP_SESSIONS = 100
 STORE_SECONDS = 2.0
 """`retry_after` of a message that the database did not store."""
 BUSY_SECONDS = 5.0
 """`retry_after` of a message that the server has no room for."""
-TOUCH_SESSIONS = 500
-"""Sessions whose leases are renewed in one call."""
-REFRESH_SECONDS = 2.0
-"""How long a client that joins a live session waits for the newest state of the database."""
 
 log = logging.getLogger("genpy.sessions")
 
@@ -65,8 +58,8 @@ class SessionHub:
         self._settings = settings
         self._presence = presence
         self._names = SessionNames(self._store)
-        self._users = sorted({settings.user, *settings.tokens.values()})
         self._live: dict[Key, LiveSession] = {}
+        self.leases = Leases(self._live, self._store, summaries, presence, settings)
         self._sockets: Counter[str] = Counter()
         self._closing = False
 
@@ -75,12 +68,8 @@ class SessionHub:
 
         A `brief` server, for one question, does not look for abandoned sessions at once.
         """
-        beat = self._presence.beat_seconds
-        sync = min(beat, self._settings.sync_seconds)
-        self.tasks.spawn(self._every(sync, "renewing the leases of sessions", self._renew))
-        sweeping = "looking for abandoned sessions"
-        self.tasks.spawn(self._every(beat, sweeping, self._sweep, at_once=not brief))
-        self.tasks.spawn(self._services.journal.keep())
+        for work in (*self.leases.upkeep(brief=brief), self._services.journal.keep()):
+            self.tasks.spawn(work)
 
     # Sockets
 
@@ -117,11 +106,12 @@ class SessionHub:
         key = (user_id, identity.id)
         if key not in self._live and not fresh:
             with suppress(StoreForbidden):  # what takes no changes can be read
-                await self._show()  # which finds servers that have ended, and what they left
+                # This finds servers that have ended, and what they left.
+                await self.leases.show()
         if key in self._live:
             _stop_grace(self._live[key])
             if not self._live[key].is_loading:
-                await self._refresh(self._live[key])
+                await self.leases.refresh(self._live[key])
         if key not in self._live:
             self._live[key] = LiveSession(
                 user_id=user_id,
@@ -145,14 +135,6 @@ class SessionHub:
         except BaseException:
             self._drop(session)
             raise
-
-    async def _refresh(self, session: LiveSession) -> None:
-        """Update a session from the database; leave it as it is if the database does not answer."""
-        try:
-            async with asyncio.timeout(REFRESH_SECONDS):
-                await self._touch([session])
-        except (GenPyError, TimeoutError) as error:
-            log.info("a session was joined without an update: %s", type(error).__name__)
 
     def detach(self, session: LiveSession, subscriber: Subscriber) -> None:
         """Remove a closed socket; the session stays for the grace period."""
@@ -280,86 +262,6 @@ class SessionHub:
             await self._end(session, leaving=True)
             if self._is_left(session):
                 self._drop(session)
-
-    async def _every(
-        self,
-        seconds: float,
-        upkeep: str,
-        work: Callable[[], Awaitable[None]],
-        *,
-        at_once: bool = True,
-    ) -> None:
-        if not at_once:
-            await asyncio.sleep(seconds)
-        while True:
-            try:
-                await work()
-            except GenPyError as error:
-                log.warning("%s failed: %s", upkeep, error.code)
-            except Exception:  # without renewed leases other servers would end our sessions
-                log.exception("%s failed", upkeep)
-            await asyncio.sleep(seconds)
-
-    async def _renew(self) -> None:
-        """Renew the leases of the live sessions, and apply changes that others made to them."""
-        if self._live or self._presence.is_needed:
-            await self._show()
-            await self._touch_all()
-
-    async def _show(self) -> None:
-        """Show that this server is alive; where it is late, renew the leases of its sessions before.
-
-        Otherwise another server could end them in between.
-        """
-        if self._presence.is_late:
-            await self._touch_all()
-        await self._presence.show()
-
-    async def _touch_all(self) -> None:
-        live = [live for live in self._live.values() if not live.is_loading]
-        for start in range(0, len(live), TOUCH_SESSIONS):
-            await self._touch(live[start : start + TOUCH_SESSIONS])
-
-    async def _touch(self, sessions: Sequence[LiveSession]) -> None:
-        known = {live.id: live.known for live in sessions}
-        found = await self._store.touch(known, self._presence.live_seconds, self._presence.server)
-        news = {hosted.session_id: hosted for hosted in found}
-        for live in sessions:
-            await live.follow(news.get(live.id) or Hosted(live.id))
-
-    async def _sweep(self) -> None:
-        """Store the replies, and end the sessions, of servers that are gone, for this server's users."""
-        await self._presence.begin()
-        interrupted = await self._store.interrupted(SWEEP_SESSIONS, users=self._users)
-        abandoned = await self._store.abandoned(SWEEP_SESSIONS, users=self._users)
-        if interrupted or abandoned:
-            await self._presence.beat()  # which finds out who is gone
-        for key in interrupted:
-            live = self._live.get(key)
-            if (
-                live is not None and live.loading is not None
-            ):  # else it would miss what is recovered
-                await asyncio.wait([live.loading])
-            live = self._live.get(key)
-            if live is None:
-                left = await self._store.take_over(*key)
-                await recover(self._store, *key, left.replies)
-            else:
-                await live.take_over()
-        for key in abandoned:
-            if key not in self._live:
-                await self._end_abandoned(*key)
-
-    async def _end_abandoned(self, user_id: str, session_id: str) -> None:
-        try:
-            session = await self._summaries.end(user_id, session_id, abandoned_only=True)
-        except GenPyError as error:  # it is retried
-            log.warning("an abandoned session could not be ended: %s", error.code)
-        except Exception:  # the other sessions are ended anyway
-            log.exception("an abandoned session could not be ended")
-        else:
-            if session is not None:
-                log.info("ended an abandoned session")
 
     def attended(self) -> frozenset[tuple[str, str]]:
         """User and id of each session that a client is attached to."""

@@ -145,7 +145,7 @@ async def test_the_sweep_spares_sessions_that_are_live_here(database, monkeypatc
         session = peer.of("ready")[0]["session"]
         await server.app.store.touch({session: ""}, -1.0)
         assert await server.app.store.abandoned(9, users=["local"]) == [("local", session)]
-        await server.app.hub._sweep()
+        await server.app.hub.leases.sweep()
         found = await server.app.store.session("local", session)
         await peer.say(Send("b", "still here"))
         await peer.until("ack", lambda f: f["id"] == "b")
@@ -274,7 +274,9 @@ async def test_a_dead_servers_text_is_stored_once(database, upstream):
         piece = JournalPiece(session, "left", question.id, 0, "half", meta)
         await first.app.store.journal("a/server/that/is gone", [piece])
         async with serving(database, **settings) as second:
-            await asyncio.gather(*(hub._sweep() for hub in (first.app.hub, second.app.hub) * 2))
+            await asyncio.gather(
+                *(hub.leases.sweep() for hub in (first.app.hub, second.app.hub) * 2)
+            )
 
             async def kept():
                 found = await first.app.store.messages("local", session, limit=9)

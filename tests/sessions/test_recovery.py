@@ -171,7 +171,7 @@ async def test_what_waits_at_one_of_several_servers_is_answered_by_one_of_them(d
 
         async def answered():
             await asyncio.gather(*(server.app.presence.beat() for server in (second, third)))
-            await asyncio.gather(*(server.app.hub._renew() for server in (second, third)))
+            await asyncio.gather(*(server.app.hub.leases.renew() for server in (second, third)))
             stored = await messages(second)
             return stored if stored[-1].text == "answer to b" else None
 
@@ -256,10 +256,10 @@ async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstr
             await until_journalled(database, "half")
             async with Peer(second.url, "one") as other:
                 await other.until("message", lambda f: f["text"] == "and then")
-                await second.app.hub._renew()
+                await second.app.hub.leases.renew()
                 if asleep:
                     end_all_leases(database)
-                await second.app.hub._sweep()
+                await second.app.hub.leases.sweep()
             if asleep:
                 end_all_leases(database)
             async with (
@@ -267,7 +267,7 @@ async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstr
                 Peer(third.url, "one") as other,
             ):
                 await other.until("snapshot_end")
-                await third.app.hub._sweep()
+                await third.app.hub.leases.sweep()
             gate.set()
             for _ in range(2):
                 await peer.until("run_finished")
@@ -411,7 +411,7 @@ async def test_a_long_summary_is_asked_for_once(database, upstream):
         await eventually(renewed)
         async with asyncio.timeout(20):  # a sweep that asks again waits for the same answer
             for server in (first, second):
-                await server.app.hub._sweep()
+                await server.app.hub.leases.sweep()
         gate.set()
 
         async def completed():

@@ -213,7 +213,7 @@ async def test_conversations_of_others_are_left_alone(pair: Pair) -> None:
     await store.append(user, mine, "user", "x", title="t", live_seconds=0.01)
 
     async def swept() -> bool:
-        await pair.one.app.hub._sweep()
+        await pair.one.app.hub.leases.sweep()
         ended = await store.session(user, mine)
         return ended is not None and ended.status == "completed"
 
