@@ -8,8 +8,8 @@ out for a day; the run waits and retries in other cases.
 import asyncio
 import base64
 import time
-from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -140,6 +140,7 @@ class Terms:
         self._wanting: tuple[str, ...] = ()
         self._dropped: set[str] = set()
         self._fitting: int | None = None
+        self._accepted = False
 
     def body(self) -> dict[str, Any]:
         """The body of the next request."""
@@ -148,11 +149,6 @@ class Terms:
             self._asked, self._model, left_out, self._service
         )
         return body
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """The names of the parts that are missing in the newest body."""
-        return tuple(dict.fromkeys(part.partition(":")[0] for part in self._wanting))
 
     def adapted_to(self, error: Exception) -> bool:
         """Leave out what a refusal names, or shorten the request once; False for other errors.
@@ -175,9 +171,14 @@ class Terms:
         self._dropped |= set(new)
         return bool(new)
 
-    def accepted(self) -> None:
-        """The service accepted the request: remember what was left out."""
+    def accepted(self) -> LeftOut | None:
+        """The service accepted the request: remember what was left out, and return it once."""
+        if self._accepted:
+            return None
+        self._accepted = True
         self._refused_parts.learn(self._dropped, self._fitting)
+        names = dict.fromkeys(part.partition(":")[0] for part in self._wanting)
+        return LeftOut(tuple(names)) if names else None
 
 
 class GroqLlm:
@@ -301,12 +302,10 @@ class GroqLlm:
         model = asked.model or await self._find_model()
         refused_parts = self._refused.setdefault(model, RefusedParts())
         terms = Terms(asked, model, refused_parts, self._service)
-        accepted = False
         while True:
             reader: ReplyReader | None = None
             try:
-                response = await self._post(terms.body())
-                try:
+                async with self._answer(terms.body()) as response:
                     reader = ReplyReader(
                         reads_of(response),
                         quota=quota(response.headers),
@@ -317,25 +316,28 @@ class GroqLlm:
                     )
                     while events := await reader.events():
                         # The consumer may stop at any event, and mostly does at the finish.
-                        if not accepted:
-                            terms.accepted()
-                            accepted = True
-                            if terms.left_out:
-                                yield LeftOut(terms.left_out)
+                        if (left_out := terms.accepted()) is not None:
+                            yield left_out
                         if reader.over:
                             refused_parts.opens_in_reasoning = reader.end_only
                         for event in events:
                             yield event
-                finally:
-                    await response.aclose()
-                    # httpx's stream refers back to the response, and with it to the request's body.
-                    response.stream = httpx.ByteStream(b"")
             except TROUBLE as error:
                 begun = reader is not None and reader.begun
                 if begun or not terms.adapted_to(error):
                     raise self._named(error, model, begun=begun) from error
             else:
                 return
+
+    @asynccontextmanager
+    async def _answer(self, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+        response = await self._post(body)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+            # httpx's stream refers back to the response, and with it to the request's body.
+            response.stream = httpx.ByteStream(b"")
 
     async def _post(self, body: dict[str, Any]) -> httpx.Response:
         path = f"{self._url}/chat/completions"
