@@ -16,7 +16,7 @@ from genpy_server.core.models import Message, RunStatus
 from genpy_server.errors import GenPyError, NotFound
 from genpy_server.runs.approvals import ApprovalAudience, Approvals
 from genpy_server.runs.background import BackgroundTasks
-from genpy_server.runs.context import Chat, RunRequest
+from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.history import Conversation
 from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.memory import MemoryKeeper, MemorySchedule
@@ -31,7 +31,7 @@ SAVE = Backoff(first=0.5, longest=30.0, jitter=0.2)
 log = logging.getLogger("genpy.runs")
 
 
-class RunOwner(ApprovalAudience, Protocol):
+class RunOwner(Publisher, Protocol):
     """The live session of a queue."""
 
     def runs_idle(self) -> None:
@@ -114,7 +114,13 @@ class Admission:
 class RunQueue:
     """Runs the requests of one session, one at a time, and stores their replies."""
 
-    def __init__(self, services: RunServices, conversation: Conversation, owner: RunOwner) -> None:
+    def __init__(
+        self,
+        services: RunServices,
+        conversation: Conversation,
+        owner: RunOwner,
+        audience: ApprovalAudience,
+    ) -> None:
         self._chat = services.chat
         self._tasks = services.tasks
         self._journal = services.journal
@@ -123,7 +129,7 @@ class RunQueue:
         self._conversation = conversation
         self._owner = owner
         seconds = self._chat.settings.limits.approval_seconds
-        self.approvals = Approvals(self._chat.store, conversation.user_id, owner, seconds)
+        self.approvals = Approvals(self._chat.store, conversation.user_id, audience, seconds)
         self._waiting: list[RunRequest] = []
         self._task: asyncio.Task[None] | None = None
         self._run: ReplyRun | None = None

@@ -15,7 +15,7 @@ from genpy_server.errors import (
     StoreError,
     Unauthorized,
 )
-from genpy_server.sessions.event_log import Subscriber
+from genpy_server.sessions.audience import Subscriber
 from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.live_session import LiveSession
 from genpy_server.settings import Limits

@@ -5,7 +5,6 @@ as one text with the offset where each ends, so that a token costs a few bytes.
 """
 
 from array import array
-from typing import Protocol
 
 import msgspec
 
@@ -14,7 +13,6 @@ from genpy_server.wire import (
     ApprovalResolved,
     Delta,
     ErrorFrame,
-    Frame,
     Reasoning,
     RunFinished,
     RunStarted,
@@ -36,31 +34,6 @@ RunFrame = (
     RunStarted | ToolStarted | ApprovalRequested | ApprovalResolved | ToolProgress | ToolFinished
 )
 """The events of a running reply other than its text."""
-
-
-class Subscriber(Protocol):
-    """A client of a session; its methods never block and never fail."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether events still reach the client; False as soon as it is closing."""
-
-    def offer(self, frame: Frame, data: bytes) -> None:
-        """Send an event of the session; `data` is the encoded frame."""
-
-    @property
-    def approves(self) -> bool:
-        """Whether a person can answer approval requests here."""
-
-    @property
-    def allowed(self) -> frozenset[str]:
-        """The names of tools that may act without a request."""
-
-    def answer(self, frame: Frame) -> None:
-        """Send a frame to this subscriber alone."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Close the subscription."""
 
 
 class _Single:

@@ -19,7 +19,7 @@ from genpy_server.errors import (
     TooMany,
 )
 from genpy_server.runs.queue import RunServices
-from genpy_server.sessions.event_log import Subscriber
+from genpy_server.sessions.audience import Subscriber
 from genpy_server.sessions.leases import Leases
 from genpy_server.sessions.live_session import LiveSession, check_send
 from genpy_server.sessions.names import SessionNames
@@ -139,7 +139,7 @@ class SessionHub:
     def detach(self, session: LiveSession, subscriber: Subscriber) -> None:
         """Remove a closed socket; the session stays for the grace period."""
         self._sockets[session.user_id] -= 1
-        session.subscribers.discard(subscriber)
+        session.audience.subscribers.discard(subscriber)
         self.end_if_left(session)
 
     async def send(self, session: LiveSession, frame: Send) -> Ack:
@@ -176,7 +176,7 @@ class SessionHub:
         """Send a subscriber a notice if the model of its session does not answer."""
         trouble = await self._services.chat.models.trouble(session.settings.model)
         self._refresh_budgets()
-        if trouble is not None and subscriber in session.subscribers:
+        if trouble is not None and subscriber in session.audience.subscribers:
             subscriber.answer(Notice(seq=0, code=trouble.code, text=trouble.message))
 
     def retry(self, session: LiveSession, frame: Retry) -> None:
@@ -225,7 +225,7 @@ class SessionHub:
     def _refresh_budgets(self) -> None:
         """Publish the context sizes that changed, because more is known of a model."""
         for session in self._live.values():
-            if session.subscribers:
+            if session.audience.subscribers:
                 session.refresh_budget()
 
     def forget(self, session: LiveSession) -> None:
@@ -253,7 +253,7 @@ class SessionHub:
 
     def _is_left(self, session: LiveSession) -> bool:
         here = self._live.get(session.key) is session
-        return here and not session.subscribers and not session.runs.busy
+        return here and not session.audience.subscribers and not session.runs.busy
 
     async def _leave(self, session: LiveSession) -> None:
         """End a session whose grace period is over, unless a client has come back."""
@@ -265,19 +265,14 @@ class SessionHub:
 
     def attended(self) -> frozenset[tuple[str, str]]:
         """User and id of each session that a client is attached to."""
-        return frozenset(
-            key
-            for key, session in self._live.items()
-            if any(subscriber.is_open for subscriber in session.subscribers)
-        )
+        return frozenset(key for key, session in self._live.items() if session.audience.present)
 
     def watchers(self, user_id: str, session_id: str) -> int:
         """The number of attached clients; those of another server count as one."""
         session = self._live.get((user_id, session_id))
         if session is None:
             return 0
-        here = sum(subscriber.is_open for subscriber in session.subscribers)
-        return here + session.elsewhere
+        return session.audience.present + session.elsewhere
 
     async def close(
         self, *, end_sessions: bool = False, spared: frozenset[tuple[str, str]] = frozenset()

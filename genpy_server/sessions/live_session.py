@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Literal, Protocol
-from uuid import uuid4
 
 import msgspec
 
@@ -33,7 +32,7 @@ from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreEr
 from genpy_server.llm.providers import Providers
 from genpy_server.runs.context import RunRequest
 from genpy_server.runs.queue import RunQueue, RunServices
-from genpy_server.sessions.event_log import EventLog, Subscriber
+from genpy_server.sessions.audience import Audience, Subscriber
 from genpy_server.sessions.summaries import Summaries, summary_event
 from genpy_server.settings import Limits
 from genpy_server.stores.base import (
@@ -54,7 +53,6 @@ from genpy_server.wire import (
     SessionEvent,
     SessionFrame,
     Set,
-    SnapshotEnd,
     encode_bytes,
     message_event,
     settings_event,
@@ -93,8 +91,6 @@ class LiveSession:
         self.user_id = user_id
         self.id = session_id
         self.key = (user_id, session_id)
-        self.epoch = uuid4().hex
-        self.subscribers: set[Subscriber] = set()
         self.loading: asyncio.Task[None] | None = None
         """The task of `load`, if the session was looked up."""
         self.grace: asyncio.TimerHandle | None = None
@@ -109,9 +105,9 @@ class LiveSession:
         self._admission = services.admission
         self._summaries = summaries
         self._limits = chat.settings.limits
-        self._log = EventLog(self._limits.log_events, self._limits.log_bytes)
+        self.audience = Audience(self._limits.log_events, self._limits.log_bytes)
         self._conversation = chat.conversation(user_id, session_id)
-        self.runs = RunQueue(services, self._conversation, self)
+        self.runs = RunQueue(services, self._conversation, self, self.audience)
         self._sending = asyncio.Lock()
         self._ending = asyncio.Lock()
         self._deleted = False
@@ -143,7 +139,7 @@ class LiveSession:
         self._conversation.begin(opened)
         self.elsewhere = opened.elsewhere
         if self._conversation.messages:
-            self._log.begin_behind_history()
+            self.audience.log.begin_behind_history()
         if opened.left:
             await self.take_over()
 
@@ -220,7 +216,7 @@ class LiveSession:
         self, subscriber: Subscriber, *, epoch: str | None, after: int | None, history: int
     ) -> None:
         """Send a subscriber the events it missed, or a snapshot, and every event from now on."""
-        missed = self._log.after(after) if after is not None and epoch == self.epoch else None
+        missed = self.audience.missed(epoch, after)
         replay: Literal["complete", "truncated", "none"] = "none"
         if epoch is not None and after is not None:
             replay = "complete" if missed is not None else "truncated"
@@ -228,37 +224,25 @@ class LiveSession:
         older = self._conversation.older or len(shown) < len(self._conversation.messages)
         self.refresh_budget()
         size = self._chat.size(self.settings, self._used)
-        self.subscribers.add(subscriber)
-        subscriber.answer(
-            Ready(
-                session=self.id,
-                epoch=self.epoch,
-                seq=self._log.seq if missed is not None else 0,
-                replay=replay,
-                model=self._model,
-                store=self._chat.store.kind,
-                title=self._session.title,
-                status=self.status,
-                server=__version__,
-                user=self.user_id,
-                before=next((e.message_id for e in shown if e.message_id), None) if older else None,
-                message_bytes=self._chat.message_bytes(self.user_id, size.budget),
-                context=size,
-                modes=self._chat.modes.listed,
-                settings=self.settings,
-                elsewhere=self.elsewhere,
-            )
+        ready = Ready(
+            session=self.id,
+            epoch=self.audience.epoch,
+            seq=self.audience.log.seq if missed is not None else 0,
+            replay=replay,
+            model=self._model,
+            store=self._chat.store.kind,
+            title=self._session.title,
+            status=self.status,
+            server=__version__,
+            user=self.user_id,
+            before=next((e.message_id for e in shown if e.message_id), None) if older else None,
+            message_bytes=self._chat.message_bytes(self.user_id, size.budget),
+            context=size,
+            modes=self._chat.modes.listed,
+            settings=self.settings,
+            elsewhere=self.elsewhere,
         )
-        if missed is not None:
-            for event in missed:
-                subscriber.offer(event, encode_bytes(event))
-        else:
-            for stored in shown:
-                subscriber.answer(stored)
-            for frame in self._log.run_so_far():
-                subscriber.answer(frame)
-            if self._log.seq:
-                subscriber.answer(SnapshotEnd(self._log.seq))
+        self.audience.join(subscriber, ready, missed, shown)
 
     def _newest(self, count: int) -> list[MessageEvent]:
         """The newest messages, at most `count` and within the limit of bytes, but at least one."""
@@ -272,10 +256,8 @@ class LiveSession:
         return shown[::-1]
 
     def publish(self, frame: SessionFrame | ErrorFrame) -> None:
-        """Log an event and send it to every subscriber."""
-        data = self._log.add(frame)
-        for subscriber in tuple(self.subscribers):
-            subscriber.offer(frame, data)
+        """Send an event to every subscriber; the end of a run may change the context size."""
+        self.audience.publish(frame)
         if isinstance(frame, RunFinished) and frame.context is not None:
             self._used = frame.context.used
             self.refresh_budget()  # its headers may have told a limit
@@ -302,21 +284,13 @@ class LiveSession:
         elif self._known != self._state():
             self.publish_settings()
 
-    def can_approve(self) -> bool:
-        """See `ApprovalAudience`."""
-        return any(one.approves and one.is_open for one in self.subscribers)
-
-    def allowed(self, name: str) -> bool:
-        """See `ApprovalAudience`."""
-        return any(name in one.allowed and one.is_open for one in self.subscribers)
-
     def runs_idle(self) -> None:
         """See `RunOwner`."""
         self._owner.end_if_left(self)
 
     def replied(self, reply: Message) -> None:
         """See `RunOwner`."""
-        self._log.share(reply.meta.run or "", reply.text)
+        self.audience.log.share(reply.meta.run or "", reply.text)
 
     def session_deleted(self) -> None:
         """See `RunOwner`."""
@@ -326,8 +300,7 @@ class LiveSession:
         """Close all subscriptions, and refuse changes that would create the session again."""
         self._deleted = True
         self.runs.forget()
-        for subscriber in tuple(self.subscribers):
-            subscriber.close(1000, "The session was deleted.")
+        self.audience.close("The session was deleted.")
 
     # Requests of clients
 

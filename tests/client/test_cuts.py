@@ -74,7 +74,7 @@ def attach(live: Any, client: Transcript | SmallClient) -> Wire:
 
 
 def leave(live: Any, wire: Wire) -> None:
-    live.subscribers.discard(wire)
+    live.audience.subscribers.discard(wire)
 
 
 def shown(transcript: Transcript) -> list[Any]:

@@ -36,7 +36,9 @@ async def test_message_is_stored_acknowledged_and_answered(database):
         stored = await server.app.store.messages("local", peer.of("ready")[0]["session"], limit=10)
         (live,) = server.app.hub._live.values()
         reply = live._conversation.messages[-1]
-        (logged,) = (e for e in live._log._entries if isinstance(getattr(e, "begin", None), Delta))
+        (logged,) = (
+            e for e in live.audience.log._entries if isinstance(getattr(e, "begin", None), Delta)
+        )
     assert logged._texts[0] is reply.text  # once in memory
     (ack,), (started,) = peer.of("ack"), peer.of("run_started")
     assert ack == {
@@ -358,8 +360,8 @@ async def test_session_without_a_message_writes_nothing(database):
         async with Peer(server.url, "one") as peer:
             await peer.next()
             (live,) = server.app.hub._live.values()
-            (subscriber,) = live.subscribers
-            empty = (live._log._entries, live.runs._waiting, subscriber._queue)
+            (subscriber,) = live.audience.subscribers
+            empty = (live.audience.log._entries, live.runs._waiting, subscriber._queue)
             assert sum(map(sys.getsizeof, empty)) < 200
         assert await server.app.store.sessions("local", limit=5) == []
 

@@ -276,7 +276,7 @@ async def test_reader_that_takes_nothing_is_cut(database, upstream, monkeypatch)
             await live.send(Send(f"m{number}", "x" * 150_000))
 
         async def alone():
-            return not live.subscribers
+            return not live.audience.subscribers
 
         await eventually(alone)
         reader.transport.abort()

@@ -188,7 +188,7 @@ async def test_a_slow_store_does_not_hold_the_page(database, monkeypatch):
         async with Peer(server.url, ID) as peer:
             await peer.until("snapshot_end")
             (live,) = server.app.hub._live.values()
-            assert len(live.subscribers) == 1
+            assert len(live.audience.subscribers) == 1
         assert server.app.hub._sockets["local"] <= 1
 
 

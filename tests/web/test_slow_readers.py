@@ -43,7 +43,7 @@ async def stuck(url: str, ref: str, **options: Any) -> AsyncIterator[Peer]:
 
 def narrow(live: LiveSession, peer: Peer) -> None:
     """Let the system buffer little between them, so that frames wait in the server."""
-    for queue in live.subscribers:
+    for queue in live.audience.subscribers:
         ends = (queue._ws.transport, socket.SO_SNDBUF), (peer.ws.transport, socket.SO_RCVBUF)
         for transport, option in ends:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 4096)
@@ -74,7 +74,7 @@ async def test_a_slow_reader_costs_no_more_than_its_bound(
                 _, peak = tracemalloc.get_traced_memory()
 
                 async def alone() -> bool:
-                    return not live.subscribers
+                    return not live.audience.subscribers
 
                 sums = server.app.web.sums
                 assert sums.waiting_bytes == 0
@@ -128,10 +128,10 @@ async def test_all_slow_readers_together_are_bounded(tmp_path: Path, bound: str)
             deltas(three, "x" * 10_000, 100)
 
             async def cut() -> bool:
-                return not one.subscribers
+                return not one.audience.subscribers
 
             assert await eventually(cut)
-            assert two.subscribers
+            assert two.audience.subscribers
             assert server.app.web.sums.waiting_bytes <= limits[bound]
             while len(reader.text) < 100 * 10_000:
                 await reader.next()
@@ -150,13 +150,13 @@ async def test_writes_to_a_lost_connection_are_not_logged(
     async with serving(tmp_path / "genpy.db") as server:
         async with stuck(server.url, "one") as peer:
             live = live_session(server)
-            (queue,) = live.subscribers
+            (queue,) = live.audience.subscribers
             queue._ws.transport.abort()
             deltas(live, "x", 100)
             peer.ws.transport.abort()
 
             async def alone() -> bool:
-                return not live.subscribers
+                return not live.audience.subscribers
 
             assert await eventually(alone)
     assert caplog.records == []

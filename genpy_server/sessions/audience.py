@@ -1,0 +1,99 @@
+"""The clients of one live session, and the log of the events that they are sent."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import uuid4
+
+from genpy_server.sessions.event_log import EventLog
+from genpy_server.wire import (
+    ErrorFrame,
+    Frame,
+    MessageEvent,
+    Ready,
+    SessionFrame,
+    SnapshotEnd,
+    encode_bytes,
+)
+
+
+class Subscriber(Protocol):
+    """A client of a session; its methods never block and never fail."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether events still reach the client; False as soon as it is closing."""
+
+    def offer(self, frame: Frame, data: bytes) -> None:
+        """Send an event of the session; `data` is the encoded frame."""
+
+    @property
+    def approves(self) -> bool:
+        """Whether a person can answer approval requests here."""
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The names of tools that may act without a request."""
+
+    def answer(self, frame: Frame) -> None:
+        """Send a frame to this subscriber alone."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the subscription."""
+
+
+class Audience:
+    """Sends each event to every subscriber, in the same order."""
+
+    def __init__(self, max_events: int, max_bytes: int) -> None:
+        self.epoch = uuid4().hex
+        self.subscribers: set[Subscriber] = set()
+        self.log = EventLog(max_events, max_bytes)
+
+    @property
+    def present(self) -> int:
+        """The number of subscribers that events still reach."""
+        return sum(subscriber.is_open for subscriber in self.subscribers)
+
+    def publish(self, frame: SessionFrame | ErrorFrame) -> None:
+        """Log an event and send it to every subscriber."""
+        data = self.log.add(frame)
+        for subscriber in tuple(self.subscribers):
+            subscriber.offer(frame, data)
+
+    def missed(
+        self, epoch: str | None, after: int | None
+    ) -> list[SessionFrame | ErrorFrame] | None:
+        """The events after a number of this epoch; None where a snapshot is needed."""
+        return self.log.after(after) if after is not None and epoch == self.epoch else None
+
+    def join(
+        self,
+        subscriber: Subscriber,
+        ready: Ready,
+        missed: Sequence[SessionFrame | ErrorFrame] | None,
+        stored: Sequence[MessageEvent],
+    ) -> None:
+        """Send a subscriber the events it missed, or a snapshot, and every event from now on."""
+        self.subscribers.add(subscriber)
+        subscriber.answer(ready)
+        if missed is not None:
+            for event in missed:
+                subscriber.offer(event, encode_bytes(event))
+            return
+        for frame in (*stored, *self.log.run_so_far()):
+            subscriber.answer(frame)
+        if self.log.seq:
+            subscriber.answer(SnapshotEnd(self.log.seq))
+
+    def close(self, reason: str) -> None:
+        """Close all subscriptions."""
+        for subscriber in tuple(self.subscribers):
+            subscriber.close(1000, reason)
+
+    def can_approve(self) -> bool:
+        """See `ApprovalAudience`."""
+        return any(one.approves and one.is_open for one in self.subscribers)
+
+    def allowed(self, name: str) -> bool:
+        """See `ApprovalAudience`."""
+        return any(name in one.allowed and one.is_open for one in self.subscribers)
