@@ -176,26 +176,13 @@ class CompletedStore:
         role: Role,
         text: str,
         *,
-        title: str,
-        client_id: str | None = None,
-        meta: MessageMeta = MessageMeta(),
         live_seconds: float = 0,
-        known: int = 0,
         server: str = "",
-        settings: SessionSettings = SessionSettings(),
+        **stored: Any,
     ) -> Appended:
         async with self._writing:
-            appended = await self._core.append(
-                user_id,
-                session_id,
-                role,
-                text,
-                title=title,
-                client_id=client_id,
-                meta=meta,
-                known=known,
-                settings=settings,
-            )
+            given = _STORED | stored
+            appended = await self._core.append(user_id, session_id, role, text, **given)
             if not appended.duplicate:
                 self._forget_ending(session_id)
                 if live_seconds:
@@ -333,8 +320,7 @@ class CompletedStore:
         abandoned_only: bool = False,
         again: bool = False,
         leaving: bool = False,
-        server: str = "",
-        messages: int = 0,
+        **_: Any,
     ) -> Ending | None:
         now = time.monotonic()
         session = await self.session(user_id, session_id)
@@ -416,6 +402,10 @@ class CompletedStore:
 
     async def import_session(self, session: Session, messages: Iterable[dict[str, Any]]) -> int:
         raise BadRequest(f"A store of the kind {self.kind} cannot import conversations.")
+
+
+_STORED = {"client_id": None, "meta": MessageMeta(), "known": 0, "settings": SessionSettings()}
+"""What a message has where `Store.append` is not given it."""
 
 
 def _now() -> str:
