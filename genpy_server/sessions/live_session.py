@@ -153,7 +153,7 @@ class LiveSession:
                 if hosted.session.last_message_id > self._conversation.known_id:
                     await self._catch_up()
             self._conversation.memory = hosted.memory
-            self._follow(hosted.session)
+            self._apply(hosted.session)
         if hosted.elsewhere != self.elsewhere:
             self.elsewhere = hosted.elsewhere
             self._publish_session()
@@ -180,7 +180,7 @@ class LiveSession:
         """Whether the stored session is being read."""
         return self.loading is not None and not self.loading.done()
 
-    def _follow(self, session: Session) -> None:
+    def _apply(self, session: Session) -> None:
         if session.settings != self.settings:
             self._session = msgspec.structs.replace(self._session, settings=session.settings)
             self.publish_settings()

@@ -354,7 +354,7 @@ class ChatScreen(Screen[None]):
         """End was pressed in an empty prompt."""
         self.view.to_end()
 
-    def on_transcript_view_link(self, event: TranscriptView.Link) -> None:
+    def on_transcript_view_link_clicked(self, event: TranscriptView.LinkClicked) -> None:
         """A link was clicked."""
         self.blocks.follow_link(event.target)
 

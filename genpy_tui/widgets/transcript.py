@@ -40,7 +40,7 @@ class TranscriptView(Window, can_focus=True):
 
     cursor: var[MessageBlock | None] = var(default=None)
 
-    class Link(Message):
+    class LinkClicked(Message):
         """A link was clicked."""
 
         def __init__(self, target: str) -> None:
@@ -308,6 +308,6 @@ class TranscriptView(Window, can_focus=True):
         for run in row.line.runs:
             size = cell_len(run.text)
             if 0 <= at < size and run.link:
-                self.post_message(self.Link(restore(run.link)))
+                self.post_message(self.LinkClicked(restore(run.link)))
                 return
             at -= size

@@ -354,7 +354,7 @@ async def farewell(tui: Terminal, server: ScriptedServer) -> None:
 async def link(tui: Terminal, server: ScriptedServer) -> None:
     """A link was clicked."""
     await tui.says("ready")
-    tui.chat.view.post_message(TranscriptView.Link("https://docs.python.org/3/tutorial/"))
+    tui.chat.view.post_message(TranscriptView.LinkClicked("https://docs.python.org/3/tutorial/"))
     await tui.shows("Open this link?")
 
 
