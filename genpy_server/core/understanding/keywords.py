@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from genpy_server.core.patterns import lazy_pattern
+from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.families import family_of, folded
 from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, shipped
 from genpy_server.core.words import UNSPACED, UNSPACED_CHARS, has_content
@@ -47,10 +48,7 @@ _WORD = lazy_pattern(
 )
 _ARTICLES = lazy_pattern(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE)
 _FOREIGN_ARTICLES = lazy_pattern(
-    r"(?:(?:der|die|das|den|dem|des|einen?|eine[mr]?|mein(?:e[mnr]?)?|unser(?:e[mnr]?)?"
-    r"|le|la|les|une?|du|des|mon|ma|mes|notre|nos|el|los|las|un[ao]?|mis?|nuestr[ao]s?"
-    r"|os?|as?|um|uma|meus?|minhas?|noss[ao]s?)\s+|l['\u2019])+(?=\S)",
-    re.IGNORECASE,
+    lambda: rf"(?:(?:{PHRASES.any_of('foreign articles')})\s+|l['\u2019])+(?=\S)", re.IGNORECASE
 )
 _LETTER = lazy_pattern(UNSPACED)
 _KANA = lazy_pattern("[\u3041-\u30ff]")

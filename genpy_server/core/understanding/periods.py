@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import Literal, NamedTuple, get_args
 
 from genpy_server.core.patterns import lazy_pattern, lowered
@@ -19,25 +20,23 @@ _NAMED = lazy_pattern(
     lambda: rf"(?<!{_LETTER})(?:{'|'.join(map(_named_group, PERIODS))})(?!{_LETTER})"
 )
 """Each period's names, as whole words; Chinese and Japanese ones stand between other letters."""
-_SINCE = lazy_pattern(
-    r"\b(?:since|after|seit|ab|depuis|desde|\u0441|\u0441\u043e|منذ|自|自从)(?: the| la| el| o| a)? *$",
+
+
+def _in_front(section: str) -> str:
+    return rf"\b(?:{PHRASES.any_of(section)})(?: the| la| el| o| a)? *$"
+
+
+_SINCE, _BEFORE, _SET_AGAINST = (
+    lazy_pattern(partial(_in_front, section)) for section in ("since", "before", "set against")
 )
-_BEFORE = lazy_pattern(
-    r"\b(?:before|until|till|older than|vor|bis|avant|antes de|до|قبل|حتى)(?: the| la| el| o| a)? *$",
-)
-_SINCE_BEHIND = lazy_pattern(r" *(?:से(?! पहले)|から|以来|以后|之后)")
-_BEFORE_BEHIND = lazy_pattern(r" *(?:से पहले|तक|之前|以前|より前|まで)")
+"""What stands in front of a time; behind the last a day is not meant itself: "older than", "except"."""
+_SINCE_BEHIND = lazy_pattern(lambda: rf" *(?:{PHRASES.any_of('since behind')})")
+_BEFORE_BEHIND = lazy_pattern(lambda: rf" *(?:{PHRASES.any_of('before behind')})")
 """The same in languages that put it behind the time."""
 _BOUNDS: tuple[tuple[Literal["since", "until"], re.Pattern[str], re.Pattern[str]], ...] = (
     ("since", _SINCE, _SINCE_BEHIND),
     ("until", _BEFORE, _BEFORE_BEHIND),
 )
-_SET_AGAINST = lazy_pattern(
-    r"\b(?:before|after|since|until|till|than|not(?: from| in| of| on)?|except(?: for)?|besides|without"
-    r"|excluding|vor|nach|seit|bis|außer|nicht von|avant|après|depuis|sauf|antes de|después de|desde|salvo"
-    r"|depois de|exceto|до|после|кроме|\u0441)(?: the| la| el| o| a)? *$",
-)
-"""What stands in front of a day that is not meant itself: "older than", "not from", "except"."""
 
 
 def _named_group(period: Period) -> str:

@@ -69,33 +69,24 @@ _ELSEWHERE = lazy_pattern(
 )
 """What the statistics of the current conversation do not say."""
 _EARLIER = lazy_pattern(
-    r"\b(?:past|previous|earlier|old|older|other|früheren|alten|anderen|anciennes|anteriores|antigas"
-    r"|passadas|прошлых|старых)\b|السابقة|القديمة|पुरानी|पिछली|以前的|之前的|过去の|過去の|以前の",
+    lambda: rf"\b(?:{PHRASES.any_of('earlier')})\b|{PHRASES.any_of('unbounded earlier')}"
 )
 """Says that the conversation looked in is not this one."""
-
-
 _TOPIC = lazy_pattern(
-    r"\b(?:about|regarding|concerning|on the (?:subject|topic) of|über|zum thema|à propos d[eu]|au sujet d[eu]"
-    r"|sur|sobre|acerca de|про|عن)\s+(?:(?:the|my|our|den|die|das|le|la|les|el|los|las|o|a|os|as)\s+)?"
-    r"(?!(?:it|that|this|us)\b)([^\s?.!,;]+(?: [^\s?.!,;]+){0,5}?)(?: (?:please|pls|bitte|svp|por favor))?[\s?.!]*$"
-    r"|(?:关于)(.{1,12}?)的?(?:聊天|对话|会话)|(\S{1,12}?)(?:に関する|についての)"
-    r"|^(\S+(?: \S+)?) (?:के बारे में|पर) (?:मेरी|हमारी)",
+    lambda: (
+        rf"\b(?:{PHRASES.any_of('about a topic')})\s+(?:(?:{PHRASES.any_of('before a topic')})\s+)?"
+        r"(?!(?:it|that|this|us)\b)([^\s?.!,;]+(?: [^\s?.!,;]+){0,5}?)"
+        rf"(?: (?:{PHRASES.any_of('please')}))?[\s?.!]*$|{PHRASES.any_of('unbounded topics')}"
+    ),
 )
 """What the listed conversations are to be about."""
-
-
-_ASIDE = lazy_pattern(
-    r" (?:do i have|have i had|did (?:i|we) have|have we had|are there|please|pls|habe ich|hatte(?:n wir| ich)"
-    r"|ai-je eues?|he tenido|tengo|eu tenho|eu tive)[\s?.!]*$",
-)
+_ASIDE = lazy_pattern(lambda: rf" (?:{PHRASES.any_of('behind a topic')})[\s?.!]*$")
 """What stands behind the topic and is none of it."""
 _QUESTIONED = ("?", "\uff1f", "\u061f")
 """Ends of a question; other text that begins with a time is a statement about that time."""
 _SAYS_THAT = lazy_pattern(lambda: PHRASES.any_of("says that"))
 _GIVES_A_ROLE = lazy_pattern(
-    r"\b(?:from now on you|pretend (?:to be|you)|act as|ab jetzt bist du|à partir de maintenant tu|a partir de ahora eres"
-    r"|a partir de agora você|\u0441 этого момента ты|من الآن أنت|अब से तुम)\b|これから(?:あなた|君)は|从现在起你",
+    lambda: rf"\b(?:{PHRASES.any_of('gives a role')})\b|{PHRASES.any_of('unbounded roles')}"
 )
 """Begins a game, in which nothing is meant as it is said."""
 
