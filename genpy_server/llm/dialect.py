@@ -173,7 +173,9 @@ def refused(complaint: Complaint, parts: Sequence[str]) -> list[str]:
     # A refusal may name a second part as its condition; `stream` is worth more than any other.
     for words in (_CONDITION.sub("", text), text):
         named = [
-            part for part in parts if re.search(names.get(part.partition(":")[0], "$^"), words)
+            part
+            for part in parts
+            if (pattern := names.get(part.partition(":")[0])) and re.search(pattern, words)
         ]
         if named:
             return [part for part in named if part != "stream"] or named

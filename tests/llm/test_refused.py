@@ -280,6 +280,14 @@ def test_other_trouble_names_no_part(status, text):
     assert refused(Complaint({"error": text}, status), parts) == []
 
 
+@pytest.mark.parametrize("status", [400, 500, None])
+@pytest.mark.parametrize("body", [None, "", {}, {"unreadable": "x"}])
+def test_refusal_without_words_names_no_part(status, body):
+    """Where a service says nothing, nothing is left out."""
+    parts = ("tools:a", "system_role", "temperature", "max_tokens", "stop", "stream")
+    assert refused(Complaint(body, status), parts) == []
+
+
 FORMS = [
     ("json_schema", 400, "This model does not support response format `json_schema`."),
     ("json_schema", 400, 'Either "json_schema" or "grammar" can be specified, but not both'),
