@@ -40,10 +40,10 @@ class Stack:
         """The block of a stored message."""
         return self._by_message.get(message_id)
 
-    def rebuild(self, transcript: Transcript) -> int:
-        """Update the blocks to a transcript; returns the index of the first that may differ."""
+    def rebuild(self, transcript: Transcript) -> None:
+        """Update the blocks to a transcript."""
         self.transcript = transcript
-        old, self.blocks = self.blocks, []
+        self.blocks = []
         by_entry: dict[int, MessageBlock] = {}
         by_message: dict[int, MessageBlock] = {}
         if transcript.before is not None:
@@ -66,12 +66,6 @@ class Stack:
             self.blocks.append(self._greeting)
         self._by_entry, self._by_message = by_entry, by_message
         self._places = {id(block): place for place, block in enumerate(self.blocks)}
-        same = 0
-        for before, after in zip(old, self.blocks, strict=False):
-            if before is not after:
-                break
-            same += 1
-        return max(0, min(same, len(self.blocks)) - 2)
 
     def _block(self, entry: Entry) -> MessageBlock:
         block = self._by_entry.get(id(entry))

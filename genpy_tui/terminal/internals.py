@@ -21,11 +21,11 @@ from rich.console import Console
 from rich.control import Control
 from textual import _compositor as compositor
 from textual import _xterm_parser as xterm
-from textual import constants, events
+from textual import constants, events, screen
 from textual._widget_navigation import Direction
 from textual.app import App
 from textual.driver import Driver
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.keys import Keys
 from textual.message import Message
 from textual.widget import Widget
@@ -42,6 +42,8 @@ INTERNALS = {
     "textual.drivers.linux_driver:LinuxDriver": "e12f854c4884",
     "textual.drivers._writer_thread:WriterThread": "26d7af6ad3d4",
     "textual._compositor:ChopsUpdate": "7d4f0f7d44c9",
+    "textual._compositor:Compositor.full_map": "78eecc4a9cba",
+    "textual._compositor:Compositor.reflow": "0ab52ea19663",
     "textual._compositor:Compositor.render_partial_update": "b61a8d739101",
     "textual.scroll_view:ScrollView.refresh_lines": "79417f3bc22e",
     "textual.widgets._text_area:TextArea._toggle_cursor_blink_visible": "3f06dbe61f2f",
@@ -183,6 +185,24 @@ class CroppedUpdate(compositor.ChopsUpdate):
         return "".join(out)
 
 
+class WholeCompositor(compositor.Compositor):
+    """Tells widgets of every change since they were told last.
+
+    Textual compares with a map that it may have made for a lookup since then: a change is lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = self._full_map
+
+    def reflow(self, parent: Widget, size: Size) -> compositor.ReflowResult:
+        """Lay out; the widgets that are hidden, shown and resized."""
+        self._full_map = self._told
+        changes = super().reflow(parent, size)
+        self._told = self._full_map
+        return changes
+
+
 _textual_move_page = OptionList._move_page  # noqa: SLF001 - listed above
 
 
@@ -207,6 +227,7 @@ def _refresh(widget: Widget, *regions: Region, layout: bool = False, **options: 
 
 def driver(base: type[Driver]) -> type[Driver]:
     """The driver to use instead of Textual's; also patches the compositor and widgets."""
+    setattr(screen, "Compositor", WholeCompositor)  # noqa: B010 - Textual exports it nowhere
     compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]  # a class in place of a class
     setattr(OptionList, "_move_page", _move_page)  # noqa: B010 - listed above
     setattr(Widget, "refresh", _refresh)  # noqa: B010 - a method, which mypy forbids to assign

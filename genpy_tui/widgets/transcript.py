@@ -98,7 +98,7 @@ class TranscriptView(Window, can_focus=True):
         below, last = self._lines_from(anchor), self.column.blocks[-1:]
         first = len(self.column.blocks)
         if self._structure is not None:
-            first = self._rebuild()
+            first = self._rebuild(self._structure)
         for entry in self._changed.values():
             block = self._stack.block(entry)
             if block is not None:
@@ -149,7 +149,7 @@ class TranscriptView(Window, can_focus=True):
     def note(self, block: NoteBlock, *, above: bool = False) -> None:
         """Add a note below the newest message, or above the oldest."""
         if self._structure is not None:
-            self._rebuild()
+            self._stack.rebuild(self._structure)
         self._stack.note(block, above=above)
         self.reset(self._stack.transcript)
 
@@ -168,13 +168,17 @@ class TranscriptView(Window, can_focus=True):
         self.post_message(self.Scrolled())
         self.reset(self._stack.transcript)
 
-    def _rebuild(self) -> int:
-        first = 0
-        if self._structure is not None:
-            first = self._stack.rebuild(self._structure)
-            self._structure = None
-        self.column.blocks = self._stack.blocks
-        return first
+    def _rebuild(self, transcript: Transcript) -> int:
+        """Take over the blocks, to be measured at once; returns the first that may have moved."""
+        self._stack.rebuild(transcript)
+        self._structure = None
+        old, self.column.blocks = self.column.blocks, self._stack.blocks
+        same = 0
+        for before, after in zip(old, self.column.blocks, strict=False):
+            if before is not after:
+                break
+            same += 1
+        return max(0, same - 2)
 
     # The cursor
 

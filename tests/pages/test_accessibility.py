@@ -123,6 +123,7 @@ async def test_what_is_opened_and_asked_breaks_no_rule(
         await clean(page)
         await page.locator("#say").fill("/help")
         await page.locator("#say").press("Enter")
+        await expect(dialog).to_be_visible()
         await clean(page)
         await page.keyboard.press("Escape")
         for action in ("Memory", "Rename", "Settings", ""):

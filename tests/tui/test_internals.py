@@ -8,11 +8,14 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from support.conditions import eventually
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.driver import Driver
+from textual.events import Resize
 from textual.widgets import Static
 
 import genpy_tui
@@ -112,3 +115,32 @@ async def test_text_is_measured_again_where_a_layout_came_between_two_changes() 
         page.update("one\ntwo\nthree")
         await pilot.pause()
         assert page.size.height == len(("one", "two", "three"))
+
+
+class Told(Static):
+    """A text that notes the widths that it is told."""
+
+    widths: ClassVar[list[int]] = []
+
+    def on_resize(self, event: Resize) -> None:
+        """Note it."""
+        self.widths.append(event.size.width)
+
+
+async def test_a_widget_is_told_its_size_where_a_lookup_came_before_the_layout() -> None:
+    """A widget learns its new width, also when somebody looked up its new place meanwhile."""
+    app = Page()
+    async with app.run_test() as pilot:
+        around = app.query_one(VerticalScroll)
+        told = Told("text")
+        await around.mount(told)
+        await pilot.pause()
+        around.styles.width = 40
+        app.screen._clear_arrangement_cache()
+        app.screen._compositor._full_map_invalidated = True
+        assert app.screen.find_widget(told).region.width == 40
+
+        async def is_told() -> bool:
+            return told.widths[-1] == 40
+
+        await eventually(is_told)

@@ -14,6 +14,7 @@ from genpy_server.core.models import ListedSession
 from genpy_server.wire import End, ErrorFrame, Rate, Send
 from genpy_tui.app import GenPyApp
 from genpy_tui.dialogs import leave
+from genpy_tui.render.notes import notice
 
 
 def listed(number: int) -> ListedSession:
@@ -127,6 +128,28 @@ async def test_older_messages_are_nothing_new(tmp_path: Path, server: ScriptedSe
         await tui.shows("new lines")
         await tui.press("ctrl+n")
         await tui.until(lambda: "end returns" not in tui.screen)
+
+
+async def test_the_lines_are_right_between_a_change_and_its_drawing(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    """The screen may be drawn before what came together is, and what went takes its lines with it."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("ready")
+        view, client = tui.chat.view, tui.chat.conversation.client
+        assert client is not None
+        await tui.until(lambda: not view.pending)
+        client.transcript.older([server.stored(n, f"said {n}") for n in (-3, -2, -1)], None)
+        view.reset(client.transcript)
+        view.note(notice("And a notice."))
+        assert "said" not in tui.transcript
+        await tui.shows("said -1", "And a notice.")
+        for name, lines in (("one", 9), ("two", 1), ("three", 50), ("four", 50)):
+            view.sent(name, f"{name}\n" * lines)
+        await tui.shows("four")
+        view.withdraw("one")
+        await tui.until(lambda: not view.pending)
+        assert view.column.height == len(view.column.rows(0, 1_000))
 
 
 async def test_an_older_day_is_named(tmp_path: Path, server: ScriptedServer) -> None:
