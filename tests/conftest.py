@@ -17,11 +17,13 @@ hypothesis.settings.load_profile("repeatable")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+gc.set_threshold(50_000)
+
+
 def pytest_collection_finish() -> None:
     """Leave modules and tests out of every later search for garbage: one in fifteen seconds."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000)
 
 
 @pytest.fixture(scope="session")

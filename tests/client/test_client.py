@@ -4,7 +4,8 @@ import asyncio
 import socket
 
 import pytest
-from support.client_reader import PATIENCE, Watcher, soon
+from support.client_reader import Watcher, soon
+from support.conditions import PATIENCE
 from support.running_server import ServerProcess, serving
 from support.scripted_model import Upstream
 

@@ -8,8 +8,8 @@ import sys
 from contextlib import asynccontextmanager
 
 import pytest
-from support.client_reader import PATIENCE, Watcher, soon
-from support.conditions import eventually
+from support.client_reader import Watcher, soon
+from support.conditions import PATIENCE, eventually
 from support.running_server import serving
 from support.scripted_server import ScriptedServer
 

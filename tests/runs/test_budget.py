@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from support.conditions import eventually
-from support.raw_client import PATIENCE, Peer
+from support.conditions import PATIENCE, eventually
+from support.raw_client import Peer
 from support.running_server import serving
 from support.scripted_model import DONE, Script, Upstream, call_piece, chunk
 

@@ -8,7 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 import websockets
-from support.raw_client import PATIENCE, Peer
+from support.conditions import PATIENCE
+from support.raw_client import Peer
 from support.running_server import serving
 from websockets.asyncio.client import connect
 

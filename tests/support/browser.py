@@ -28,7 +28,7 @@ ARGUMENTS = (
 )
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 OWN_SCHEMES = ("data:", "blob:", "about:")
 

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from genpy_server.client.session_client import SessionClient
+from support.conditions import PATIENCE
 
-PATIENCE = 20.0
+from genpy_server.client.session_client import SessionClient
 
 
 async def soon(seconds: float) -> None:

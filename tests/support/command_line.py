@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from support import forked_command
+from support.conditions import PATIENCE
 from typer.main import get_command
 
 from genpy_cli.__main__ import run
 from genpy_cli.app import application
 
 CTRL_C = "\x03"
-PATIENCE = 30.0
 
 
 def commands(group: Any = None, prefix: str = "") -> dict[str, Any]:

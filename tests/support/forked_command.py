@@ -1,4 +1,4 @@
-"""One command line in a process forked from one that has imported GenPy, which is quick."""
+"""Programs of GenPy in processes forked from one that has imported it, which is quick."""
 
 import multiprocessing
 import os
@@ -7,12 +7,16 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
 from genpy_cli.__main__ import main
+from genpy_server.__main__ import main as serve
+
+__all__ = ["can_be_forked", "run", "serve", "start"]
 
 IMPORTED = (
     "asyncio",
@@ -20,6 +24,8 @@ IMPORTED = (
     "genpy_cli.backend",
     "genpy_cli.output",
     "genpy_cli.reply",
+    "encodings.idna",
+    "genpy_server.__main__",
     "genpy_server.app",
     "genpy_server.client.session_client",
     "genpy_server.client.socket",
@@ -27,6 +33,7 @@ IMPORTED = (
     "genpy_server.llm.groq",
     "genpy_server.local",
     "genpy_server.stores.sqlite.store",
+    "genpy_server.web.server",
     "rich.table",
     "urllib.request",
     "websockets.asyncio.client",
@@ -45,7 +52,13 @@ def can_be_forked(environment: Mapping[str, str]) -> bool:
     return same and "forkserver" in multiprocessing.get_all_start_methods()
 
 
-def _command(words: Sequence[str], environment: Mapping[str, str], home: Path, pipes: Any) -> None:
+def _program(
+    run: Callable[[], int],
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    home: Path,
+    pipes: Any,
+) -> None:
     for number, pipe in enumerate(pipes):
         os.dup2(pipe.detach(), number)
     sys.stdin, sys.stdout = open(0, encoding="utf-8"), open(1, "w", encoding="utf-8")  # noqa: SIM115 - of the process
@@ -55,17 +68,31 @@ def _command(words: Sequence[str], environment: Mapping[str, str], home: Path, p
     time.tzset()
     os.chdir(home)
     random.seed()
-    warnings.simplefilter("error")
+    if environment.get("PYTHONWARNINGS") == "error":
+        warnings.simplefilter("error")
     sys.argv = ["genpy", *words]
-    sys.exit(main())
+    sys.exit(run())
+
+
+def start(
+    run: Callable[[], int],
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    home: Path,
+    files: Sequence[int],
+) -> BaseProcess:
+    """Start a program with these files as its standard input, output and error output."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(IMPORTED))
+    process = context.Process(target=_program, args=(run, words, environment, home, _Pipes(*files)))
+    process.start()
+    return process
 
 
 def run(
     words: Sequence[str], environment: Mapping[str, str], home: Path, given: bytes, seconds: float
 ) -> tuple[int, bytes, bytes]:
     """The exit code, and what was written to standard output and standard error."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(IMPORTED))
     with (
         tempfile.TemporaryFile() as stdin,
         tempfile.TemporaryFile() as out,
@@ -73,11 +100,8 @@ def run(
     ):
         stdin.write(given)
         stdin.seek(0)
-        process = context.Process(
-            target=_command,
-            args=(words, environment, home, _Pipes(stdin.fileno(), out.fileno(), err.fileno())),
-        )
-        process.start()
+        files = (stdin.fileno(), out.fileno(), err.fileno())
+        process = start(main, words, environment, home, files)
         process.join(seconds)
         if process.exitcode is None:
             process.kill()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from support.conditions import PATIENCE
 
 from genpy_server import settings
 from genpy_server.settings import Limits
@@ -15,8 +16,6 @@ from genpy_server.web.handover import SessionSocket
 from genpy_server.web.messages import Response
 from genpy_server.web.router import Call, Route, Router
 from genpy_server.web.server import HttpServer, listen
-
-PATIENCE = 10.0
 
 
 class Anything(msgspec.Struct):

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from support import running_server
+from support.conditions import PATIENCE
 
-PATIENCE = 30.0
 ROOT = Path(running_server.__file__).parents[2]
 CHAT = (
     "import sys; from genpy_server import settings; from genpy_tui.app import GenPyApp, run_chat; "

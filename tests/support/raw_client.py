@@ -7,12 +7,10 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 import msgspec
+from support.conditions import PATIENCE
 from websockets.asyncio.client import ClientConnection, connect
 
 from genpy_server.wire import Frame, Send, encode
-
-PATIENCE = 20.0
-"""Seconds after which a test that waits for a frame fails."""
 
 Message = dict[str, Any]
 

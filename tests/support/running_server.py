@@ -3,15 +3,17 @@
 import asyncio
 import os
 import re
-import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
+from support import forked_command
+from support.conditions import PATIENCE
 
 from genpy_server import settings
 from genpy_server.app import App, OpenApp
@@ -19,8 +21,6 @@ from genpy_server.config import McpEntry, UserConfig, known_providers
 from genpy_server.core.costs import Price
 from genpy_server.settings import Limits, Settings
 from genpy_server.web.server import HttpServer
-
-PATIENCE = 20.0
 
 
 @dataclass
@@ -85,6 +85,40 @@ async def running(
         await app.close()
 
 
+class ForkedServer:
+    """A forked `python -m genpy_server` with what asyncio's process has."""
+
+    def __init__(self, process: BaseProcess, stdout: asyncio.StreamReader) -> None:
+        self._process = process
+        self.stdout = stdout
+        assert process.pid is not None
+        self.pid, self.kill, self.terminate = process.pid, process.kill, process.terminate
+
+    @classmethod
+    async def start(cls, environment: Mapping[str, str], folder: Path) -> Self:
+        """Start it; its output and its error output are one."""
+        out, into = os.pipe()
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(out, "rb")
+        )
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        files = (nothing, into, into)
+        process = forked_command.start(forked_command.serve, (), environment, folder, files)
+        os.close(nothing)
+        os.close(into)
+        return cls(process, reader)
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, once it has ended."""
+        return self._process.exitcode
+
+    async def wait(self) -> None:
+        """Wait until it has ended."""
+        await asyncio.to_thread(self._process.join)
+
+
 class ServerProcess:
     """`python -m genpy_server`, which can be killed."""
 
@@ -92,7 +126,7 @@ class ServerProcess:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GENPY", "GROQ"))}
         own = {"GENPY_DATABASE": str(database), "GENPY_PORT": "0", "GENPY_GRACE_SECONDS": "600"}
         self._environment = {**inherited, **own, **variables}
-        self._process: asyncio.subprocess.Process
+        self._process: asyncio.subprocess.Process | ForkedServer
         self._reading: asyncio.Task[None]
         self.output = bytearray()
         """What it printed since it listened; read all the while, as a full pipe would stop it."""
@@ -100,15 +134,19 @@ class ServerProcess:
 
     async def start(self) -> None:
         """Start and wait until it says where it listens."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "genpy_server",
-            env=self._environment,
-            cwd=Path(self._environment["GENPY_DATABASE"]).parent,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+        folder = Path(self._environment["GENPY_DATABASE"]).parent
+        if forked_command.can_be_forked(self._environment):
+            self._process = await ForkedServer.start(self._environment, folder)
+        else:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "genpy_server",
+                env=self._environment,
+                cwd=folder,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
         assert self._process.stdout is not None
         said = ""
         async with asyncio.timeout(PATIENCE):
@@ -131,7 +169,7 @@ class ServerProcess:
 
     async def kill(self) -> None:
         """End it as a power cut would."""
-        self._process.send_signal(signal.SIGKILL)
+        self._process.kill()
         await self._ended()
 
     async def stop(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+from support.conditions import PATIENCE
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -30,7 +31,6 @@ from genpy_server.wire import (
 
 SESSION = "11111111-1111-4111-8111-111111111111"
 AT = "2026-01-02T10:00:00+00:00"
-PATIENCE = 60.0
 
 
 class ScriptedServer:
@@ -156,14 +156,14 @@ class ScriptedServer:
         if not self.silent:
             after = int(query.get("after", ["0"])[0])
             complete = query.get("epoch") == [self.epoch]
-            await socket.send(encode(self._ready(complete=complete)))
-            for frame in self.log:
-                if not complete:
-                    await socket.send(encode(msgspec.structs.replace(frame, seq=0)))
-                elif frame.seq > after:
-                    await socket.send(encode(frame))
-            if not complete and self.log:
-                await socket.send(encode(SnapshotEnd(len(self.log))))
+            frames: list[Frame] = [self._ready(complete=complete)]
+            if complete:
+                frames += self.log[after:]
+            elif self.log:
+                frames += [msgspec.structs.replace(frame, seq=0) for frame in self.log]
+                frames.append(SnapshotEnd(len(self.log)))
+            for frame in frames:  # without a wait, in which a test could emit another
+                broadcast({socket}, encode(frame))
         self.sockets.add(socket)
         self.attached += 1
         self._arrived.set()

@@ -8,13 +8,11 @@ from pathlib import Path
 
 from support import running_server
 from support.cells import drawn
+from support.conditions import PATIENCE
 from textual.pilot import Pilot
 
 from genpy_tui.app import GenPyApp
 from genpy_tui.chat.screen import ChatScreen
-
-PATIENCE = 60.0
-"""Seconds that a busy machine may take; a test that passes never waits for them."""
 
 
 class Terminal:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from support import running_server
+from support.conditions import PATIENCE
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
-PATIENCE = 30.0
 ROOT = Path(running_server.__file__).parents[2]
 PROGRAM = (
     "import sys; from genpy_server import settings; from genpy_tui.app import GenPyApp, run_chat; "

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from support.conditions import PATIENCE
 from support.http_server import listening
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -17,7 +18,6 @@ import genpy_server
 from genpy_server.app import run
 from genpy_server.errors import ConfigError
 
-PATIENCE = 20.0
 ROOT = Path(genpy_server.__file__).parent.parent
 
 PROGRAM = """

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.http_server import PATIENCE, Listening, listening
+from support.conditions import PATIENCE
+from support.http_server import Listening, listening
 from support.running_server import serving
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage
