@@ -253,6 +253,40 @@ async def test_what_other_programs_write_spoils_nothing_in_supabase(supabase) ->
     await store.close()
 
 
+async def test_what_other_programs_change_and_remove_is_followed(tmp_path: Path) -> None:
+    """A changed message is found by its new words alone, a removed one is not counted any more."""
+    path = tmp_path / "genpy.db"
+    store = SqliteStore(path)
+    await store.open()
+    person, other = Person(store), Person(store)
+    said = [await person.say(text, title="Hills") for text in ("a xylophone", "one", "two", "six")]
+    await store.indexed()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "UPDATE session_logs SET message = 'a wombat' WHERE id = ?", [said[0].id]
+        )
+        connection.execute("DELETE FROM session_logs WHERE id IN (?, ?)", [said[1].id, said[3].id])
+        connection.commit()
+    (session,) = await store.sessions(person.id, limit=2)
+    assert (session.message_count, session.last_message_id) == (2, said[2].id)
+    assert (await store.metrics(person.id, person.session)).messages == 2
+    assert await store.search(person.id, "xylophone", limit=5) == []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE sessions SET user_id = ?", [other.id])
+        connection.commit()
+    assert await store.search(person.id, "two hills", limit=5, titles=True) == []
+    await store.close()
+    await store.open()
+    await store.indexed()
+    assert len(await store.search(other.id, "wombat", limit=5)) == 1
+    assert len(await store.search(other.id, "hills", limit=5, titles=True)) == 1
+    assert await store.search(other.id, "xylophone", limit=5) == []
+    assert await store.search(person.id, "wombat hills", limit=5, titles=True) == []
+    await store.delete(other.id, person.session)
+    assert (await store.check()).messages == 0
+    await store.close()
+
+
 async def test_what_other_programs_write_is_shown_as_well_as_it_can_be(supabase) -> None:
     """A row of another program without title, and with topics and outcomes as texts, is read."""
     store = SupabaseStore(supabase.url, supabase.secret_key)

@@ -259,3 +259,33 @@ UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM search_terms WHE
 -- The terms of `words.CUT` 4: AT&T as one word, katakana as hiragana.
 
 UPDATE search_progress SET cut_below = (SELECT max(id) + 1 FROM search_terms WHERE id > 0);
+
+-- Version 12
+-- What other programs change with SQL: a changed message loses its terms until the file is opened again, as do those
+-- of a session that is given to another user; a removed one is not counted any more. And the index of the first
+-- three versions is left as it is: what it never held was removed from it, which damaged it.
+
+DROP TRIGGER IF EXISTS session_logs_removed;
+DROP TRIGGER IF EXISTS session_logs_changed;
+
+CREATE TRIGGER session_logs_rewritten AFTER UPDATE OF message ON session_logs
+WHEN new.message IS NOT old.message
+BEGIN
+    DELETE FROM search_terms WHERE id = new.id;
+    UPDATE search_progress SET cut_below = max(coalesce(cut_below, 0), new.id + 1);
+    UPDATE sessions SET counts = NULL WHERE session_id = new.session_id;
+END;
+
+CREATE TRIGGER session_logs_uncounted AFTER DELETE ON session_logs BEGIN
+    UPDATE sessions SET message_count = message_count - 1, counts = NULL, last_message_id = 0
+    WHERE session_id = old.session_id;
+END;
+
+CREATE TRIGGER sessions_given AFTER UPDATE OF user_id ON sessions
+WHEN new.user_id IS NOT old.user_id
+BEGIN
+    DELETE FROM search_terms
+    WHERE id IN (-2 * new.id, -2 * new.id - 1)
+        OR id IN (SELECT id FROM session_logs WHERE session_id = new.session_id);
+    UPDATE search_progress SET cut_below = max(coalesce(cut_below, 0), new.last_message_id + 1);
+END;

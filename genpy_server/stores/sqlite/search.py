@@ -94,8 +94,6 @@ def reindex(connection: sqlite3.Connection) -> bool:
         connection.execute(f"UPDATE search_progress SET {column} = ?", (last,))
         return True
     if column == "below":
-        for trigger in ("removed", "changed"):
-            connection.execute(f"DROP TRIGGER session_logs_{trigger}")
         connection.execute("DROP TABLE session_logs_search")
     connection.execute(
         "UPDATE search_progress SET below = NULL, cut_below = coalesce(?, (SELECT -max(id) FROM sessions))",
