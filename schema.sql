@@ -1009,6 +1009,7 @@ declare
   counted constant integer := greatest(case when p_distinct then 300 else 160 end, 2 * p_limit);
   documents double precision;
   span bigint;
+  last bigint;
   left_out bigint[] := array(
     select value::bigint from jsonb_array_elements_text(p_left_out)
     union all select id from public.session_logs
@@ -1026,8 +1027,8 @@ declare
   unknown double precision;
   waiting boolean;
 begin
-  select sum(greatest(message_count, 0)), max(last_message_id) - min(last_message_id) + 1
-    into documents, span from public.sessions where user_id = p_user_id;
+  select sum(greatest(message_count, 0)), max(last_message_id) - min(last_message_id) + 1, max(last_message_id)
+    into documents, span, last from public.sessions where user_id = p_user_id;
   if documents is null then
     return jsonb_build_object('hits', hits, 'waiting', false);
   end if;
@@ -1087,21 +1088,23 @@ begin
       select coalesce((
         select worth from rare order by worth desc offset counted - 1 limit 1), 0) as worth
     ), all_frequent as (
-      select string_agg(term::text, ' | ')::tsquery as term, max(worth) as worth
+      select string_agg(term::text, ' | ')::tsquery as term, max(worth) as worth,
+        max((select count(*) / 2.0 / (percentile_disc(0.75) within group (order by id)
+          - percentile_disc(0.25) within group (order by id) + 1) from unnest(ids) id)) as share
       from known where so_far is null or so_far > most group by asked
     ), frequent as (
-      select term, worth from all_frequent order by worth desc limit 3
+      select term, worth, share from all_frequent order by worth desc limit 3
     ), looked_for as (
-      select term, worth from all_frequent
+      select term, worth, share from all_frequent
       union all
-      select a.term && b.term, a.worth + b.worth
+      select a.term && b.term, a.worth + b.worth, a.share * b.share
       from frequent a join frequent b on a.term::text < b.term::text
       union all
-      select a.term && b.term && c.term, a.worth + b.worth + c.worth
+      select a.term && b.term && c.term, a.worth + b.worth + c.worth, a.share * b.share * c.share
       from frequent a join frequent b on a.term::text < b.term::text
         join frequent c on b.term::text < c.term::text
       union all
-      select (select any_form from every), sum(worth) from all_frequent
+      select (select any_form from every), sum(worth), 0 from all_frequent
       having not p_distinct and count(*) = (select count(distinct asked) from known)
     ), places as materialized (
       select id, sum(worth) as worth
@@ -1110,14 +1113,27 @@ begin
         union all
         select m.id, l.worth
         from looked_for l, lateral (
-          select found.id from (
+          -- Of the newest messages, where enough of them should have the term; else of all that have it.
+          with near as materialized (
             select m.id from public.session_logs m
-            where m.terms @@ l.term
-              and (p_session_id is null or m.session_id = p_session_id)
-              and (p_before is null or m.id < p_before)
-            offset 0  -- keeps the planner from reading every message, newest first
-          ) found
-          order by found.id desc limit counted
+            where p_session_id is null and l.share * l.share * span > 2 * counted
+              and m.id < least(p_before, last + 1)
+              and m.id > least(p_before, last) - (3 * counted / greatest(l.share, 0.001))::bigint
+              and (m.terms @@ l.term) is true  -- not by the index of terms
+            order by m.id desc limit counted
+          )
+          select id from near where (select count(*) from near) = counted
+          union all
+          select * from (
+            select found.id from (
+              select m.id from public.session_logs m
+              where m.terms @@ l.term and (select count(*) from near) < counted
+                and (p_session_id is null or m.session_id = p_session_id)
+                and (p_before is null or m.id < p_before)
+              offset 0  -- keeps the planner from reading every message, newest first
+            ) found
+            order by found.id desc limit counted
+          ) _
         ) m
         where l.worth > (select worth from enough)
       ) _
