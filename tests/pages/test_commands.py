@@ -1,11 +1,12 @@
 """Slash commands on the page: the terminal's table, its rule, and what each one does here."""
 
+import asyncio
 import random
 from pathlib import Path
 
 import pytest
 from pages.commands import tables
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 from support.browser import Visit, visiting
 from support.mcp_prompts import mcp_prompts
 from support.running_server import Running, serving
@@ -271,3 +272,47 @@ async def test_prompts_of_mcp_servers(
         await type_line(visit, "/notes_compare 'one two' three")
         await expect(box).to_have_value("Compare one two with three")
         await expect(page.locator("article")).to_have_count(0)
+
+
+async def test_what_is_written_until_a_command_is_read_is_kept(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """While the part for commands is on its way, Enter sends once, and neither box loses what is written."""
+    upstream.say("Yes.")
+    waiting, come = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        waiting.set()
+        await come.wait()
+        await route.continue_()
+
+    async with visiting(browser, server.url, "/?session=one") as visit:
+        page, box = visit.page, visit.page.locator("#say")
+        await visit.state("Connected")
+        await page.route("**/page_commands.js", late)
+        await box.fill("/usr/bin/env: no such file")
+        await box.press("Enter")
+        await box.press("Enter")
+        await waiting.wait()
+        await box.fill("next")
+        come.set()
+        await visit.finished()
+        await expect(page.locator("article.user .body")).to_have_text(
+            ["/usr/bin/env: no such file"]
+        )
+        await expect(box).to_have_value("next")
+        await page.reload()
+        await visit.state("Connected")
+        waiting.clear()
+        come.clear()
+        await box.fill("/tmp/x: no such file")
+        await box.press("Enter")
+        await waiting.wait()
+        await page.get_by_role("button", name="New conversation").click()
+        await box.fill("other")
+        come.set()
+        await page.wait_for_function("() => sessionStorage.getItem('genpy-draft:one') !== null")
+        await page.go_back()
+        await expect(box).to_have_value("/tmp/x: no such file")
+        await page.go_forward()
+        await expect(box).to_have_value("other")

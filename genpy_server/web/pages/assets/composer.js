@@ -12,6 +12,8 @@ const GROWS = CSS.supports("field-sizing", "content");
 const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
 const PLACEHOLDER = "Write a message";
 
+const draft = (/** @type {string} */ ref) => `genpy-draft:${ref}`;
+
 export class Composer {
   #ref = "";
   /**
@@ -49,7 +51,7 @@ export class Composer {
   }
 
   get #draft() {
-    return `genpy-draft:${this.#ref}`;
+    return draft(this.#ref);
   }
 
   /**
@@ -132,14 +134,17 @@ export class Composer {
     const text = chosen ? `/${chosen.slash}` : this.box.value;
     this.menu.close();
     if (!text.trim() || this.box.readOnly) return;
-    const run = text.startsWith("/") ? await this.command(text) : null;
+    const ref = this.#ref;
     const replaces = this.#replaces ?? undefined;
     if (replaces) this.edit(null);
     else {
       this.box.value = "";
       this.#changed();
     }
-    if (run) run();
+    // What reads a command may have to come first; more may be written until then, here or elsewhere.
+    const run = text.startsWith("/") ? await this.command(text) : null;
+    if (ref !== this.#ref) tab.set(draft(ref), text);
+    else if (run) run();
     else {
       this.say(text, replaces);
       this.box.focus();

@@ -83,6 +83,15 @@ export const button = (label, run, { name, ...more } = {}) =>
   );
 
 /**
+ * What a button does that makes sense once: the second click of a double one does nothing.
+ *
+ * @param {() => unknown} run
+ */
+export const once = (run) => (/** @type {Event} */ event) => {
+  if (!(event instanceof UIEvent && event.detail > 1)) run();
+};
+
+/**
  * A button that opens a small menu, which closes when something in it is chosen.
  *
  * @param {string} label

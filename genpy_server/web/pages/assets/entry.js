@@ -1,7 +1,7 @@
 // One message as an article: who, what for, with which tools, the text, how it ended.
 
 import { Body } from "./body.js";
-import { announce, button, copyButton, el, isolated, timeOf, words } from "./dom.js";
+import { announce, button, copyButton, el, isolated, once, timeOf, words } from "./dom.js";
 import { blocks, morph } from "./markdown.js";
 
 /** @import {Entry} from "./transcript.js" */
@@ -186,10 +186,11 @@ export class EntryView {
     const others = (this.act?.modes() ?? [])
       .filter(({ name }) => name !== intent)
       .map(({ name, label }) =>
-        button(label, () => this.act?.again({ intent: name }), {
-          class: "chip-choice",
-          dir: "auto",
-        }),
+        button(
+          label,
+          once(() => this.act?.again({ intent: name })),
+          { class: "chip-choice", dir: "auto" },
+        ),
       );
     if (others.length) {
       panel.append(el("p", { class: "choices", text: "Answer again as " }, ...others));
@@ -288,7 +289,10 @@ export class EntryView {
     if (place.hidden || place.dataset.asks === asks) return;
     place.dataset.asks = asks ?? "";
     const answer = (/** @type {string} */ label, /** @type {Decision} */ decision) =>
-      button(label, () => this.act?.approve(this.entry.run ?? "", call, decision));
+      button(
+        label,
+        once(() => this.act?.approve(this.entry.run ?? "", call, decision)),
+      );
     const answers = asks
       ? [answer("Yes", "once"), answer("No", "no")]
       : [

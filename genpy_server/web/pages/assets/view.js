@@ -1,7 +1,7 @@
 // The conversation on the screen: its entries in order, kept at the end while one is there.
 
 import { link } from "./api.js";
-import { announce, button, el, menuOf } from "./dom.js";
+import { announce, button, el, menuOf, once } from "./dom.js";
 import { EntryView } from "./entry.js";
 import { highlight } from "./highlight.js";
 import { stars } from "./stars.js";
@@ -52,7 +52,11 @@ export class View {
     });
     this.older = button("Earlier messages", () => act.older(), { class: "older", hidden: true });
     this.newer = button("Later messages", () => act.newer(), { class: "older", hidden: true });
-    this.again = button("Answer again", () => act.again(), { name: "again", class: "quiet" });
+    this.again = button(
+      "Answer again",
+      once(() => act.again()),
+      { name: "again", class: "quiet" },
+    );
     this.others = menuOf("Ask another model", "others", () =>
       this.#models.map((model) => button(model, () => act.again({ model }))),
     );
