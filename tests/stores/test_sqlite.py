@@ -1013,6 +1013,30 @@ async def test_a_reader_is_started_when_the_others_are_busy(path: Path, opens: b
     await store.close()
 
 
+async def test_searches_for_replies_run_one_at_a_time(path: Path) -> None:
+    """They would delay each other, and every token; a person's own search waits for none."""
+    store = SqliteStore(path)
+    await store.open()
+    read, running, most = store.runner.read, 0, 0
+
+    async def counted(call: Callable[[sqlite3.Connection], Any]) -> Any:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await read(call)
+        finally:
+            running -= 1
+
+    store.runner.read = counted  # type: ignore[method-assign]  # beside the others of this store
+    for distinct, at_once in ((True, 1), (False, 5)):
+        await asyncio.gather(
+            *(store.search("u", "gecko", limit=5, distinct=distinct) for _ in range(5))
+        )
+        assert most == at_once
+    await store.close()
+
+
 async def test_closing_finishes_what_is_under_way(path: Path) -> None:
     """Writes asked for before `close` are committed, calls after it are refused."""
     store = SqliteStore(path)

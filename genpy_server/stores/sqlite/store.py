@@ -9,6 +9,7 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
+from genpy_server.core.models import Hit
 from genpy_server.core.text import storable_value
 from genpy_server.errors import StoreForbidden
 from genpy_server.stores.base import Opened, StoreHealth, known_state, repeat_with_rests
@@ -91,6 +93,7 @@ class SqliteStore:
         self._path = path
         self._reindexing: asyncio.Task[None] | None = None
         self._file: DatabaseFile | None = None
+        self._recalling = asyncio.Lock()
         self.runner = Runner(partial(schema.connect, path, busy_seconds=busy_seconds))
 
     async def open(self) -> None:
@@ -160,7 +163,19 @@ class SqliteStore:
     messages = _reads(message_sql.messages)
     metrics = _reads(message_sql.metrics)
     usage = _reads(message_sql.usage)
-    search = _reads(search_sql.search)
+
+    _search = _reads(search_sql.search)
+
+    async def search(
+        self, user_id: str, query: str, *, distinct: bool = False, **options: Any
+    ) -> list[Hit]:
+        """See `Store.search`; those of distinct hits, for replies, run one at a time.
+
+        They are short, and Python runs one thread at a time: beside each other they would all be
+        late, and so would every token.
+        """
+        async with self._recalling if distinct else nullcontext():
+            return await self._search(user_id, query, distinct=distinct, **options)
 
     session = _reads(session_sql.session)
     sessions = _reads(session_sql.sessions)
