@@ -177,6 +177,8 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     """The features of the server, including the requested ones."""
     message_bytes: int = 0
     """UTF-8 bytes of a message that is sent to the model uncut; a longer one is cut in the middle."""
+    message_chars: int = 0
+    """Characters of a message at most; a longer one is refused. An older server does not tell them."""
     modes: tuple[ListedMode, ...] = ()
     """The modes: the values that `intent` may have."""
     settings: SessionSettings = SessionSettings()

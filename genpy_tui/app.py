@@ -26,6 +26,7 @@ from textual.notifications import SeverityLevel
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
+from textual.widgets._toast import ToastRack
 
 from genpy_server import config
 from genpy_server.core.display import visible
@@ -36,6 +37,7 @@ from genpy_tui import preferences, unsent
 from genpy_tui.background import background
 from genpy_tui.chat.screen import ChatScreen
 from genpy_tui.commands import BY_NAME, COMMANDS, configured
+from genpy_tui.dialogs.base import Dialog
 from genpy_tui.messages import ConnectionLost
 from genpy_tui.terminal import internals, signals
 from genpy_tui.theme import THEMES, fallback, themes
@@ -107,6 +109,8 @@ class GenPyApp(App[int]):
         self.chat = ChatScreen(self.open_session, self.set_up, offers, keys=self._keys, mode=mode)
         self._client_types: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
+        self._left: list[SessionClient] = []
+        """The clients that were open when the program ended."""
         self._leave_question: Choose | None = None
         """The newest question whether to leave."""
         self._leaving_by_signal = False
@@ -158,6 +162,14 @@ class GenPyApp(App[int]):
         text = visible(message)
         if all(text != shown.message or shown.has_expired for shown in self._notifications):
             super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
+
+    def _refresh_notifications(self) -> None:
+        """Show the notices of the screen: those of before a dialog stay behind it."""
+        screen = self.screen
+        since = screen.opened if isinstance(screen, Dialog) else 0.0
+        notices = [notice for notice in self._notifications if notice.raised_at >= since]
+        for rack in screen.query_children(ToastRack):
+            self.call_later(rack.show, notices)
 
     def action_help_quit(self) -> None:
         """ctrl+c without a selection: empty the prompt, or offer to leave when it is empty."""
@@ -337,11 +349,13 @@ class GenPyApp(App[int]):
 
     def keep_unsent(self) -> None:
         """Store unsent texts for the next run, and print that they are."""
-        client = self.chat.conversation.client
-        edit = self.chat.draft.edit
-        texts = [send.text for send in (client.pending if client is not None else ())]
+        client, edit = self.chat.conversation.client, self.chat.draft.edit
+        clients = [*self._left, *([client] if client is not None else [])]
+        texts = [send.text for client in clients for send in client.pending]
         texts += [] if edit is None else [edit.draft]
-        texts = [text for text in (*texts, self.chat.prompt.full_text) if text.strip()]
+        texts = [
+            text for text in dict.fromkeys((*texts, self.chat.prompt.full_text)) if text.strip()
+        ]
         if not texts:
             return
         try:
@@ -356,11 +370,17 @@ class GenPyApp(App[int]):
 
     async def on_unmount(self) -> None:
         """Close the connections."""
-        client = self.chat.detach()
-        for one in [*([client] if client is not None else []), *self._lingering.values()]:
-            await one.close()
+        self._leave_client()
+        self._left += self._lingering.values()
+        for client in self._left:
+            await client.close()
         if self.chat.conversation.records is not None:
             await self.chat.conversation.records.close()
+
+    def _leave_client(self) -> None:
+        client = self.chat.detach()
+        if client is not None:
+            self._left.append(client)
 
     async def action_quit(self) -> None:
         """Leave; ask first where a message or reply would be lost."""
@@ -401,7 +421,7 @@ class GenPyApp(App[int]):
             if client is not None and self._alone_in(client):
                 client.cancel()
                 message = await self._end_and_rate(ended=client.transcript.status == "completed")
-            self.chat.detach()
+            self._leave_client()
             self.chat.status.update(leaving=True)
             if client is not None:
                 await client.close()
@@ -489,6 +509,5 @@ def run_chat(make: Callable[[], GenPyApp]) -> int:
     adapt_environment()
     app = make()
     app.run()
-    if app.return_code:
-        app.keep_unsent()
+    app.keep_unsent()
     return app.return_code or 0

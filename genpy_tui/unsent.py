@@ -1,4 +1,4 @@
-"""Texts that were not sent when the program ended by a signal or a bug, stored for the next run."""
+"""Texts that were not sent when the program ended, stored for the next run."""
 
 from contextlib import suppress
 from pathlib import Path

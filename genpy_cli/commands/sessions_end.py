@@ -40,6 +40,8 @@ def sessions_end(
         return
     for session in ended:
         output.text(f"Ended “{one_line(session.title)}”.")
+        if session.note:
+            output.note(session.note)
 
 
 def _end(ref: str, server: str | None) -> Session:

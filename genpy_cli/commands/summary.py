@@ -6,6 +6,7 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.backend import settings_with, with_records
+from genpy_cli.exit_codes import FAILED
 from genpy_cli.options import Json, Ref, Server, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.core.display import date_time, stars
@@ -23,7 +24,10 @@ def summary(
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """Show the summary, topics, outcomes and metrics."""
+    """Show the summary, topics, outcomes and metrics.
+
+    With --regenerate the exit code is 1 where no summary could be written.
+    """
     if regenerate:
         ensure_trusted(settings_with(server), trust=trust)
     session = with_records(
@@ -34,7 +38,13 @@ def summary(
     )
     if as_json:
         output.json_document(session)
-        return
+    else:
+        _show(session)
+    if regenerate and not session.summary:
+        raise typer.Exit(FAILED)
+
+
+def _show(session: Session) -> None:
     output.heading(session.title)
     output.dim(f"{session.id} · {output.STATUS[session.status]} {date_time(session.updated_at)}")
     output.text("")

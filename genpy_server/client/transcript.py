@@ -156,6 +156,8 @@ class Transcript:
         self.before: int | None = None
         self.message_bytes = 0
         """UTF-8 bytes of a message that is sent to the model uncut; 0 if unknown."""
+        self.message_chars = 0
+        """Characters of a message at most; 0 if unknown."""
         self.modes: tuple[ListedMode, ...] = ()
         """The modes of the server."""
         self.summary: wire.SummaryEvent | None = None
@@ -223,7 +225,8 @@ class Transcript:
         self.session, self.epoch = frame.session, frame.epoch
         self.title, self.status, self.elsewhere = frame.title, frame.status, frame.elsewhere
         self.model = frame.model
-        self.message_bytes, self.settings = frame.message_bytes, frame.settings
+        self.message_bytes, self.message_chars = frame.message_bytes, frame.message_chars
+        self.settings = frame.settings
         self._configured = "" if frame.settings.model else frame.model
         self.modes = frame.modes
         self.context = frame.context

@@ -1,13 +1,14 @@
 r"""Markdown as models write it: CommonMark with tables, and what CommonMark leaves out.
 
 Formulas between `\( \)`, `\[ \]`, `$ $` and `$$ $$`, footnotes, emphasis beside Chinese, Japanese
-and Korean punctuation, and table rows of which no cell is dropped. HTML is text.
+and Korean punctuation, table rows of which no cell is dropped, and blocks of code within a block of
+Markdown, such as a README. HTML is text.
 """
 
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from genpy_server.core.patterns import lazy_pattern
 
@@ -25,6 +26,10 @@ _INLINE = re.compile(
     r"|(?<![\w$\\])\$(?![\s$])(?P<single>(?:\\.|[^$\\\n`])+?)(?<![\s\\])\$(?![\w$])",
     re.DOTALL,
 )
+_NESTING = frozenset({"markdown", "md", "mdx"})
+_TEX = re.compile(r"[\\^_{}=]")
+_PROSE = re.compile(r"\d.*(?:[^\W\d_]{3}|[ ,][^\W\d_]{2,}[ ,])", re.DOTALL)
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$")
 _FOOTNOTE = re.compile(r"\[\^([^\]\s\[]{1,64})\](:?)")
 _WIDE = lazy_pattern(
     "[\u1100-\u11ff\u2e80-\u303f\u3040-\u31ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f"
@@ -49,12 +54,45 @@ def extended(markdown: "MarkdownIt") -> "MarkdownIt":
     """A parser with the rules of this dialect added to its own."""
     interrupts: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    markdown.block.ruler.at("fence", _fence, interrupts)
     markdown.block.ruler.before("fence", "math", _math_block, interrupts)
     markdown.block.ruler.before("reference", "footnote", _footnote_block, interrupts)
     markdown.inline.ruler.at("emphasis", _emphasis)
     markdown.inline.ruler.before("escape", "math", _math)
     markdown.inline.ruler.before("link", "footnote", _footnote)
     return markdown
+
+
+class Fence(NamedTuple):
+    """A line that opens a block of code."""
+
+    character: str
+    length: int
+    indent: int
+    info: str
+    depth: int = 0
+    """The blocks of code that are open within a block of Markdown."""
+
+    def after(self, line: str) -> "Fence | None":
+        """The fence after a line of its block; None if the line closes it.
+
+        Models write Markdown in a block with fences that are not longer than those within it.
+        """
+        bare = line.strip(" \t")
+        if len(bare) >= self.length and set(bare) == {self.character}:
+            return self._replace(depth=self.depth - 1) if self.depth else None
+        if self.info.partition(" ")[0].lower() in _NESTING and (inner := fence(line)):
+            opens = inner.info and inner.character == self.character and inner.length >= self.length
+            return self._replace(depth=self.depth + 1) if opens else self
+        return self
+
+
+def fence(line: str) -> Fence | None:
+    """The fence that a line opens."""
+    match = _FENCE.match(line)
+    if match is None or (match[1][0] == "`" and "`" in match[2]):
+        return None
+    return Fence(match[1][0], len(match[1]), match.start(1), match[2].strip())
 
 
 def is_delimiter(line: str) -> bool:
@@ -99,6 +137,33 @@ def cells(row: str, columns: int | None = None) -> list[str]:
 
 def _line(state: "StateBlock", number: int) -> str:
     return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
+
+
+def _fence(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - theirs
+    opened: Fence | None = None if state.is_code_block(first) else fence(_line(state, first))
+    if opened is None:
+        return False
+    if silent:
+        return True
+    number, closed = _fence_end(state, opened, first + 1, end)
+    state.line = number + closed
+    token = state.push("fence", "code", 0)
+    token.info, token.markup = opened.info, opened.character * opened.length
+    token.content = state.getLines(first + 1, number, state.sCount[first], True)  # noqa: FBT003 - theirs
+    token.map = [first, state.line]
+    return True
+
+
+def _fence_end(state: "StateBlock", opened: Fence, number: int, end: int) -> tuple[int, bool]:
+    """The line after the code of a fence, and whether it closes the fence."""
+    while number < end and (state.isEmpty(number) or state.sCount[number] >= state.blkIndent):
+        if not state.is_code_block(number):
+            after = opened.after(_line(state, number))
+            if after is None:
+                return number, True
+            opened = after
+        number += 1
+    return number, False
 
 
 def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - theirs
@@ -190,13 +255,20 @@ def _math(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how it 
     if state.src[state.pos] not in "\\$":
         return False
     found = _INLINE.match(state.src, state.pos)
-    if found is None:
+    if found is None or _is_money(found["single"] or ""):
         return False
     if not silent:
         token = state.push("math", "", 0)
         token.content, token.info = found[0], found[str(found.lastgroup)].strip()
     state.pos = found.end()
     return True
+
+
+def _is_money(between: str) -> bool:
+    """Whether two dollars are those of prices: words or half of a bracket are between them."""
+    if sum(map(between.count, "([")) != sum(map(between.count, ")]")):
+        return True
+    return not _TEX.search(between) and _PROSE.match(between) is not None
 
 
 def _footnote_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - how it is called

@@ -30,6 +30,14 @@ _SILENT = (
 _SYMBOLS = {"neg": "¬", "lnot": "¬", "land": "∧", "lor": "\u2228", "implies": "⟹", "iff": "⟺"}
 _UNSUPPORTED = ("underbrace", "overbrace", "stackrel")
 """Macros that cannot be written in one line; such a formula is shown as its source."""
+_ENVIRONMENTS = {
+    "cases": ("{", "", ", "),
+    "rcases": ("", "}", ", "),
+    "Bmatrix": ("{", "}", " "),
+    "vmatrix": ("|", "|", " "),
+    "Vmatrix": ("‖", "‖", " "),
+}
+"""What is left and right of the rows of an environment, and between their cells."""
 _NO_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
 
 _COMMENT = re.compile(r"(?<!\\)%")
@@ -86,6 +94,9 @@ def _reader() -> "tuple[Any, LatexNodes2Text]":
             text("sqrt", simplify_repl=_root),
             *(text(name, simplify_repl=" ") for name in (",", ";", ":", "quad", "qquad")),
         ],
+        environments=[
+            latex2text.EnvironmentTextSpec(name, simplify_repl=_rows) for name in _ENVIRONMENTS
+        ],
         specials=[latex2text.SpecialsTextSpec(mark, simplify_repl=_script) for mark in _SCRIPTS],
         prepend=True,
     )
@@ -125,6 +136,14 @@ def _fraction(node: Any, l2tobj: Any) -> str:
 def _root(node: Any, l2tobj: Any) -> str:
     degree, inside = _arguments(node, l2tobj)
     return f"{degree.translate(_SCRIPTS['^'])}√{_grouped(inside)}"
+
+
+def _rows(node: Any, l2tobj: Any) -> str:
+    """The rows of a definition by cases or a matrix, in one line."""
+    left, right, between = _ENVIRONMENTS[node.environmentname]
+    lines = l2tobj.nodelist_to_text(node.nodelist).split("\n")
+    rows = [re.sub(r",?\s{3,}", between, line.strip()).rstrip(",;.") for line in lines]
+    return f"{left} {'; '.join(filter(None, rows))} {right}".rstrip()
 
 
 def _script(node: Any, l2tobj: Any) -> str:

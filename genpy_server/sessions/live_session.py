@@ -237,6 +237,7 @@ class LiveSession:
             user=self.user_id,
             before=next((e.message_id for e in shown if e.message_id), None) if older else None,
             message_bytes=self._chat.message_bytes(self.user_id, size.budget),
+            message_chars=self._limits.message_chars,
             context=size,
             modes=self._chat.modes.listed,
             settings=self.settings,

@@ -35,8 +35,8 @@ class ModelControl(Control):
     def __init__(self, parts: Parts, retry: RetryControl) -> None:
         super().__init__(parts)
         self._retry = retry
-        self._asked = ""
-        """What to notify once the server has changed a setting."""
+        self._asked: list[tuple[Set, str]] = []
+        """Changes that the server has not made yet, oldest first, and what to notify then."""
 
     # The model
 
@@ -164,16 +164,25 @@ class ModelControl(Control):
         except (BadRequest, ValueError) as error:
             raise Mistyped(f"Not set: {error}") from None
         shown = DEFAULT if value is None else text.strip()
-        self._asked = f"{name}: {shown}, from the next reply on."
+        self._asked.append((change, f"{name}: {shown}, from the next reply on."))
         client.set(change)
 
-    def settled(self, refused: str = "") -> None:
-        """Notify that the server has changed what was asked for, or why not."""
-        asked, self._asked = self._asked, ""
-        if refused:
-            self._fail(f"Not set: {refused}")
-        elif asked:
-            self._notify(asked)
+    def forget(self) -> None:
+        """Another conversation is shown: the changes of the one before are not its own."""
+        self._asked.clear()
+
+    def settled(self) -> None:
+        """Notify what the server has changed; its event may be of something else."""
+        settings = self._conversation.transcript.settings
+        done = [asked for asked in self._asked if asked[0].applied(settings) == settings]
+        self._asked = [asked for asked in self._asked if asked not in done]
+        for _, text in done:
+            self._notify(text)
+
+    def refused(self, reason: str) -> None:
+        """Notify that the server has not made the oldest change."""
+        del self._asked[:1]
+        self._fail(f"Not set: {reason}")
 
 
 def remark(model: "ListedModel") -> str:

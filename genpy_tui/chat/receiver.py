@@ -61,6 +61,7 @@ class Receiver(Control):
         """Forget the state of the last conversation."""
         self._introduced = False
         self._streamed = self._lost = None
+        self._model.forget()
 
     async def read(self, client: "SessionClient") -> None:
         """Handle everything that a client receives."""
@@ -95,8 +96,7 @@ class Receiver(Control):
             case wire.Notice(code=wire.MESSAGE_CUT):
                 pass  # the end of the reply shows it, and for longer
             case wire.Notice():
-                self._view.note(notice(frame.text, key=_key(frame, frame.text)))
-                self._status.limit(frame.retry_after)
+                self._notice(frame)
             case wire.ErrorFrame() if frame.run is None:
                 self._error(client, frame)
             case wire.MessageEvent(role="user"):
@@ -105,8 +105,8 @@ class Receiver(Control):
                 self._summary(frame)
             case wire.SettingsEvent():
                 self._model.settled()
-            case wire.RunFinished() if not client.pending:
-                self._status.limit(None)
+            case wire.RunFinished():
+                self._finished(client)
         if isinstance(frame, wire.Ack | wire.MessageEvent | wire.RunStarted | wire.RunFinished):
             self._status.update(failure="")
         if isinstance(frame, wire.RunStarted | wire.RunFinished):
@@ -129,6 +129,16 @@ class Receiver(Control):
             self._view.changed(running)
             if running.length == len(frame.text) or self._status.missed:
                 self._status.refresh()
+
+    def _notice(self, frame: wire.Notice) -> None:
+        passing = frame.retry_after is not None
+        self._view.note(notice(frame.text, key=_key(frame, frame.text), passing=passing))
+        self._status.limit(frame.retry_after)
+
+    def _finished(self, client: "SessionClient") -> None:
+        self._view.pass_notes()
+        if not client.pending:
+            self._status.limit(None)
 
     def _summary(self, frame: wire.SummaryEvent) -> None:
         self._end_done()
@@ -157,7 +167,7 @@ class Receiver(Control):
         elif held and frame.retry_after and isinstance(from_wire(frame.code, ""), Busy):
             self._status.limit(frame.retry_after)
         elif frame.re == "set":
-            self._model.settled(frame.message)
+            self._model.refused(frame.message)
         elif held or frame.re is None or frame.re in REQUESTS:
             if frame.re == "end":
                 self._end_done()

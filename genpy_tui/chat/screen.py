@@ -30,7 +30,7 @@ from genpy_tui.chat.retry import RetryControl
 from genpy_tui.chat.send import SendControl
 from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
-from genpy_tui.commands import AS_IT_IS, Keys, Mistyped, bindings
+from genpy_tui.commands import AS_IT_IS, BY_NAME, Keys, Mistyped, bindings
 from genpy_tui.messages import Submitted
 from genpy_tui.preferences import Offers
 from genpy_tui.render.message import MessageBlock
@@ -160,6 +160,18 @@ class ChatScreen(Screen[None]):
 
         return run
 
+    def _useless(self) -> list[str]:
+        """The actions that would do nothing on the message under the cursor."""
+        block = self.view.marked
+        if block is None:
+            return []
+        names = {
+            "edit_block": block.entry is not self.conversation.last_message,
+            "expand": not block.folds,
+            "retry_block": all(block.entry is not one for one in self.conversation.last_turn),
+        }
+        return [f"screen.{BY_NAME[name].binding.action}" for name in names if names[name]]
+
     def compose(self) -> ComposeResult:
         """Compose the sidebar, the conversation, and the line of keys."""
         with Horizontal():
@@ -198,7 +210,7 @@ class ChatScreen(Screen[None]):
         from genpy_tui.widgets.keys import KeysLine  # noqa: PLC0415 - after the first paint
 
         await self.list.mount()
-        await self.keys.mount(KeysLine())
+        await self.keys.mount(KeysLine(self._useless))
         self.refresh_bindings()
         self.painted.set()
 

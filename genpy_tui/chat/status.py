@@ -118,7 +118,10 @@ class StatusControl:
 
     def _too_long(self) -> str:
         """How much of a too long text the model would receive; empty if it is not too long."""
-        room, text = self._conversation.transcript.message_bytes, self._prompt.full_text
+        transcript, text = self._conversation.transcript, self._prompt.full_text
+        most, room = transcript.message_chars, transcript.message_bytes
+        if most and len(text) > most:
+            return f"too long to send: {len(text):,} characters, at most {most:,}"
         size = len(text.encode(errors="replace"))
         if not room or size <= room:
             return ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from time import time
 from typing import ClassVar, Generic, TypeVar
 
 from textual.await_complete import AwaitComplete
@@ -28,6 +29,11 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     CSS_PATH = "dialog.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = time()
+        """In seconds since 1970; the notices of before do not cover it."""
 
     @staticmethod
     def frame(

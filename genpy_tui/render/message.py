@@ -95,6 +95,11 @@ class MessageBlock:
         return self.shown.status == "streaming"
 
     @property
+    def folds(self) -> bool:
+        """Whether a part of it can be shown and hidden."""
+        return bool(self.shown.tools or self.shown.replaced or self.shown.reasoning)
+
+    @property
     def folded(self) -> bool:
         """Whether only its first words are shown, since it was replaced by an edit."""
         return self.entry.replaced and not self.expanded and not self.streaming

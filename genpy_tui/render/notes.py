@@ -29,9 +29,13 @@ COMMANDS = (
 class NoteBlock:
     """Lines made by a function of the width; a note replaces the one before it with the same key."""
 
-    def __init__(self, make: Callable[[int], list[Line]], key: str = "") -> None:
+    def __init__(
+        self, make: Callable[[int], list[Line]], key: str = "", *, passing: bool = False
+    ) -> None:
         self.parts = [BlockPart(make)]
         self.key = key
+        self.passing = passing
+        """Whether it holds only until the reply has ended."""
 
     def height(self, width: int) -> int:
         """The height, exact once it was shown."""
@@ -74,14 +78,16 @@ def greeting(keys: Keys, *, model: bool = True) -> NoteBlock:
     return NoteBlock(make)
 
 
-def notice(text: str, style: str = "warning", glyph: str = "!", key: str = "") -> NoteBlock:
+def notice(
+    text: str, style: str = "warning", glyph: str = "!", key: str = "", *, passing: bool = False
+) -> NoteBlock:
     """A notice of the program, such as an error."""
 
     def make(width: int) -> list[Line]:
         lead = (Styled(f"{glyph} ", style),)
         return [BLANK, *wrap([Styled(protect(text), "dim")], width, lead, (Styled("  "),))]
 
-    return NoteBlock(make, key)
+    return NoteBlock(make, key, passing=passing)
 
 
 def summed_up(title: str, summary: str, topics: tuple[str, ...]) -> NoteBlock:

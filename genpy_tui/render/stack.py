@@ -111,6 +111,11 @@ class Stack:
         notes.append(note)
         self.rebuild(self.transcript)
 
+    def pass_notes(self) -> None:
+        """Remove the notes that held until the reply ended."""
+        for notes in (self._above, *(notes for _, notes in self._below.values())):
+            notes[:] = (note for note in notes if not note.passing)
+
     def clear(self) -> None:
         """Remove all blocks, before another conversation is shown."""
         self._above.clear()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from textual.app import App, SuspendNotSupported
 
+from genpy_server.core.display import newlines
+
 WINDOWS = os.name == "nt"
 DEFAULT = "notepad" if WINDOWS else "vi"
 
@@ -29,11 +31,12 @@ async def written_in_editor(app: App[object], text: str) -> str | None:
             if failed is not None:
                 raise failed
             # Editors add a newline at the end, and some a byte order mark at the start.
-            return path.read_text(encoding="utf-8-sig").removesuffix("\n")
+            return newlines(path.read_bytes().decode("utf-8-sig")).removesuffix("\n")
         except UnicodeDecodeError:
             app.notify("The editor did not write UTF-8 text. Your message is unchanged.")
         except (OSError, ValueError, SuspendNotSupported) as error:
-            app.notify(f"Could not write in {command}: {error}", severity="error")
+            reason = error.strerror if isinstance(error, OSError) else error
+            app.notify(f"Could not write in {command}: {reason}", severity="error")
     return None
 
 

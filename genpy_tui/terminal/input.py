@@ -3,6 +3,9 @@
 It reads bytes and does not use Textual. An escape sequence, a paste or an answer of the terminal
 that does not end is closed by time or size, so that keys work again. Answers as strings (OSC, DCS,
 APC) and mouse reports of the old protocol are dropped.
+
+Terminals without bracketed paste, and programs that type, send a text as keys, each enter of which
+would send a message. Several lines in one read are a paste, and so is more than anybody types.
 """
 
 import re
@@ -18,6 +21,9 @@ STRING_SECONDS = 2.0
 PASTE_IDLE_SECONDS = 2.0
 PASTE_SECONDS = 10.0
 """After so long an incomplete paste is passed on."""
+LINES_BYTES = 20
+LINE_BYTES = 200
+"""An unmarked paste has so many bytes in several lines, or in one."""
 SEQUENCE_BYTES = 64
 STRING_BYTES = 1 << 20
 PASTE_BYTES = 8 << 20
@@ -41,6 +47,10 @@ _BEGINNING = re.compile(
     rb"\x1b(?:\[(?:\[|M.{0,2}|[0-?]*[ -/]*)|O[0-9]?|[\]P_]|[\xc2-\xf4][\x80-\xbf]{0,2})?\Z",
     re.DOTALL,
 )
+_LINES = re.compile(rb"[^\t\r\n][\t\r\n]+[^\t\r\n]")
+"""Two lines or columns."""
+_PRESSED = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Control characters that are keys rather than pasted text."""
 _ABORTED = re.compile(rb"(\x1b(?:\[[0-?]*[ -/]*|O[0-9]?)?)")
 
 
@@ -64,10 +74,21 @@ class TerminalInput:
         self._paste_begun = 0.0
         self._cut = False
         """Whether a paste was closed before its end: reads of several characters belong to it."""
+        self._burst = b""
+        """An unmarked paste, which goes on with what is read within `ESCAPE_SECONDS`."""
 
-    def receive(self, data: bytes, now: float) -> list[Token]:
-        """The tokens of bytes, after those that are waiting; `now` is in seconds."""
+    def receive(self, data: bytes, now: float, *, early: bool = False) -> list[Token]:
+        """The tokens of bytes, after those that are waiting; `now` is in seconds.
+
+        `early` is for lines that were typed before the program read any.
+        """
         found: list[Token] = []
+        pasted = 0 if early else self._pasted_bytes(data)
+        if pasted:
+            self._burst += self._waiting + data[:pasted]
+            self._waiting, data = b"", data[pasted:]
+        if self._burst and (data or len(self._burst) > PASTE_BYTES):
+            found.append(self._end_burst())
         if self._cut:
             self._cut = len(data) > 1 and END not in data
             if len(data) > 1 and data[0] != _ESC:
@@ -79,8 +100,20 @@ class TerminalInput:
         data, self._waiting = self._waiting + data, b""
         return found + list(self._tokens(data, now))
 
+    def _pasted_bytes(self, data: bytes) -> int:
+        """How much of a read is an unmarked paste, or goes on with one."""
+        if self._paste is not None or _PRESSED.search(self._waiting + data):
+            return 0
+        lines = len(data) >= LINES_BYTES and _LINES.search(data)
+        if lines or (self._burst and len(data) > 1):
+            return len(data)
+        line = len(data.rstrip(b"\t\r\n"))
+        return line if line >= LINE_BYTES else 0
+
     def tick(self, now: float) -> list[Token]:
         """The tokens of incomplete input that has timed out."""
+        if self._burst:
+            return [self._end_burst()] if now - self._last >= ESCAPE_SECONDS else []
         if self._paste is not None:
             late = now - self._paste_begun >= PASTE_SECONDS
             return [self._cut_paste()] if late or now - self._last >= PASTE_IDLE_SECONDS else []
@@ -131,6 +164,10 @@ class TerminalInput:
             self._paste, self._paste_begun = bytearray(), now
         elif sequence != END and not sequence.startswith(b"\x1b[M") and not _STRING.match(sequence):
             yield Token("sequence", _text(sequence))
+
+    def _end_burst(self) -> Token:
+        text, self._burst = _text(self._burst), b""
+        return Token("paste", text)
 
     def _cut_paste(self) -> Token:
         text, self._paste, self._cut = _text(self._paste or b""), None, True

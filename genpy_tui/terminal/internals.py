@@ -14,11 +14,14 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
+from itertools import accumulate
 from time import monotonic
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.control import Control
+from rich.segment import Segment
 from textual import _compositor as compositor
 from textual import _xterm_parser as xterm
 from textual import constants, events, screen
@@ -28,9 +31,11 @@ from textual.driver import Driver
 from textual.geometry import Region, Size
 from textual.keys import Keys
 from textual.message import Message
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import OptionList
 
+from genpy_tui.terminal.graphemes import doubtful, parts
 from genpy_tui.terminal.input import ESCAPE_SECONDS, TerminalInput, Token
 
 INTERNALS = {
@@ -44,6 +49,7 @@ INTERNALS = {
     "textual._compositor:ChopsUpdate": "7d4f0f7d44c9",
     "textual._compositor:Compositor.full_map": "78eecc4a9cba",
     "textual._compositor:Compositor.reflow": "0ab52ea19663",
+    "textual._compositor:LayoutUpdate": "dfcdda0a46ae",
     "textual._compositor:Compositor.render_partial_update": "b61a8d739101",
     "textual.scroll_view:ScrollView.refresh_lines": "79417f3bc22e",
     "textual.widgets._text_area:TextArea._toggle_cursor_blink_visible": "3f06dbe61f2f",
@@ -57,6 +63,7 @@ INTERNALS = {
     "textual.widgets._text_area:TextArea._refresh_size": "6b3843536005",
     "textual.widgets._text_area:TextArea._undo_batch": "24f44acc5dd9",
     "textual.widgets._text_area:TextArea._redo_batch": "1afeaae191ef",
+    "textual.widgets._text_area:TextArea._render_line": "6775317462bb",
     "textual.widgets._text_area:TextArea.edit": "84ba524599e3",
     "textual.widgets._option_list:OptionList._move_page": "dd3227dd4e84",
     "textual.widget:Widget.refresh": "9224b76d276f",
@@ -65,6 +72,7 @@ INTERNALS = {
     "textual.scroll_view:ScrollView._size_updated": "641e3f6ed6fb",
     "textual.widget:Widget._scroll_update": "14e335e8d272",
     "textual.app:App._fatal_error": "8ea137f9297a",
+    "textual.app:App._refresh_notifications": "200863c1513d",
     "textual.app:App._handle_exception": "ebf01bf0d7ba",
     "textual.drivers.win32:EventMonitor": "949823cdd307",
 }
@@ -96,9 +104,9 @@ class TerminalParser(xterm.XTermParser):
         """The events of characters; for Textual no data is the end of the input."""
         return self.receive(data.encode("utf-8", "replace")) if data else super().feed(data)
 
-    def receive(self, data: bytes) -> Iterator[Message]:
-        """The events of bytes."""
-        for token in self._input.receive(data, monotonic()):
+    def receive(self, data: bytes, *, early: bool = False) -> Iterator[Message]:
+        """The events of bytes; `early` ones were typed before the start."""
+        for token in self._input.receive(data, monotonic(), early=early):
             yield from self._events(token)
 
     def tick(self) -> Iterator[Message]:
@@ -170,6 +178,42 @@ class TerminalParser(xterm.XTermParser):
         return any(pattern.fullmatch(sequence) for pattern in patterns)
 
 
+def _placed(strip: Strip, x: int, y: int, console: Console) -> str:
+    """The bytes of a strip; where terminals disagree about cells, its parts are put into place.
+
+    The rest of the row would otherwise be shifted, and what is shifted would never be cleared.
+    """
+    if not doubtful(strip.text):
+        return strip.render(console)
+    segments = [(segment.text, segment.style) for segment in strip]
+    starts = list(accumulate((cell_len(text) for text, _ in segments), initial=x))
+    blank = (Segment(" " * cell_len(text), style) for text, style in segments)
+    out = [Strip(blank).render(console)]
+    for part in parts(text for text, _ in segments):
+        text, style = segments[part.number]
+        if part.placed:
+            at = starts[part.number] + cell_len(text[: part.start])
+            out.append(Control.move_to(at, y).segment.text)
+        out.append(Strip([Segment(part.text, style)]).render(console))
+    out.append(Control.move_to(x + strip.cell_length, y).segment.text)
+    return "".join(out)
+
+
+class PlacedUpdate(compositor.LayoutUpdate):
+    """An update of a region, whose cells are where Textual counts them."""
+
+    def render_segments(self, console: Console) -> str:
+        """The bytes for the terminal."""
+        out: list[str] = []
+        for y, line in enumerate(self.strips, self.region.y):
+            x = self.region.x
+            out.append(Control.move_to(x, y).segment.text)
+            for strip in line:
+                out.append(_placed(strip, x, y, console))
+                x += strip.cell_length
+        return "".join(out)
+
+
 class CroppedUpdate(compositor.ChopsUpdate):
     """An update that writes only the changed cells, not the whole row before them."""
 
@@ -180,8 +224,10 @@ class CroppedUpdate(compositor.ChopsUpdate):
             for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
                 left, right = max(x, start), min(end, stop)
                 if strip is not None and left < right:
-                    out += Control.move_to(left, y).segment.text
-                    out += strip.crop(left - x, right - x).render(console)
+                    if doubtful(strip.text):  # what is beside the changed cells may be covered
+                        left, right = x, end
+                    out.append(Control.move_to(left, y).segment.text)
+                    out.append(_placed(strip.crop(left - x, right - x), left, y, console))
         return "".join(out)
 
 
@@ -229,6 +275,7 @@ def driver(base: type[Driver]) -> type[Driver]:
     """The driver to use instead of Textual's; also patches the compositor and widgets."""
     setattr(screen, "Compositor", WholeCompositor)  # noqa: B010 - Textual exports it nowhere
     compositor.ChopsUpdate = CroppedUpdate  # type: ignore[misc]  # a class in place of a class
+    compositor.LayoutUpdate = PlacedUpdate  # type: ignore[misc]  # the same
     setattr(OptionList, "_move_page", _move_page)  # noqa: B010 - listed above
     setattr(Widget, "refresh", _refresh)  # noqa: B010 - a method, which mypy forbids to assign
     if sys.platform == "win32":
@@ -266,10 +313,12 @@ def _terminal_driver() -> type[Driver]:
                         if not (data := _read(self.fileno)):
                             os.kill(os.getpid(), signal.SIGHUP)
                             return
-                        if early > 0:
-                            data = data[:early].replace(b"\n", b"\r") + data[early:]
-                            early -= len(data)
-                        for event in parser.receive(data):
+                        typed = data[:early].replace(b"\n", b"\r")
+                        early -= len(typed)
+                        for event in (
+                            *parser.receive(typed, early=True),
+                            *parser.receive(data[len(typed) :]),
+                        ):
                             self.process_message(event)
                     for event in parser.tick():
                         self.process_message(event)

@@ -1,5 +1,7 @@
 """The footer with the keys."""
 
+from collections.abc import Callable, Collection
+
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.widgets import Footer
@@ -12,16 +14,21 @@ PADDING = 3
 class KeysLine(Footer):
     """The active keys, as many as fit; the palette's is the last."""
 
-    def __init__(self) -> None:
+    def __init__(self, useless: Callable[[], Collection[str]]) -> None:
+        """`useless` returns the actions that would do nothing now."""
         super().__init__()
+        self._useless = useless
         self._shown: object = None
         """The width and keys that are shown."""
 
     def compose(self) -> ComposeResult:
         """The keys that fit as a whole."""
         room = self.app.size.width
+        useless = self._useless()
         for key in super().compose():
             if isinstance(key, FooterKey):
+                if key.action in useless:
+                    continue
                 if not key.has_class("-command-palette"):
                     # Avoids a second style update.
                     key.set_reactive(FooterKey.compact, self.compact)
@@ -38,7 +45,7 @@ class KeysLine(Footer):
             for one in self.screen.active_bindings.values()
             if one.binding.show
         ]
-        shown = (self.app.size.width, keys)
+        shown = (self.app.size.width, keys, self._useless())
         if shown != self._shown:
             self._shown = shown
             await super().recompose()

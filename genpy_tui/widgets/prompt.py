@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.actions import SkipAction
@@ -47,9 +48,27 @@ _UNPRINTED = frozenset({"Cf", "Zs", "Zl", "Zp"})
 _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
 
 
+def _is_large(text: str) -> bool:
+    """Whether a text is shown as a mark."""
+    return len(text) > PASTE_CHARS or text.count("\n") >= PASTE_LINES
+
+
 def _is_text(character: str) -> bool:
     """Whether a character that is not printable is text: a joiner, a direction mark, a space."""
     return unicodedata.category(character) in _UNPRINTED
+
+
+def _end(line: str, at: int) -> int:
+    """The end of the character at a place in a line, with what belongs to its cluster."""
+    return next((end for start, end in stops(line) if start <= at < end), at + 1)
+
+
+class _Line(Text):
+    """A line; the cursor covers a whole cluster, whose cells are counted together."""
+
+    def stylize(self, style: str | Style, start: int = 0, end: int | None = None) -> None:
+        """Apply a style, such as that of the cursor."""
+        super().stylize(style, start, _end(self.plain, start) if end == start + 1 else end)
 
 
 class Prompt(TextArea):
@@ -162,14 +181,15 @@ class Prompt(TextArea):
 
     def get_line(self, line_index: int) -> Text:
         """A line for display."""
-        return Text(visible(self.document.get_line(line_index)), end="", no_wrap=True)
+        return _Line(visible(self.document.get_line(line_index)), end="", no_wrap=True)
 
     def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
         """Redraw lines; while blinking only the cursor's cell."""
         if self._blinking:
             cell = self.cursor_screen_offset - self.content_region.offset
             row, column = self.cursor_location
-            cells = cell_len(self.document.get_line(row)[column : column + 1])
+            line = self.document.get_line(row)
+            cells = cell_len(line[column : _end(line, column)])
             self.refresh(Region(cell.x, cell.y, max(1, cells), 1))
         else:
             super().refresh_lines(y_start, line_count)
@@ -243,10 +263,18 @@ class Prompt(TextArea):
         return _MARK.sub(lambda mark: self._pasted.get(mark[0], mark[0]), self.text)
 
     def write(self, text: str, *, whole: bool = False) -> None:
-        """Replace the text; a large one becomes a mark, unless `whole` is set and it is short enough."""
+        """Replace the text; a large one becomes a mark, unless `whole` is set and it is short enough.
+
+        What was pasted has the mark that it had, with what was typed beside it.
+        """
         self.text = ""
+        marked = text
+        for mark, pasted in self._pasted.items():
+            marked = marked.replace(pasted, mark)
         if whole and len(text) <= WHOLE_CHARS:
             self.insert(text)
+        elif marked != text and not _is_large(marked):
+            self.insert(marked)
         else:
             self._put(text)
         self.move_cursor(self.document.end)
@@ -379,8 +407,8 @@ class Prompt(TextArea):
     def _put(self, text: str) -> None:
         """Insert a text, a large one as a mark."""
         text = newlines(text)
-        lines = text.count("\n") + 1
-        if len(text) > PASTE_CHARS or lines > PASTE_LINES:
+        if _is_large(text):
+            lines = text.count("\n") + 1
             self._pastes += 1
             many = f"{lines:,} lines" if lines > 1 else f"{len(text):,} characters"
             mark = f"[pasted text {self._pastes}: {many}]"

@@ -153,6 +153,11 @@ class TranscriptView(Window, can_focus=True):
         self._stack.note(block, above=above)
         self.reset(self._stack.transcript)
 
+    def pass_notes(self) -> None:
+        """Remove the notes that held until the reply ended."""
+        self._stack.pass_notes()
+        self.reset(self._structure or self._stack.transcript)
+
     def greet(self, *, model: bool) -> None:
         """Show the greeting of an empty conversation, with examples for a server with or without a model."""
         self._stack.greet(model=model)
@@ -266,8 +271,7 @@ class TranscriptView(Window, can_focus=True):
         return turned
 
     def _fold(self, block: MessageBlock) -> None:
-        entry = block.shown
-        if entry.tools or entry.replaced or entry.reasoning:
+        if block.folds:
             block.expanded = not block.expanded
             self._again(block)
 
@@ -288,6 +292,8 @@ class TranscriptView(Window, can_focus=True):
         for block in (before, now):
             if block is not None:
                 block.mark(marked=block is now)
+        if self.is_attached:
+            self.screen.refresh_bindings()
         self._rows_at = None
         self.refresh()
 

@@ -68,13 +68,14 @@ def test_summary_of_an_active_conversation(kept):
 
 
 def test_summary_again(genpy):
-    """Without a model a summary written again is counted metrics and an honest note."""
-    session = genpy("summary", PYTHON, "--regenerate", "--json").json
+    """Without a model a summary written again is counted metrics and an honest note, and a failure."""
+    session = genpy("summary", PYTHON, "--regenerate", "--json", code=1).json
     assert session["status"] == "completed"
     assert session["summary"] is None
     assert session["note"]
     assert session["metrics"]["user_messages"] == 1
     assert session["note"][:20] in genpy("summary", PYTHON).out
+    assert session["note"][:20] in genpy("summary", PYTHON, "--regenerate", code=1).out
 
 
 def test_rate(genpy):

@@ -52,7 +52,8 @@ async def test_the_same_output(genpy):
 async def test_a_summary_of_a_server(genpy):
     """A server writes a summary again when it is asked to from elsewhere."""
     async with serving(genpy) as server:
-        session = genpy("summary", PYTHON, "--regenerate", "--json", "--server", server.url).json
+        words = ("summary", PYTHON, "--regenerate", "--json", "--server", server.url)
+        session = genpy(*words, code=1).json
         assert session["note"]
         assert session == genpy("summary", PYTHON, "--json").json
 

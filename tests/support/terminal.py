@@ -112,13 +112,14 @@ async def terminal(
     mode: str | None = None,
     model: str | None = None,
     system: str | None = None,
+    notifications: bool = False,
     **variables: str,
 ) -> AsyncIterator[Terminal]:
-    """The application, attached to a server unless that keeps it waiting."""
+    """The application, attached to a server unless that keeps it waiting; perhaps with its toasts."""
     settings = running_server.configure(tmp_path / "genpy.db", **variables)
     app = GenPyApp(
         settings=settings, session=session, server=server, mode=mode, model=model, system=system
     )
     app.animation_level = "none"
-    async with app.run_test(size=size, tooltips=False) as pilot:
+    async with app.run_test(size=size, tooltips=False, notifications=notifications) as pilot:
         yield Terminal(app, pilot)

@@ -287,6 +287,39 @@ async def test_f1_shows_every_command(server: ScriptedServer, tmp_path: Path) ->
         await tui.until(lambda: not tui.app.screen.query(OptionList).filter(".dialog"))
 
 
+async def test_the_footer_has_the_keys_that_do_something(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """Of the marked message only what can be edited, expanded and answered again is offered."""
+    async with terminal(tmp_path, server=server.url, size=(160, 24)) as tui:
+        await talk(tui, server, "One")
+        server.message("And more")
+        server.reply("Two", run="run-2")
+        await tui.shows("Two")
+        await tui.says("ready")
+        able = {"x Expand", "r Retry", "e Edit"}
+        for shown in ({"r Retry"}, {"r Retry", "e Edit"}, set[str]()):
+            await tui.press("alt+up")
+            await tui.until(partial(lambda shown: able & {*written_keys(tui)} == shown, shown))
+        await tui.press("e")
+        await tui.until(lambda: "can be edited" in " ".join(tui.notices))
+
+
+async def test_a_notice_of_before_covers_no_dialog(server: ScriptedServer, tmp_path: Path) -> None:
+    """A dialog shows the notices that came while it was open, and the chat again those of before."""
+    async with terminal(tmp_path, server=server.url, notifications=True) as tui:
+        await tui.says("ready")
+        tui.app.notify("This was before.", timeout=600)
+        await tui.shows("This was before.")
+        await tui.press("f1")
+        await tui.shows("Keys and commands")
+        tui.app.notify("This is of now.", timeout=600)
+        await tui.shows("This is of now.")
+        assert "This was before." not in tui.screen
+        await tui.press("escape")
+        await tui.shows("This was before.", "This is of now.")
+
+
 async def test_hints_are_never_cut(server: ScriptedServer, tmp_path: Path) -> None:
     """The last line has each key with its whole name or not at all; so has the empty prompt its hint."""
     async with terminal(tmp_path, server=server.url, size=(160, 24)) as tui:

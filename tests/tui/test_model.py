@@ -98,6 +98,8 @@ async def test_a_setting_is_notified_once_the_server_has_it(
         assert tui.notices == ["Not set: Unknown provider 'no'."]
         await tui.type("/set seed 5")
         await server.until(Set, 2)
+        server.emit(SettingsEvent(0, message_bytes=9_000))  # another budget, not what was asked for
+        await tui.until(lambda: tui.chat.conversation.transcript.message_bytes == 9_000)
         assert len(tui.notices) == 1
         server.emit(SettingsEvent(0, params=Params(seed=5)))
         await tui.until(lambda: tui.notices[1:] == ["seed: 5, from the next reply on."])

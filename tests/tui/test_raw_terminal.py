@@ -1,6 +1,7 @@
 """The bytes that the real program reads and writes on a real terminal, and how it ends."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -129,6 +130,36 @@ def test_a_signal_restores_the_terminal(tmp_path: Path, name: str) -> None:
             terminal.shows("brings back")
             terminal.send(b"\x1b[A")
             terminal.shows("a draft")
+
+
+async def test_what_was_not_sent_is_kept_however_the_chat_ends(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """A message that waits to be sent and the draft come back in the next chat, also after ctrl+q."""
+    server.acknowledges = False
+
+    def play(way: bytes) -> bytes:
+        with chat_on_a_terminal(tmp_path / "genpy.db", server.url) as terminal:
+            terminal.send(b"not sent " + way)
+            terminal.shows(b"not sent")
+            terminal.send(b"\r")
+            terminal.shows("waiting to be sent")
+            terminal.send(b"a draft")
+            terminal.shows("a draft")
+            if way == b"by a key":
+                terminal.send(b"\x11")
+                terminal.shows("A message is not sent yet")
+                terminal.send(b"\x11")
+            else:
+                terminal.signal(signal.SIGTERM)
+            terminal.ends()
+            return terminal.output
+
+    for way in (b"by a key", b"by a signal"):
+        assert b"up brings it back" in await asyncio.to_thread(play, way)
+        kept = json.loads((tmp_path / "unsent.json").read_text())
+        assert kept == [f"not sent {way.decode()}", "a draft"]
+        (tmp_path / "unsent.json").unlink()
 
 
 def restored(written: bytes, mode: bytes) -> bool:

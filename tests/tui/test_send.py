@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from support import running_server
 from support.scripted_server import ScriptedServer
 from support.terminal import terminal
 from textual.events import Paste
@@ -266,6 +267,19 @@ async def test_ctrl_j_makes_a_line_and_the_prompt_grows(
         await tui.until(lambda: tui.chat.prompt.size.height == 10)
 
 
+async def test_a_text_that_the_server_refuses_is_announced(tmp_path: Path) -> None:
+    """Before it is sent, the prompt says that a text is longer than a message may be."""
+    async with (
+        running_server.serving(tmp_path / "genpy.db", limits={"message_chars": 1_000}) as running,
+        terminal(tmp_path, server=running.url) as tui,
+    ):
+        await tui.says("ready")
+        tui.chat.prompt.insert("x" * 1_001)
+        await tui.shows("too long to send: 1,001 characters, at most 1,000")
+        await tui.press("backspace")
+        await tui.shows("enter sends")
+
+
 async def test_a_large_paste_is_sent_whole(server: ScriptedServer, tmp_path: Path) -> None:
     """A large paste stands as a short mark in the prompt, and is sent as it was."""
     text = "\n".join(f"line {number}" for number in range(5_000))
@@ -274,6 +288,12 @@ async def test_a_large_paste_is_sent_whole(server: ScriptedServer, tmp_path: Pat
         await tui.says("ready")
         await tui.chat.prompt._on_paste(Paste(text.replace("\n", "\r")))
         assert tui.chat.prompt.text == "[pasted text 1: 5,000 lines]"
+        tui.chat.prompt.insert(" What is wrong?")
+        whole = tui.chat.prompt.full_text
+        await tui.press("ctrl+c", "up")
+        assert tui.chat.prompt.text == "[pasted text 1: 5,000 lines] What is wrong?"
+        assert tui.chat.prompt.full_text == whole
+        await tui.press(*["backspace"] * len(" What is wrong?"))
         await tui.press("enter")
         assert (await server.until(Send)).text == text
 

@@ -132,14 +132,16 @@ async def test_another_request_that_failed_says_why(server: ScriptedServer, tmp_
 
 
 async def test_a_stopped_wait_is_no_limit(server: ScriptedServer, tmp_path: Path) -> None:
-    """A countdown ends with the reply that waited for it."""
+    """A countdown and its notice end with the reply that waited for it."""
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         server.start(server.message("Hi"))
         server.emit(Notice(0, "llm_rate_limited", "The model is busy.", 30.0))
         await tui.says("rate limited goes on in")
+        await tui.shows("The model is busy.")
         server.finish(status="stopped")
         await tui.says("ready")
+        await tui.until(lambda: "The model is busy." not in tui.transcript)
 
 
 async def test_a_newer_server_is_told_once(tmp_path: Path) -> None:

@@ -125,6 +125,22 @@ def test_two_programs_share_a_conversation(tmux: Tmux, second: Tmux) -> None:
     assert "What this was about" not in second.screen
 
 
+def test_the_frame_stays_straight_beside_any_text(tmux: Tmux) -> None:
+    """Emoji and signs that tmux counts in its own way move no frame, and leave nothing behind."""
+    tmux.start()
+    tmux.without_model()
+    for text in ("👍🏽 skin", "1️⃣ keycap", "क्षिप्र sign"):
+        tmux.run("send-keys", "-l", text)
+        tmux.shows(text.split()[1])
+        for _ in range(len(text.split()[1]) + 1):
+            tmux.run("send-keys", "Left")
+        tmux.run("send-keys", "End")
+        tmux.type("")
+        tmux.shows("Ask anything")
+    for line in tmux.screen.splitlines():
+        assert line.count("│") in {0, 2}, tmux.screen
+
+
 def test_a_storm_of_resizes(tmux: Tmux) -> None:
     """The window is resized again and again; the conversation and the prompt are still there."""
     tmux.start()

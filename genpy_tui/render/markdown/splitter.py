@@ -11,10 +11,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from re import Match
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 from genpy_server.markdown.dialect import (
+    Fence,
     cells,
+    fence,
     is_delimiter,
     is_footnote,
     math_end,
@@ -68,33 +70,9 @@ _QUOTE = re.compile(r" {0,3}>")
 _TITLE = re.compile(r"\s*[\"'(]")
 DEFINITION = re.compile(r" {0,3}\[[^\]\n]+\]:")
 _SENTENCE = re.compile(r"[.!?…][\"')\]]*[ \t]+|[。！？]|[ \t]+")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$")
-
-
-class Fence(NamedTuple):
-    """A line that opens a block of code."""
-
-    character: str
-    length: int
-    indent: int
-    language: str
 
 
 NO_FENCE = Fence("", 0, 0, "")
-
-
-def _fence(line: str) -> Fence | None:
-    """The fence that a line opens."""
-    match = _FENCE.match(line)
-    if match is None or (match[1][0] == "`" and "`" in match[2]):
-        return None
-    return Fence(match[1][0], len(match[1]), _indent(line), match[2].strip())
-
-
-def _closes(line: str, opened: Fence) -> bool:
-    """Whether a line closes a fence."""
-    bare = line.strip(" \t")
-    return len(bare) >= opened.length and set(bare) == {opened.character}
 
 
 def _indent(line: str) -> int:
@@ -113,7 +91,7 @@ def _without(line: str, columns: int) -> str:
 
 def _interrupts(line: str) -> bool:
     """Whether a line ends a paragraph: a fence, heading, formula, footnote or list begins."""
-    if _HEADING.match(line) or _fence(line) or math_end(line) or is_footnote(line):
+    if _HEADING.match(line) or fence(line) or math_end(line) or is_footnote(line):
         return True
     item = _ITEM.match(line)
     return bool(
@@ -270,10 +248,10 @@ class Splitter:
             at.within = indent > 1
             if at.within:
                 at.pad, line = indent, line[indent:]
-        if fence := _fence(line):
-            at.fence = fence
+        if opened := fence(line):
+            at.fence = opened
             self._open("code", "code")
-            at.piece.language = fence.language
+            at.piece.language = opened.info
             return True
         if line.startswith("    "):
             self._open("code", "indented")
@@ -384,9 +362,12 @@ class Splitter:
 
     def _in_code(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
         at = self._at
-        if _closes(line, at.fence) and not line.startswith("    "):
-            self._close()
-            return True
+        if not line.startswith("    "):
+            after = at.fence.after(line)
+            if after is None:
+                self._close()
+                return True
+            at.fence = after
         self._add(line[min(at.fence.indent, _indent(line)) :])
         if self._large() and (blank or self._large(SOFT)):
             self._roll()
@@ -416,8 +397,7 @@ class Splitter:
         indent = _indent(line)
         if at.inner is not None:
             if indent >= at.offset:
-                if _closes(line, at.inner):
-                    at.inner = None
+                at.inner = at.inner.after(line[at.offset :])
                 self._add(line)
                 return self._hard(line)
             at.inner = None
@@ -522,7 +502,7 @@ class Splitter:
         self._add(line)
 
     def _open_inner(self, content: str) -> None:
-        self._at.inner = _fence(content.lstrip(" "))
+        self._at.inner = fence(content.lstrip(" "))
 
     def _cut_inside(self) -> None:
         """Cut inside an item of a list."""

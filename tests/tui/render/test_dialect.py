@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from genpy_server.markdown.tex import readable
 from genpy_tui.render.lines import Line
+from genpy_tui.render.markdown.blocks import code_blocks
 from genpy_tui.render.markdown.code import named
 from genpy_tui.render.markdown.document import Document
 
@@ -63,6 +64,9 @@ def test_bold_beside_wide_punctuation(text: str, bold: list[str]) -> None:
         ("before\n$$\n\\frac{a+b}{c}\n= d\n$$\nafter", ["before", "  (a+b)/c", "  = d", "after"]),
         (r"\( \unknown{x} \)", [r"\unknown{x}"]),
         ("costs $5 and $10, US$3, $10-$20", ["costs $5 and $10, US$3, $10-$20"]),
+        ("a $20/sq ft fee). Cost: R$ 12, 5$", ["a $20/sq ft fee). Cost: R$ 12, 5$"]),
+        ("$5 or R$ 30, and $9, or 10$.", ["$5 or R$ 30, and $9, or 10$."]),
+        ("$[0, 1)$ and $3 \\le 10^8$ and $2x$", ["[0, 1) and 3 ≤ 10⁸ and 2x"]),
         ("code `$x$` stays", ["code $x$ stays"]),
         (r"never closed \(a_{b", [r"never closed (a_{b"]),
     ],
@@ -70,6 +74,30 @@ def test_bold_beside_wide_punctuation(text: str, bold: list[str]) -> None:
 def test_formulas_are_read(text: str, seen: list[str]) -> None:
     """Between their delimiters they are Unicode where nothing is lost, else TeX; money is money."""
     assert shown(text) == seen
+
+
+README = """```markdown
+# Install
+```bash
+pip install x
+```
+- Use:
+  ```py
+  import x
+  ```
+```
+
+Then *run* it."""
+
+
+@pytest.mark.parametrize("lead", ["", "1. Copy this:\n\n   ", "> "])
+def test_code_within_a_block_of_markdown_stays_in_it(lead: str) -> None:
+    """A README in a fence, with fences that are as long, is one block of code, as models mean it."""
+    indent = lead if lead == "> " else " " * (len(lead) - lead.rfind("\n") - 1)
+    text = lead + README.replace("\n", f"\n{indent}" if lead else "\n")
+    (code,) = code_blocks(text)
+    assert code.rstrip("\n") == "\n".join(README.split("\n")[1:9])
+    assert shown(text)[-1].endswith("Then run it.")
 
 
 @pytest.mark.parametrize(
@@ -89,6 +117,8 @@ def test_the_source_of_a_formula_is_copied(text: str) -> None:
         (r"\lim_{x \to 0} \frac{\sin x}{x}", "lim_(x → 0)(sin x)/x"),
         (r"\left.\frac{df}{dx}\right|_{x=0}", "df/dx|ₓ₌₀"),
         (r"\begin{aligned} a &= b \\ &= c \end{aligned}", "a = b\n= c"),
+        (r"\begin{cases} 1, & x > 0 \\ 0 & \text{else} \end{cases}", "{ 1, x > 0; 0, else"),
+        (r"\begin{vmatrix} a & b \\ c & d \end{vmatrix}", "| a b; c d |"),
         (r"90^\circ \land 50% of \overline{A}", "90°∧ 50% of A\u0305"),
         (r"\underbrace{a+b}_{c}", r"\underbrace{a+b}_{c}"),
         ("{unbalanced", "{unbalanced"),

@@ -167,6 +167,52 @@ def test_the_late_rest_of_a_paste_sends_nothing() -> None:
     assert [token.kind for token in found] == ["paste", "paste", "character"]
 
 
+PASTED = "def f(x):\r\treturn 'é'\r\rprint(f(1))"
+
+
+def test_lines_without_marks_are_a_paste() -> None:
+    """Where nothing marks a paste, several lines in one read send nothing, nor does their rest."""
+    terminal = TerminalInput()
+    data = PASTED.encode()
+    at = data.index("é".encode()) + 1  # within a character
+    assert terminal.receive(data[:at], 0) == terminal.receive(data[at:], 0.01) == []
+    assert terminal.tick(0.05) == []
+    assert terminal.tick(0.05 + ESCAPE_SECONDS) == [Token("paste", PASTED)]
+    assert terminal.receive(b"\r", 1) == typed("\r")
+
+
+def test_an_enter_right_behind_lines_is_a_key() -> None:
+    """A program that types a text and then presses enter, or another key, sends it."""
+    for key in (b"\r", b"\x1b[A"):
+        *pasted, last = tokens(PASTED.encode(), key)
+        assert (pasted, last.text) == ([Token("paste", PASTED)], key.decode())
+
+
+def test_lines_that_were_typed_before_the_start_are_keys() -> None:
+    """What waits in the terminal before the first read is no paste."""
+    found = TerminalInput().receive(PASTED.encode(), 0, early=True)
+    assert {token.kind for token in found} == {"character"}
+
+
+def test_a_long_line_is_pasted_and_its_enter_is_a_key() -> None:
+    """What nobody types within one read is inserted at once; an enter behind it sends it."""
+    assert tokens(b"x" * 300 + b"\r") == [Token("paste", "x" * 300), *typed("\r")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a whole line and its enter\r",
+        b"yes\rno\r",
+        b"typed with a mistale\x7f\x7fke\rand another",
+        b"down and another line\x1b[B\rgo on",
+    ],
+)
+def test_keys_that_were_typed_fast_are_keys(data: bytes) -> None:
+    """A line with its enter, few keys, and keys that no text has in it, are typed."""
+    assert all(token.kind != "paste" for token in tokens(data))
+
+
 @pytest.mark.parametrize(
     ("data", "key"),
     [
