@@ -283,7 +283,9 @@ NOISE = [
 
 
 @given(
-    texts=st.lists(st.text(st.characters(exclude_characters="<"), max_size=6), max_size=8),
+    texts=st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=6), max_size=8
+    ),
     noise=st.lists(st.tuples(st.integers(0, 8), st.sampled_from(NOISE)), max_size=8),
     ends=st.sampled_from([b"\n", b"\r\n", b"\r"]),
     cuts=st.lists(st.integers(0, 4_000), max_size=30),

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support import running_server
@@ -252,7 +253,7 @@ async def test_leaving_the_own_server_in_mid_reply_asks(
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         tui.app.local = LocalServer(tui.app.settings)
-        tui.app.local.own = object()
+        tui.app.local.own = SimpleNamespace(has_model=True)
         server.start(server.message("Go on"))
         server.stream("Half")
         await tui.says("replying")
