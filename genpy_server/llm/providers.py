@@ -3,6 +3,7 @@
 A model is named `provider/name`. A name without a provider's is a model of the configured service.
 """
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -128,9 +129,10 @@ class Providers:
             except LlmError as error:
                 self._opened[OWN] = OfflineLlm(error.message)
 
-    def prepare(self) -> None:
-        """Import the SDK of the configured model, in about 0.25 s; may be called in any thread."""
-        if self._default not in self._opened.keys() | self._plugin_names:
+    def prepare(self, name: str | None = None) -> None:
+        """Import the SDK for a model, in about 0.25 s; may be called in any thread."""
+        provider, _ = self.find(name)
+        if provider not in self._opened.keys() | self._plugin_names:
             import genpy_server.llm.groq  # noqa: F401, PLC0415 - a later import then takes no time
 
     @property
@@ -238,6 +240,7 @@ class Providers:
         if own.folder is None or own.folder_address is not None:
             return
         with suppress(LlmError):  # the next reply says it
+            await asyncio.to_thread(self.prepare, name)
             if self.window(self.get(name)) is None:
                 await self.trouble(name)
 
@@ -247,6 +250,7 @@ class Providers:
         A service without a configured model is asked for its first, whose name is then known. A list older than `ASKED_SECONDS` is requested again.
         """
         try:
+            await asyncio.to_thread(self.prepare, name)
             model = self.get(name)
             await self.verify(name)
         except LlmError as error:

@@ -77,6 +77,29 @@ def test_sdk_is_imported_when_it_is_prepared(variables, prepared, imported):
     assert done.stdout.strip() == str(imported)
 
 
+def test_the_loop_imports_no_sdk():
+    """Who attaches learns whether the model answers, while the SDK is imported in a thread."""
+    code = """
+import asyncio, sys, threading
+from importlib.abc import MetaPathFinder
+from genpy_server import settings
+from genpy_server.llm.providers import Providers
+
+class Finder(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name in {"groq", "httpx", "pydantic"}:
+            print(name, threading.current_thread() is threading.main_thread())
+
+sys.meta_path.insert(0, Finder())
+models = Providers(settings.load({"GENPY_LLM_URL": "http://127.0.0.1:1/v1"}))
+print(asyncio.run(models.trouble(None)).code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *imported, trouble = done.stdout.splitlines()
+    assert sorted(imported) == ["groq False", "httpx False", "pydantic False"]
+    assert trouble == "llm_unavailable"
+
+
 def known(*providers, **variables):
     """Settings that know these providers."""
     named = {one.name: one for one in providers} | known_providers({}, {})
