@@ -455,7 +455,7 @@ async def test_error_in_a_stream_keeps_its_reason_and_the_text(name, apart):
 
 @pytest.mark.parametrize("name", ERRORS)
 async def test_error_before_the_closing_mark_keeps_its_reason(name):
-    """A stream of nothing but an error and the closing mark is no empty reply."""
+    """A stream that has only an error and the closing mark fails with that error."""
     found = await read(ERRORS[name], DONE)
     assert isinstance(found.error, ServiceError)
     assert "boom" in json.dumps(found.error.body)

@@ -189,7 +189,7 @@ def test_an_enter_right_behind_lines_is_a_key() -> None:
 
 
 def test_lines_that_were_typed_before_the_start_are_keys() -> None:
-    """What waits in the terminal before the first read is no paste."""
+    """Text that waits in the terminal before the first read is not taken for a paste."""
     found = TerminalInput().receive(PASTED.encode(), 0, early=True)
     assert {token.kind for token in found} == {"character"}
 
