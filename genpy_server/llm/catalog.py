@@ -117,6 +117,10 @@ class Catalog:
                     write_json(self._file, self._kept)
         return found
 
+    def has(self, url: str) -> bool:
+        """Whether a list of the provider is cached."""
+        return without_password(url) in self._kept
+
     def window(self, url: str, model: str) -> int | None:
         """The context window of a model, if a cached list states it."""
         kept = self._kept.get(without_password(url))

@@ -43,6 +43,8 @@ OWN = ""
 MAX_CONTEXT_TOKENS = 32_000
 """The default limit of a request, whatever the model's window: more would cost more than it helps."""
 MIN_CONTEXT_TOKENS = 500
+FIRST_LIST_SECONDS = 1.0
+"""How long a reply waits for the first list of its model's provider."""
 ASKED_SECONDS = 10.0
 """How long the answer to a check of a provider is used before it is checked again."""
 WHAT_TO_DO = "Messages are kept, but get no reply: see `genpy doctor`, or choose another model."
@@ -84,6 +86,7 @@ class Providers:
         self._catalog = Catalog(None if settings.folder is None else default_file())
         self._opened: dict[str, Llm] = {}
         self._before: list[Llm] = []
+        self._first_lists: dict[str, asyncio.Task[object]] = {}
         self.use(settings, llm)
 
     def use(self, settings: Settings, llm: Llm | None = None) -> None:
@@ -209,8 +212,10 @@ class Providers:
 
     def window(self, model: ChosenModel) -> int | None:
         """The context window of a model in tokens; None if its provider's stored list has none."""
-        url = next((p.url for p in self._known if p.name == model.provider), "")
-        return self._catalog.window(url, model.id or model.llm.model)
+        return self._catalog.window(self._url(model), model.id or model.llm.model)
+
+    def _url(self, model: ChosenModel) -> str:
+        return next((p.url for p in self._known if p.name == model.provider), "")
 
     def context_tokens(self, model: ChosenModel, reply_tokens: int | None = None) -> int:
         """Tokens that a request to a model may have: the setting, or else what the model accepts.
@@ -243,6 +248,20 @@ class Providers:
             await asyncio.to_thread(self.prepare, name)
             if self.window(self.get(name)) is None:
                 await self.trouble(name)
+
+    async def await_window(self, model: ChosenModel) -> None:
+        """Wait shortly for the first list of a provider, if the size of a request depends on it.
+
+        Not in a program with settings of its own, which decides what is requested.
+        """
+        own, url = self._settings, self._url(model)
+        sized = own.context_set or model.llm.kind != "compatible"
+        if own.folder is None or sized or not url or self._catalog.has(url):
+            return
+        if url not in self._first_lists:
+            named = [p for p in self._known if p.url == url][:1]
+            self._first_lists[url] = asyncio.create_task(self._catalog.listed(named))
+        await asyncio.wait({self._first_lists[url]}, timeout=FIRST_LIST_SECONDS)
 
     async def trouble(self, name: str | None) -> LlmError | None:
         """Why a model cannot answer now, by its provider's list of models; None if it may answer.
@@ -283,6 +302,8 @@ class Providers:
 
     async def close(self) -> None:
         """Close every service that was opened."""
+        for task in self._first_lists.values():
+            task.cancel()
         for llm in (*self._opened.values(), *self._before):
             await llm.close()
 

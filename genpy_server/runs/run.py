@@ -247,6 +247,7 @@ class ReplyRun:
         await chat.models.verify(name)
         await chat.tools.servers.ready()
         asked = await self.tool_calls.requested()
+        await chat.models.await_window(model)
         plan = chat.plan(request, self.intent, model)
         built = await chat.context(request, plan, asked)
         self.dropped_upto = built.dropped_upto

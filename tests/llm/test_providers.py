@@ -267,3 +267,30 @@ async def test_the_configured_name_is_verified_too(upstream):
     await models.verify(None)
     assert upstream.requests[1:] == []
     await models.close()
+
+
+async def test_a_reply_waits_once_for_the_first_list_of_its_provider(
+    tmp_path, upstream, monkeypatch
+):
+    """The size of a first request is that of its model, unless it is set or nothing is listed."""
+    monkeypatch.setattr("genpy_server.llm.providers.FIRST_LIST_SECONDS", 60.0)
+    monkeypatch.setattr("genpy_server.llm.providers.default_file", lambda: tmp_path / "kept.json")
+    variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "tiny"}
+
+    async def budget(requests, **changes):
+        read = settings.load({**variables, **changes})
+        models = Providers(msgspec.structs.replace(read, folder=tmp_path))
+        before = len(upstream.requests)
+        for _ in range(3):
+            await models.await_window(models.default)
+        assert len(upstream.requests) - before == requests
+        tokens = models.context_tokens(models.default)
+        await models.close()
+        return tokens
+
+    usual = settings.load({}).context_tokens
+    assert await budget(0, GENPY_CONTEXT_TOKENS=str(usual)) == usual
+    assert await budget(0, GENPY_LLM_URL="http://127.0.0.1:1/v1") == usual
+    upstream.windows = {"tiny": 4_000}
+    assert await budget(1) == 4_000 - settings.load({}).reply_tokens
+    assert await budget(0) == 4_000 - settings.load({}).reply_tokens
