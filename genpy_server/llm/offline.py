@@ -25,7 +25,7 @@ To chat with a model, run `genpy setup` (in this chat: `/setup`), or set in the 
 
 `genpy doctor` then says whether it answers. Until then I can still answer from your own data: \
 *how many messages are in this chat?*, *did I mention Rome?*, *show my sessions*."""
-AGAIN = "Your message is kept. No model is configured, so I cannot answer it: see `genpy doctor`."
+AGAIN = "Your message is kept. No model is configured: `/setup` (or `genpy setup`) adds one."
 ANSWERED = "From your own data, without a model:"
 FOUND = "Said about this before:"
 LAST = "You said last in this conversation:"
@@ -57,7 +57,7 @@ class OfflineLlm:
     async def structured(self, *_: Any, **__: Any) -> NoReturn:
         """See `Llm.structured`; always fails."""
         raise LlmUnavailable(
-            "No model is configured. Configure one, and summarise the session again."
+            "No model is configured: set one up (`genpy setup`), then write the summary again."
         )
 
     async def check(self) -> LlmHealth:

@@ -5,7 +5,7 @@ import msgspec
 from genpy_server.core.identity import checked_ref
 from genpy_server.web.messages import Response
 from genpy_server.web.pages import assets
-from genpy_server.web.pages.opening import Openings
+from genpy_server.web.pages.preload import Preloader
 from genpy_server.web.router import Call
 
 ID_DIGITS = 19
@@ -15,8 +15,8 @@ ID_DIGITS = 19
 class Pages:
     """The pages; but for the messages in the chat page, they read from the API what is private."""
 
-    def __init__(self, openings: Openings) -> None:
-        self._openings = openings
+    def __init__(self, preloader: Preloader) -> None:
+        self._preloader = preloader
 
     async def chat(self, call: Call[None, None]) -> Response:
         """The chat page; `?session=REF` says which conversation.
@@ -28,10 +28,10 @@ class Pages:
             return assets.packed(page, request)
         wanted = request.query.get("message", "")
         number = int(wanted) if wanted.isdecimal() and len(wanted) < ID_DIGITS else None
-        opening = await self._openings(request.user, ref, number)
-        if opening is None:
+        preload = await self._preloader(request.user, ref, number)
+        if preload is None:
             return assets.packed(page, request)
-        return assets.with_data(page, msgspec.json.encode(opening))
+        return assets.with_data(page, msgspec.json.encode(preload))
 
     async def summary(self, call: Call[None, None]) -> Response:
         """The summary page of a session."""

@@ -350,7 +350,7 @@ interface SearchHit {
 }
 
 /** What came with the document: frames of the newest messages, and the page around the wanted one. */
-interface Opening {
+interface Preload {
   frames: ServerFrame[];
   around?: MessagePage | null;
 }

@@ -104,9 +104,9 @@ const list = new SessionList({
 /**
  * What the document brought along of the conversation that it was asked for.
  *
- * @type {Opening | null}
+ * @type {Preload | null}
  */
-let opening = JSON.parse(document.getElementById("sent")?.textContent ?? "null");
+let preload = JSON.parse(document.getElementById("sent")?.textContent ?? "null");
 
 /**
  * @param {string} ref
@@ -123,7 +123,7 @@ function open(ref, wanted = null, fresh = false) {
     ref,
     fresh,
     wanted,
-    opening,
+    preload,
     scroller: byId("conversation"),
     list: byId("messages"),
     tell,
@@ -131,7 +131,7 @@ function open(ref, wanted = null, fresh = false) {
     edit: (entry) => composer.edit(entry),
     takeBack: (text) => composer.take(text),
   });
-  opening = null;
+  preload = null;
   document.getElementById("sent")?.remove();
   showSidebar(false);
 }

@@ -54,7 +54,7 @@ export class Room {
    * @param {string} place.ref
    * @param {boolean} place.fresh whether its id was made a moment ago
    * @param {Wanted | null} place.wanted a message to bring into view
-   * @param {Opening | null} place.opening what came of it with the document
+   * @param {Preload | null} place.preload what the document brought along of it
    * @param {HTMLElement} place.scroller
    * @param {HTMLElement} place.list
    * @param {(room: Room, cause?: string) => void} place.tell called after every change of what the
@@ -63,7 +63,7 @@ export class Room {
    * @param {Actions["edit"]} place.edit
    * @param {(text: string) => void} place.takeBack called with a message that was refused
    */
-  constructor({ ref, fresh, wanted, opening, scroller, list, tell, refused, edit, takeBack }) {
+  constructor({ ref, fresh, wanted, preload, scroller, list, tell, refused, edit, takeBack }) {
     this.ref = ref;
     this.wanted = wanted;
     this.tell = tell;
@@ -101,9 +101,9 @@ export class Room {
       stuck: () => this.link?.again(),
       changed: () => this.#showWaiting(),
     });
-    for (const frame of opening?.frames ?? []) this.transcript.apply(frame);
-    if (opening?.around) this.#show(opening.around);
-    else if (opening) this.#redraw();
+    for (const frame of preload?.frames ?? []) this.transcript.apply(frame);
+    if (preload?.around) this.#show(preload.around);
+    else if (preload) this.#redraw();
     this.#showWaiting();
     this.link = new Link({
       ref,

@@ -11,8 +11,8 @@ from support.running_server import serving
 from support.scripted_model import DONE, Script, chunk
 
 from genpy_server.web.markdown import render
-from genpy_server.web.pages import opening as openings
-from genpy_server.web.pages.opening import MESSAGES
+from genpy_server.web.pages import preload
+from genpy_server.web.pages.preload import MESSAGES
 from genpy_server.wire import Send
 
 ID = "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1"
@@ -171,7 +171,7 @@ async def test_a_wanted_message_comes_among_its_neighbours(database):
 
 async def test_a_slow_store_does_not_hold_the_page(database, monkeypatch):
     """Where the store is late the page comes without messages, and leaves nobody attached."""
-    monkeypatch.setattr(openings, "STORE_SECONDS", 0.01)
+    monkeypatch.setattr(preload, "STORE_SECONDS", 0.01)
     async with serving(database) as server:
         await remember(server, "one")
         free = asyncio.Event()
@@ -194,7 +194,7 @@ async def test_a_slow_store_does_not_hold_the_page(database, monkeypatch):
 
 async def test_html_that_is_late_is_left_out(database, monkeypatch):
     """Where rendering takes long the messages come without HTML, which is made all the same."""
-    monkeypatch.setattr(openings, "RENDER_SECONDS", 0.0)
+    monkeypatch.setattr(preload, "RENDER_SECONDS", 0.0)
     async with serving(database) as server:
         await remember(server, "*one*")
         answer = await document(server, f"/?session={ID}")

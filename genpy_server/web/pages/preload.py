@@ -29,15 +29,15 @@ RENDER_SECONDS = 0.25
 T = TypeVar("T")
 
 
-class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
+class Preload(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a socket would send first, and the page around a message that is asked for."""
 
     frames: list[Frame]
     around: MessagePage | None = None
 
 
-class Openings:
-    """Reads the opening of a conversation."""
+class Preloader:
+    """Reads what the document of a conversation brings along."""
 
     def __init__(
         self,
@@ -51,29 +51,29 @@ class Openings:
         self._renderer = renderer
         self._records = records
 
-    async def __call__(self, user: str, ref: str, wanted: int | None) -> Opening | None:
-        """The opening; None for a conversation without messages, or one that cannot be read now."""
+    async def __call__(self, user: str, ref: str, wanted: int | None) -> Preload | None:
+        """The messages; None for a conversation without messages, or one that cannot be read now."""
         # Not cancelled when it is late: the socket of the page waits for the same.
         reading = self._hub.tasks.spawn(self._read(user, ref, wanted))
         await asyncio.wait([reading], timeout=STORE_SECONDS)
-        opening = _result(reading)
-        if opening is None:
+        preload = _result(reading)
+        if preload is None:
             return None
-        stored = [frame for frame in opening.frames if isinstance(frame, MessageEvent)]
-        around = opening.around
+        stored = [frame for frame in preload.frames if isinstance(frame, MessageEvent)]
+        around = preload.around
         texts = [one.text for one in stored]
         if around is not None:
             texts += [one.text for one in around.messages]
         html = await self._html(texts, user)
         for message, made in zip(stored, html, strict=False):
             if made is not None:
-                opening.frames.append(Html(made, message_id=message.message_id))
+                preload.frames.append(Html(made, message_id=message.message_id))
         if around is None:
-            return opening
+            return preload
         around = msgspec.structs.replace(around, html=html[len(stored) :])
-        return msgspec.structs.replace(opening, around=around)
+        return msgspec.structs.replace(preload, around=around)
 
-    async def _read(self, user: str, ref: str, wanted: int | None) -> Opening | None:
+    async def _read(self, user: str, ref: str, wanted: int | None) -> Preload | None:
         reader = _Recorder(user)
         with suppress(GenPyError):
             session = await self._hub.attach(user, ref, reader, history=MESSAGES)
@@ -90,7 +90,7 @@ class Openings:
             query = MessagesQuery(around=wanted, limit=MESSAGES)
             with suppress(GenPyError):  # the page asks again, and says why not
                 around = await message_page(self._records(user), ref, query)
-        return Opening(reader.frames, around)
+        return Preload(reader.frames, around)
 
     async def _html(self, texts: Sequence[str], user: str) -> list[str | None]:
         """The HTML of each text that is rendered in time, the last one first."""
