@@ -86,7 +86,7 @@ class Providers:
         self._catalog = Catalog(None if settings.folder is None else default_file())
         self._opened: dict[str, Llm] = {}
         self._before: list[Llm] = []
-        self._first_lists: dict[str, asyncio.Task[object]] = {}
+        self._first_lists: dict[str, asyncio.Task[None]] = {}
         self.use(settings, llm)
 
     def use(self, settings: Settings, llm: Llm | None = None) -> None:
@@ -256,17 +256,16 @@ class Providers:
         """
         own, url = self._settings, self._url(model)
         sized = own.context_set or model.llm.kind != "compatible"
-        if own.folder is None or sized or not url or self._catalog.has(url):
+        if own.folder is None or sized or not url or (model.name and self._catalog.has(url)):
             return
         if url not in self._first_lists:
-            named = [p for p in self._known if p.url == url][:1]
-            self._first_lists[url] = asyncio.create_task(self._catalog.listed(named))
+            self._first_lists[url] = asyncio.create_task(self._first_list(url, model))
         await asyncio.wait({self._first_lists[url]}, timeout=FIRST_LIST_SECONDS)
 
     async def trouble(self, name: str | None) -> LlmError | None:
         """Why a model cannot answer now, by its provider's list of models; None if it may answer.
 
-        A service without a configured model is asked for its first, whose name is then known. A list older than `ASKED_SECONDS` is requested again.
+        A list older than `ASKED_SECONDS` is requested again.
         """
         try:
             await asyncio.to_thread(self.prepare, name)
@@ -283,13 +282,22 @@ class Providers:
             failure = "" if found.error.startswith(UNLISTED) else found.error
             self._troubles[model.provider] = time.monotonic(), failure
         if not failure:
-            if not model.name:
-                with suppress(LlmError):  # the next reply says it
-                    await model.llm.check()
+            await self._find_name(model)
             return None
         where = without_password(named[0].url)
         shown = model.name or model.provider or "The model"
         return LlmUnavailable(f"{shown} at {where}: {failure} {WHAT_TO_DO}")
+
+    async def _first_list(self, url: str, model: ChosenModel) -> None:
+        await self._catalog.listed([p for p in self._known if p.url == url][:1])
+        await self._find_name(model)
+
+    @staticmethod
+    async def _find_name(model: ChosenModel) -> None:
+        """Ask a service without a configured model for its first, whose name is then known."""
+        if not model.name:
+            with suppress(LlmError):  # the next reply says it
+                await model.llm.check()
 
     def learn(self, model: ChosenModel, quota: Quota | None) -> None:
         """Remember the limits that a service reported."""

@@ -294,3 +294,5 @@ async def test_a_reply_waits_once_for_the_first_list_of_its_provider(
     upstream.windows = {"tiny": 4_000}
     assert await budget(1) == 4_000 - settings.load({}).reply_tokens
     assert await budget(0) == 4_000 - settings.load({}).reply_tokens
+    upstream.models = []
+    assert await budget(1, GENPY_LLM_MODEL="") == 4_000 - settings.load({}).reply_tokens
