@@ -24,6 +24,8 @@ CONFIG = "config.toml"
 KEYS = "keys.toml"
 GROQ = "groq"
 GROQ_URL = "https://api.groq.com/openai/v1"
+GROQ_KEY = "gsk_"
+"""Prefix of a key of Groq."""
 TABLES = ("limits", "providers", "prices", "mcp", "keyboard")
 LOCAL_PROVIDERS = {
     "ollama": "http://127.0.0.1:11434/v1",

@@ -9,7 +9,7 @@ from genpy_cli import output
 from genpy_cli.backend import run
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_server import config
-from genpy_server.config import GROQ, Provider
+from genpy_server.config import GROQ, GROQ_KEY, Provider
 from genpy_server.core.display import count
 from genpy_server.errors import GenPyError
 from genpy_server.settings import load
@@ -46,28 +46,48 @@ def setup() -> None:
         for one in run(local_servers())
     ]
     choices.append(ProviderChoice("Another address with /chat/completions", Provider("", "")))
+    while not _configured(_provider(choices)):
+        pass
+
+
+def _provider(choices: list[ProviderChoice]) -> Provider:
+    """The provider that is chosen by its number, or by an address or a key that is typed at once."""
+    from genpy_server.llm.setup import checked_key, groq_provider
+
+    labels = [choice.label for choice in choices]
     while True:
-        provider = _asked_for(choices[_number("Where is your model?", [c.label for c in choices])])
-        if _configured(provider):
-            return
+        typed = _chosen("Where is your model?", labels)
+        try:
+            if typed in labels:
+                return _asked_for(choices[labels.index(typed)].provider)
+            if typed.startswith(GROQ_KEY):
+                return groq_provider(load(), checked_key(typed))
+            return _at(typed)
+        except GenPyError:
+            output.note(f"Type a number from 1 to {len(labels)}, an address, or a key of Groq.")
 
 
-def _asked_for(choice: ProviderChoice) -> Provider:
+def _asked_for(provider: Provider) -> Provider:
     """The chosen provider, completed with the key and address that the person types."""
-    from genpy_server.llm.setup import groq_provider, provider_at
+    from genpy_server.llm.setup import groq_provider
 
-    provider = choice.provider
     if provider.name == GROQ:
         return groq_provider(load(), _secret("Key"))
     if provider.name:
         return provider
     while True:
         try:
-            found = provider_at(_line("Address, such as http://127.0.0.1:8000/v1: "))
+            return _at(_line("Address, such as http://127.0.0.1:8000/v1: "))
         except GenPyError as error:
             output.note(error.message)
-        else:
-            return provider_at(found.url, _secret("Key, if it needs one") or None)
+
+
+def _at(address: str) -> Provider:
+    """The provider at an address, with the key that the person types."""
+    from genpy_server.llm.setup import provider_at
+
+    url = provider_at(address).url
+    return provider_at(url, _secret("Key, if it needs one") or None)
 
 
 def _configured(provider: Provider) -> bool:
@@ -95,15 +115,6 @@ def _model(names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
     return _chosen("Which model? A number, or a name", names)
-
-
-def _number(question: str, labels: list[str]) -> int:
-    """The index of the chosen label; the first where nothing is typed."""
-    while True:
-        typed = _chosen(question, labels)
-        if typed in labels:
-            return labels.index(typed)
-        output.note(f"Type a number from 1 to {len(labels)}.")
 
 
 def _chosen(question: str, names: list[str]) -> str:

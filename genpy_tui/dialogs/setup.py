@@ -7,6 +7,7 @@ import msgspec
 from textual.app import App
 from textual.widgets import Input
 
+from genpy_server.config import GROQ_KEY
 from genpy_server.core.display import count
 from genpy_server.errors import ConfigError, GenPyError
 from genpy_tui.background import background
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords
     from genpy_server.core.models import ChosenSetup, ModelChoice
 
-GROQ_KEY = "gsk_"
-"""Prefix of a Groq key."""
 KEY_CHARS = 20
 WAYS = (
     Item("groq", "Groq: paste a key", "free at console.groq.com/keys"),
@@ -27,9 +26,9 @@ WAYS = (
     Item("leave", "Go on without a model", "esc"),
 )
 MESSAGE = "Paste a key, or type a message"
-ABOUT = "GenPy needs a model to answer you. It is tried now, and kept for every folder."
+ABOUT = "GenPy needs a model. It is tried now, and kept for every folder."
 LOOKING = "Looking for model servers on this machine …"
-NOT_FOUND = "No model server was found on this machine (Ollama, LM Studio, llama.cpp, vLLM)."
+NOT_FOUND = "No model server was found (Ollama, LM Studio, llama.cpp, vLLM)."
 
 
 class FirstChoice(Pick):

@@ -162,10 +162,10 @@ async def test_setup_of_an_address(empty):
 
 @needs_terminal
 async def test_setup_that_fails_begins_again(empty):
-    """An address that does not answer is said, and another may be given; ctrl+d keeps nothing."""
+    """An address that is typed at once and does not answer is said; ctrl+d keeps nothing."""
     answers = [
-        ("Where is your model?", f"{ANOTHER}\n"),
-        ("Address", "http://127.0.0.1:9/v1\n"),
+        ("Where is your model?", "nowhere\n"),
+        ("an address, or a key", "http://127.0.0.1:9/v1\n"),
         ("Key", "\n"),
         ("Where is your model?", "\x04"),
     ]
