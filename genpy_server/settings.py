@@ -341,6 +341,13 @@ class Settings(UserTables, frozen=True, kw_only=True):
         )
 
     @property
+    def chosen_params(self) -> Params:
+        """`params` without the defaults that nobody set."""
+        defaults = {"temperature": "GENPY_TEMPERATURE", "max_tokens": "GENPY_REPLY_TOKENS"}
+        unset = {name: None for name, row in defaults.items() if row not in self.sources}
+        return msgspec.structs.replace(self.params, **unset)
+
+    @property
     def folder_address(self) -> str | None:
         """The address of the server, or else of the model, if an untrusted .env may have set it."""
         url: str | None

@@ -419,7 +419,7 @@ class ReplyRun:
 
     def _left_out(self, model: ChosenModel, parts: Sequence[str]) -> None:
         """Send a notice about parameters that the model does not accept, once per conversation."""
-        params = self.request.settings.params
+        params = self.request.settings.params.over(self.chat.settings.chosen_params)
         names = {name.replace("max_completion_tokens", "max_tokens") for name in parts}
         for name in params.__struct_fields__:
             value = getattr(params, name)

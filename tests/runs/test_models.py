@@ -131,14 +131,20 @@ async def test_what_is_set_is_sent(server, one):
     assert second == [0.7, 2048, None, None, None]
 
 
-async def test_a_parameter_that_is_refused_is_said_once_and_left_out(server, one):
+@pytest.mark.parametrize("configured", [{}, {"GENPY_SEED": "7"}])
+async def test_a_parameter_that_is_refused_is_said_once_and_left_out(database, one, configured):
     """The reply comes without it; what nobody set is left out without a word."""
     for name in ("temperature", "seed"):
         one.fail(400, "unsupported_parameter", f"Unsupported parameter: {name}")
     for text in ("first", "second"):
         one.say(text)
-    async with Peer(server.url, "talk") as peer:
-        await peer.say(Set(params=ParamsChange(seed=7)))
+    variables = {"GENPY_MODEL": "one/a", **configured}
+    async with (
+        serving(database, providers={"one": one.url}, **variables) as server,
+        Peer(server.url, "talk") as peer,
+    ):
+        if not configured:
+            await peer.say(Set(params=ParamsChange(seed=7)))
         for number in "12":
             await peer.ask(number, "hello")
         (notice,) = peer.of("notice")
