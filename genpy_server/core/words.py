@@ -13,7 +13,7 @@ get_user_name).
 import re
 import unicodedata
 from collections.abc import Callable, Container, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 from typing import Final, NamedTuple, TypeVar
 
@@ -234,10 +234,12 @@ def _word_chars() -> str:
     return rf"(?:[^\W_]|[{ranges}])"
 
 
-def _patterns(text: str) -> tuple[str, str]:
+@cache
+def _patterns(is_ascii: bool) -> tuple[re.Pattern[str], re.Pattern[str]]:  # noqa: FBT001 - a key
     """The patterns of pieces, which may have punctuation inside, and of the words of a piece."""
-    one = "[A-Za-z0-9]+" if text.isascii() else f"{_word_chars()}+"
-    return rf"{one}(?:(?:[{_PARTING}]|_+|(?<=\d)[,\u066b\u066c](?=\d)){one})*", one
+    one = "[A-Za-z0-9]+" if is_ascii else f"{_word_chars()}+"
+    pieces = rf"{one}(?:(?:[{_PARTING}]|_+|(?<=\d)[,\u066b\u066c](?=\d)){one})*"
+    return re.compile(pieces), re.compile(one)
 
 
 def _cached(cut: Callable[[str], T]) -> Callable[[str], T]:
@@ -255,7 +257,7 @@ def _pieces(plain: str) -> Iterator[tuple[int, str]]:
 
     Each is either of scripts with spaces between words, or of scripts without.
     """
-    for found in re.finditer(_patterns(plain)[0], plain):
+    for found in _patterns(plain.isascii())[0].finditer(plain):
         if found[0].isascii():
             yield found.start(), found[0]
             continue
@@ -266,7 +268,7 @@ def _pieces(plain: str) -> Iterator[tuple[int, str]]:
 @_cached
 def _piece_words(piece: str) -> tuple[tuple[int, str], ...]:
     """The words of a piece as written, with their places."""
-    found = re.finditer(_patterns(piece)[1], piece)
+    found = _patterns(piece.isascii())[1].finditer(piece)
     return tuple((word.start(), word[0]) for word in found if _folded(word[0]))
 
 
@@ -479,32 +481,54 @@ def is_unspaced(word: str) -> bool:
     return not word.isascii() and re.match(f"[{UNSPACED_CHARS}]", word) is not None
 
 
-def word_places(text: str, looked_for: str, most: int) -> list[tuple[int, str]]:
-    """The places of a query's words in a text, with the keys of their terms; at most about `most`."""
-    asked = query_terms(looked_for)
-    wanted = {form: term.key for term in asked for form in term.forms}
-    singles = {term.key for term in asked if term.is_beginning}
-    beginnings = {form.removeprefix(DERIVED)[0] for form in wanted}
-    found: list[tuple[int, str]] = []
-    if not wanted:
+class WordPlaces(dict[str, list[tuple[int, str]]]):
+    """Finds the words of a query in texts: places in each piece between spaces, which is cut once.
+
+    At most about `most` places are found in a text.
+    """
+
+    def __init__(self, looked_for: str, most: int) -> None:
+        super().__init__()
+        asked = query_terms(looked_for)
+        self._most = most
+        self._wanted = {form: term.key for term in asked for form in term.forms}
+        self._singles = {term.key for term in asked if term.is_beginning}
+        forms = {form.removeprefix(DERIVED) for form in self._wanted}
+        self._beginnings = tuple({form[:-1] or form for form in forms})
+        """A stem is the beginning of its word up to the last letter, which may be another."""
+
+    def find(self, text: str) -> list[tuple[int, str]]:
+        """The places of the words in a text, with the keys of their terms."""
+        found: list[tuple[int, str]] = []
+        at = 0
+        for token in text.split(" ") if self._wanted else ():
+            if held := self[token]:
+                found += [(at + place, key) for place, key in held]
+                if len(found) >= self._most:
+                    break
+            at += len(token) + 1
         return found
-    for place, piece in _pieces(text):
-        # Most pieces are one plain word, whose only term has the same first letter.
-        if (
-            piece[0].lower() not in beginnings
+
+    def __missing__(self, token: str) -> list[tuple[int, str]]:
+        self[token] = found = []
+        for place, piece in () if self._is_other(token) else _pieces(token):
+            plain = "" if self._is_other(piece) else _plain(piece)
+            for start, term in _piece_terms(plain) if plain else ():
+                key = self._wanted.get(term) or (term[0] if term[0] in self._singles else None)
+                if key is not None:
+                    found.append((place + start * (len(plain) == len(piece)), key))
+            if len(found) >= self._most:
+                break
+        return found
+
+    def _is_other(self, piece: str) -> bool:
+        """Whether a piece is a plain word, whose term begins as it does, and begins otherwise."""
+        return (
+            piece.isalpha()
             and piece.isascii()
-            and piece.isalpha()
             and piece[1:].islower()
-        ):
-            continue
-        plain = _plain(piece)
-        for start, term in _piece_terms(plain) if plain else ():
-            key = wanted.get(term) or (term[0] if term[0] in singles else None)
-            if key is not None:
-                found.append((place + start * (len(plain) == len(piece)), key))
-        if len(found) >= most:
-            break
-    return found
+            and not piece.lower().startswith(self._beginnings)
+        )
 
 
 def unspaced(text: str) -> str | None:

@@ -9,6 +9,7 @@ from genpy_server.core.context.budget import build
 from genpy_server.core.context.tokens import message_tokens
 from genpy_server.core.context.turns import replaced_ids, turns, without_replaced
 from genpy_server.core.models import ChatMessage, Hit, Memory, Message, MessageMeta, ToolCall
+from genpy_server.core.words import WordPlaces
 from genpy_server.runs.memory import to_remember
 
 
@@ -319,6 +320,20 @@ def test_an_excerpt_is_the_part_that_matches():
         recalled=hits,
     )
     assert "MARLIN42" in built.messages[-1].content
+
+
+def test_only_excerpts_that_may_fit_are_made(monkeypatch):
+    """Of many long hits the event loop searches no text whose excerpt cannot be sent."""
+    searched = []
+    find = WordPlaces.find
+    monkeypatch.setattr(
+        WordPlaces, "find", lambda self, text: searched.append(text) or find(self, text)
+    )
+    hits = [Hit(message(-n, text=f"{n} " + "word " * 600), "old", 1.0) for n in range(1, 30)]
+    built = build(
+        system="s", history=[], question=message(7, text="which word?"), budget=3_000, recalled=hits
+    )
+    assert len(searched) == len(built.recalled) == 5
 
 
 def test_what_was_replaced_is_sent_in_no_part():

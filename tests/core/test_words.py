@@ -13,6 +13,7 @@ from support.scripts import TEXTS
 from genpy_server.core.words import (
     DERIVED,
     QUERY_TERMS,
+    WordPlaces,
     forms,
     is_near,
     query_terms,
@@ -21,7 +22,6 @@ from genpy_server.core.words import (
     stem,
     terms,
     unspaced,
-    word_places,
 )
 
 ANY_TEXT = st.text(st.characters(codec=None))
@@ -159,19 +159,31 @@ def test_nearness(typed: str, word: str, near: object) -> None:
 
 def test_places_of_words() -> None:
     """Each word of the query where it begins, in whatever form."""
-    assert word_places("The cafés, Running", "café runs", 9) == [(4, "cafe"), (11, "run")]
-    assert word_places("今天天气很好", "天气", 9) == [(2, "天气")]
-    assert word_places("a b a b", "b", 1) == [(2, "b")]
-    assert word_places("text", "?", 9) == []
-    assert word_places("so getUserName() ran", "name", 9) == [(10, "name")]
-    assert word_places("what every C needs, can C++", "plan C", 9) == [(11, "c"), (24, "c")]
-    assert word_places("今天天气很好", "天", 9) == [(1, "天"), (2, "天")]
+    assert WordPlaces("café runs", 9).find("The cafés, Running") == [(4, "cafe"), (11, "run")]
+    assert WordPlaces("天气", 9).find("今天天气很好") == [(2, "天气")]
+    assert WordPlaces("b", 1).find("a b a b") == [(2, "b")]
+    assert WordPlaces("?", 9).find("text") == []
+    assert WordPlaces("name", 9).find("so getUserName() ran") == [(10, "name")]
+    assert WordPlaces("plan C", 9).find("what every C needs, can C++") == [(11, "c"), (24, "c")]
+    assert WordPlaces("天", 9).find("今天天气很好") == [(1, "天"), (2, "天")]
+
+
+def test_a_word_that_comes_again_is_cut_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for a question's words in many long texts takes one look at each different word."""
+    places = WordPlaces("when is the dentist", 500)
+    looked_at = []
+    monkeypatch.setattr(WordPlaces, "_is_other", lambda _, piece: looked_at.append(piece))
+    for number in range(50):
+        text = "the dentist, again; " * 100 + f"x{number}"
+        assert len(places.find(text)) == 100
+    assert len(looked_at) < 150
 
 
 @given(st.from_regex(r"[A-Za-z][a-z]{1,15}", fullmatch=True))
 def test_the_term_of_a_plain_word_begins_as_it_does(word: str) -> None:
-    """Which is how `word_places` passes over most words of a text."""
-    assert {term.removeprefix(DERIVED)[0] for term in terms(word)} <= {word[0].lower()}
+    """Which is how `WordPlaces` passes over most words of a text."""
+    (term,) = terms(word)
+    assert word.lower().startswith(term[:-1] or term)
 
 
 def test_text_that_was_cut_is_not_kept() -> None:

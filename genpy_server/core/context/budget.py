@@ -9,11 +9,11 @@ whole or not at all, except the newest: that one, the message itself and a tool'
 the middle, with a note, when they do not fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from genpy_server.core.context.excerpts import excerpt
+from genpy_server.core.context.excerpts import Excerpts
 from genpy_server.core.context.fences import FRAME_TOKENS, block, framed, quoted, record
 from genpy_server.core.context.notes import fitting_notes, shown_notes
 from genpy_server.core.context.tokens import (
@@ -252,6 +252,7 @@ def _fit_recall(
     `left_out` has the ids of messages that are sent whole already, or not to be sent.
     """
     used = count_tokens(RECALL_HEADING) + FRAME_TOKENS + 2
+    excerpts = Excerpts(question, EXCERPT_CHARS)
     lines: list[str] = []
     kept: list[Hit] = []
     seen = set(left_out)
@@ -259,8 +260,12 @@ def _fit_recall(
         if hit.message.id in seen or used + MIN_EXCERPT_TOKENS > budget:
             continue
         near = [m for m in (hit.before, hit.message, hit.after) if m is not None]
-        block = [_line(m, hit.session_title, question) for m in near if m.id not in seen]
-        cost = sum(count_tokens(line) + 1 for line in block)
+        shown = [m for m in near if m.id not in seen]
+        least = _block(hit, shown, excerpts.shortest)
+        if used + _cost(least) > budget:  # mostly so, and excerpts take much longer
+            continue
+        block = _block(hit, shown, excerpts.of)
+        cost = _cost(block)
         if used + cost > budget:
             continue
         seen |= {m.id for m in near}
@@ -270,7 +275,14 @@ def _fit_recall(
     return (tuple(kept), f"{RECALL_HEADING}\n{framed(lines)}") if kept else ((), "")
 
 
-def _line(message: Message, title: str, question: str) -> str:
+def _block(hit: Hit, shown: Sequence[Message], text_of: Callable[[str], str]) -> list[str]:
+    return [_line(message, hit.session_title, text_of(message.text)) for message in shown]
+
+
+def _cost(lines: Sequence[str]) -> int:
+    return sum(count_tokens(line) + 1 for line in lines)
+
+
+def _line(message: Message, title: str, text: str) -> str:
     date = "".join(c for c in message.at[:10] if c.isdecimal() or c == "-")
-    text = excerpt(message.text, question, EXCERPT_CHARS)
     return record(f"- [{date}, {quoted(title)}] {message.role}", text)
