@@ -90,14 +90,16 @@ def test_a_paragraph_of_brackets_is_shown_as_it_is(bracket: str):
 
 
 def test_the_dialect_is_that_of_the_terminal():
-    """Formulas, footnotes, boxes, line breaks in cells and pipes in code are shown as there."""
+    """Formulas, footnotes, boxes, breaks, scripts, folds and pipes in code are shown as there."""
     text = "- [x] done\n- [ ] open\n\n$a^2$ and[^1]\n\n[^1]: a *note*\n\n| a | b |\n|---|---|\n| 1<br>2 | `x|y` |"
+    text += "\n\n<details>\n<summary>`A`<b>&</b></summary>\n\nx<sub><i></sub> y<sub>&</sub>\n\n</details>\n"
     html = render(text).replace("\n", "")
     for part in (
         "<li>☑ done</li><li>☐ open</li>",
         '<span class="math">a²</span> and<sup>1</sup>',
         '<p class="footnote"><sup>1</sup> a <em>note</em></p>',
         "<td>1<br>2</td><td><code>x|y</code></td>",
+        "<p><strong>▾ A&amp;</strong></p><p>x&lt;sub&gt;&lt;i&gt;&lt;/sub&gt; y<sub>&amp;</sub></p>",
     ):
         assert part in html
 

@@ -2,7 +2,8 @@ r"""Markdown as models write it: CommonMark with tables, and what CommonMark lea
 
 Formulas between `\( \)`, `\[ \]`, `$ $` and `$$ $$`, footnotes, emphasis beside Chinese, Japanese
 and Korean punctuation, table rows of which no cell is dropped, and blocks of code within a block of
-Markdown, such as a README. HTML is text.
+Markdown, such as a README. HTML is text, except for what Markdown has no mark for: line breaks, keys,
+raised and lowered text, and the ends of folded text.
 """
 
 import re
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.ruler import RuleOptionsType
     from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_core import StateCore
     from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
 
 _MATH = re.compile(r" {0,3}(\\\[|\$\$)(.*)")
 _CLOSING = {r"\[": r"\]", "$$": "$$"}
@@ -31,12 +34,26 @@ _TEX = re.compile(r"[\\^_{}=]")
 _PROSE = re.compile(r"\d.*(?:[^\W\d_]{3}|[ ,][^\W\d_]{2,}[ ,])", re.DOTALL)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$")
 _FOOTNOTE = re.compile(r"\[\^([^\]\s\[]{1,64})\](:?)")
+_ELEMENT = re.compile(
+    # A break beside a word or at the edge of a line; between two spaces it is talked about.
+    r"(?P<br>(?:(?<![ \t])<br\s*/?>|<br\s*/?>(?![ \t]+\S))[ \t]*\n?[ \t]*)"
+    r"|<kbd>(?P<kbd>[^<\n]+)</kbd>|<sub>(?P<sub>[^<\n]+)</sub>|<sup>(?P<sup>[^<\n]+)</sup>",
+    re.IGNORECASE,
+)
+_FOLD = re.compile(
+    r"(?=<)(?:</?details(?:\s[^<>\n]*)?>[ \t]*)*"
+    r"(?:<summary>[ \t]*(?P<title>[^\n]{1,300}?)[ \t]*</summary>[ \t]*)?(?:\n[ \t]*|\Z)",
+    re.IGNORECASE,
+)
+"""A line with nothing but what begins or ends folded text, perhaps with its title."""
+_TITLE_MARK = re.compile(r"</?(?:b|strong|i|em|code|h[1-6])>|\*\*|`", re.IGNORECASE)
 _WIDE = lazy_pattern(
     "[\u1100-\u11ff\u2e80-\u303f\u3040-\u31ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f"
     "\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
 )
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 _PIPE = re.compile(r"(?<!\\)\|")
+_CELL_BREAK = re.compile(_CODE.pattern + r"|[ \t]*<br\s*/?>[ \t]*", re.IGNORECASE)
 _DELIMITER = re.compile(
     r" {0,3}(?!-?[ \t])\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$"
 )
@@ -60,6 +77,9 @@ def extended(markdown: "MarkdownIt") -> "MarkdownIt":
     markdown.inline.ruler.at("emphasis", _emphasis)
     markdown.inline.ruler.before("escape", "math", _math)
     markdown.inline.ruler.before("link", "footnote", _footnote)
+    markdown.inline.ruler.before("autolink", "element", _element)
+    markdown.inline.ruler.before("element", "fold", _fold)
+    markdown.core.ruler.after("inline", "folds", _without_folds)
     return markdown
 
 
@@ -224,7 +244,8 @@ def _row(state: "StateBlock", tag: str, number: int, row: list[str], alignment: 
     for cell, align in zip(row, alignment, strict=True):
         state.push(f"{tag}_open", tag, 1).attrs = {"style": f"text-align:{align}"}
         inline = state.push("inline", "", 0)
-        inline.content, inline.children, inline.map = cell, [], [number, number + 1]
+        inline.content = _CELL_BREAK.sub(lambda found: found[0] if found[1] else "<br>", cell)
+        inline.children, inline.map = [], [number, number + 1]
         state.push(f"{tag}_close", tag, -1)
     state.push("tr_close", "tr", -1)
 
@@ -303,6 +324,46 @@ def _footnote(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how
         token.content, token.info = found[0], found[1]
     state.pos = found.end(1) + 1
     return True
+
+
+def _element(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how it is called
+    found = _ELEMENT.match(state.src, state.pos)
+    if found is None:
+        return False
+    if not silent:
+        tag = str(found.lastgroup)
+        if tag == "br":
+            state.pending = state.pending.rstrip(" ")
+        kind = {"br": "hardbreak", "kbd": "code_inline"}.get(tag, "script")
+        token = state.push(kind, "code" if tag == "kbd" else tag, 0)
+        token.content, token.info = found[tag] if tag == "kbd" else found[0], found[tag]
+    state.pos = found.end()
+    return True
+
+
+def _fold(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how it is called
+    found = _FOLD.match(state.src, state.pos)
+    if found is None or state.src[: state.pos].rpartition("\n")[2].strip(" \t"):
+        return False
+    if not silent and found["title"]:
+        state.push("strong_open", "strong", 1)
+        state.push("text", "", 0).content = f"▾ {_TITLE_MARK.sub('', found['title'])}"
+        state.push("strong_close", "strong", -1)
+        if found.end() < state.posMax:
+            state.push("hardbreak", "br", 0)
+    state.pos = found.end()
+    return True
+
+
+def _without_folds(state: "StateCore") -> None:
+    """Remove the paragraphs that only begin or end folded text."""
+    kept: list[Token] = []
+    for token in state.tokens:
+        if token.type == "paragraph_close" and kept[-1].type == "inline" and not kept[-1].children:
+            del kept[-2:]
+        else:
+            kept.append(token)
+    state.tokens = kept
 
 
 def _emphasis(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - how it is called

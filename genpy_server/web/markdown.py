@@ -5,7 +5,7 @@ http, https and mailto only, and turns an image into a link, since the request f
 a conversation. The sanitiser then allows only what this parser produces.
 """
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from functools import cache, lru_cache
 from html import escape
 from itertools import pairwise
@@ -35,7 +35,7 @@ BRACKETS = 1_000
 time."""
 
 TAGS = """
-a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s span strong sup table tbody td th thead tr ul
+a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s span strong sub sup table tbody td th thead tr ul
 """
 
 TOKEN_CLASSES = {
@@ -60,7 +60,6 @@ TOKEN_CLASSES = {
 _LANGUAGE = pattern(r"[A-Za-z0-9+#.-]{1,24}")
 _LINE = pattern(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _ALIGN = pattern(r"text-align:(right|center)")
-_BREAK = pattern(r"(?i)<br\s*/?>")
 _BOX = pattern(r"\[([ xX])\] ")
 
 
@@ -157,6 +156,7 @@ def _parser(bare_links: bool) -> "MarkdownIt":  # noqa: FBT001 - one of two pars
     parser.add_render_rule("footnote_ref", _footnote)
     parser.add_render_rule("footnote_open", _footnote)
     parser.add_render_rule("footnote_close", _footnote)
+    parser.add_render_rule("script", _script)
     parser.add_render_rule("plain", _plain)
     parser.add_render_rule("image", _image)
     parser.add_render_rule("fence", _fence)
@@ -209,19 +209,6 @@ def _set_alignment(tokens: Sequence["Token"]) -> None:
             found = _ALIGN.search(str(token.attrs.pop("style", "")))
             if found:
                 token.attrs["class"] = found[1]
-            inline = tokens[number + 1]
-            inline.children = [part for one in inline.children or () for part in _broken(one)]
-
-
-def _broken(token: "Token") -> Iterator["Token"]:
-    """The text of a cell with `<br>` as line breaks."""
-    if token.type != "text" or "<" not in token.content:
-        yield token
-        return
-    for number, piece in enumerate(_BREAK.split(token.content)):
-        if number:
-            yield token.copy(type="hardbreak", tag="br", content="")
-        yield token.copy(content=piece)
 
 
 def _set_boxes(tokens: Sequence["Token"]) -> None:
@@ -250,6 +237,12 @@ def _footnote(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
         return "</p>\n"
     label = f"<sup>{escape(token.info)}</sup>"
     return f'<p class="footnote">{label} ' if token.type == "footnote_open" else label
+
+
+def _script(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
+    """Raised or lowered text."""
+    token = tokens[index]
+    return f"<{token.tag}>{escape(token.info)}</{token.tag}>"
 
 
 def _image(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:

@@ -1,6 +1,6 @@
 """Renders one piece of Markdown as lines.
 
-HTML is shown as text, images as their description, links with their address.
+Images are shown as their description, links with their address.
 """
 
 import re
@@ -22,7 +22,6 @@ BULLETS = "•◦▪"
 QUOTE = "▌ "
 _PLACE = re.compile(r"[0-9a-f]{8}#\d{1,18}")
 _BOX = re.compile(r"\[([ xX])\](?:\s+|$)")
-_BREAK = re.compile(r"(<br\s*/?>)", re.IGNORECASE)
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _URL = re.compile(r"https?://[^\s<>\"'`|]*[^\s<>\"'`|.,;:!?)\]}]")
 
@@ -200,6 +199,9 @@ def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Styl
             case "math":
                 shown = readable(node.info).replace("\n", " ")
                 yield Styled(shown, f"{style} math".strip(), source=node.content)
+            case "script":
+                mark = "^" if node.tag == "sup" else "_"
+                yield Styled(readable(f"{mark}{{{node.info}}}"), style, source=node.content)
             case "footnote_ref":
                 yield Styled(_number(node.info), f"{style} target".strip(), source=node.content)
             case "link":
@@ -209,19 +211,6 @@ def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Styl
                 yield from _target(str(node.attrs.get("src", "")), style)
             case _:
                 yield Styled(node.content, style)
-
-
-def _with_breaks(runs: Iterable[Styled]) -> Iterator[Styled]:
-    """Runs of a table cell, with `<br>` as a newline."""
-    for run in runs:
-        if "<" not in run.text or "code" in run.style:
-            yield run
-            continue
-        for piece in _BREAK.split(run.text):
-            if _BREAK.fullmatch(piece):
-                yield run._replace(text="\n", source=piece)
-            elif piece:
-                yield run._replace(text=piece)
 
 
 def _text(text: str, style: str) -> Iterator[Styled]:
@@ -265,7 +254,7 @@ def _table(node: "SyntaxTreeNode") -> list[list[Cell]]:
             for cell in row.children:
                 align = str(cell.attrs.get("style", "")).removeprefix("text-align:")
                 style = "th" if cell.type == "th" else ""
-                runs = _with_breaks(_inline(cell.children[0].children, style))
-                cells.append((list(runs), align or "left"))
+                runs = list(_inline(cell.children[0].children, style))
+                cells.append((runs, align or "left"))
             rows.append(cells)
     return rows

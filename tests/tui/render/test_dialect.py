@@ -136,7 +136,7 @@ def test_any_tex_is_shown(source: str) -> None:
 
 
 def test_a_break_in_a_cell_begins_a_line() -> None:
-    """<br> does what it does in a browser, in cells alone."""
+    """<br> does what it does in a browser; between two spaces of a text it is talked about."""
     assert shown("| a | b |\n|---|---|\n| one<br>two<BR/>`<br>` | x |") == [
         "a    │ b",
         "─────┼──",
@@ -145,6 +145,30 @@ def test_a_break_in_a_cell_begins_a_line() -> None:
         "<br> │",
     ]
     assert shown("a <br> tag") == ["a <br> tag"]
+    assert shown("| a <br> b |\n|---|") == ["a", "b", "─"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one<br>two <BR/>\nthree", ["one", "two", "three"]),
+        ("H<sub>2</sub>O, x<sup>2n</sup>, y<sub>max Q</sub>", ["H₂O, x²ⁿ, y_(max Q)"]),
+        ("<kbd>Ctrl</kbd>+<kbd>C</kbd>", ["Ctrl+C"]),
+        ("<details>\n<summary>**A**</summary>\n\nx\n\n</details>\n\ny", ["▾ A", "x", "y"]),
+        ("- <details open><summary>A</summary>\n  x\n  </details>", ["• ▾ A", "  x"]),
+        ("> <details>\n> x\n> </details>", ["▌ x"]),
+        ("Use <details> and <summary>x</summary>.", ["Use <details> and <summary>x</summary>."]),
+        ("vector<int>, <b>x</b>, <sub>, `<br>`", ["vector<int>, <b>x</b>, <sub>, <br>"]),
+    ],
+)
+def test_elements_for_which_markdown_has_no_mark(text: str, lines: list[str]) -> None:
+    """Breaks, keys, scripts and folded text are shown as meant; other HTML is text."""
+    assert [line.rstrip() for line in shown(text)] == lines
+
+
+def test_the_source_of_a_script_is_copied() -> None:
+    """What is selected of raised text is what the model wrote."""
+    assert copied("x<sup>2</sup>") == "x<sup>2</sup>"
 
 
 @pytest.mark.parametrize(
