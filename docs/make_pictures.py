@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
 from support.client_states import CASES  # noqa: E402 - found by the path above
-from support.staged_client import Staged  # noqa: E402 - found by the path above
+from support.staged_client import SESSIONS, Staged  # noqa: E402 - found by the path above
 from support.terminal import Terminal  # noqa: E402 - found by the path above
 
 from genpy_server.wire import RunStarted  # noqa: E402 - found by the path above
@@ -47,6 +47,8 @@ async def take(state: str, theme: str, folder: Path, size: str = SIZE) -> str:
     async with app.run_test(size=(columns, rows), notifications=True) as pilot:
         terminal = Terminal(app, pilot)
         await case.play(terminal, app.scripted)
+        if app.chat.list.shown and app.chat.conversation.transcript.epoch:
+            await terminal.until(lambda: len(app.chat.list.sessions) == len(SESSIONS))
         await terminal.until(lambda: not app.chat.view.pending)
         await pilot.pause()
         return app.export_screenshot(title="genpy chat")

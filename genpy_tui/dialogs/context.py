@@ -37,7 +37,7 @@ class ContextScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """The page."""
         body = VerticalScroll(Static(plain("Reading…"), id="about", classes="reading"))
-        yield self.frame("What will be sent", body, hint="↑↓ scroll   esc close", size="wide")
+        yield self.frame("What will be sent", body, hint="↑↓ scroll   esc close", size="wide tall")
 
     def on_mount(self) -> None:
         """Ask the server."""

@@ -69,7 +69,7 @@ class HelpScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """The page."""
         body = VerticalScroll(HelpPage(self._keys))
-        yield self.frame("Keys and commands", body, hint="↑↓ scroll   esc close", size="wide")
+        yield self.frame("Keys and commands", body, hint="↑↓ scroll   esc close", size="wide tall")
 
 
 def help_text(width: int, keys: Keys) -> Content:

@@ -65,7 +65,7 @@ class SearchScreen(Dialog[Found | None]):
             Input(self._query, placeholder="words to look for"),
             Choices(),
             hint="Type a few words.",
-            size="wide",
+            size="wide tall",
         )
 
     def on_mount(self) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Grid, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -40,7 +40,7 @@ class SummaryScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The page."""
-        body = VerticalScroll(Static(plain("Reading…"), id="about", classes="reading"))
+        body = VerticalScroll(Static(id="about"), Grid(id="facts"))
         hint = "1–5 rate   r summarise again   esc close"
         yield self.frame("Summary", body, hint=hint, size="wide")
 
@@ -62,34 +62,34 @@ class SummaryScreen(Dialog[None]):
 
     def _show(self, session: Session) -> None:
         self.show_question(session.title)
-        page = self.query_one("#about", Static)
-        page.remove_class("reading")
-        page.update(about(session))
+        self.query_one("#about", Static).update(about(session))
+        cells = [
+            Static(plain(text, "$genpy-muted" * is_name))
+            for row in facts(session)
+            for text, is_name in zip(row, (True, False), strict=True)
+        ]
+        table = self.query_one("#facts", Grid)
+        table.query("*").remove()
+        table.mount(*cells)
 
 
 def about(session: Session) -> Content:
-    """Summary, topics, outcomes, metrics and rating of a session."""
-    parts: list[Content] = []
+    """The summary of a session, or why it has none."""
     if session.summary:
-        parts.append(plain(session.summary))
-    elif session.note:
-        parts.append(plain(session.note, "$genpy-text-warning"))
-    elif session.status == "active":
-        parts.append(plain("This conversation has not ended. r ends it and writes its summary."))
-    if session.topics:
-        parts.append(_field("Topics", " · ".join(session.topics)))
-    if session.sentiment:
-        parts.append(_field("Sentiment", FACES[session.sentiment]))
-    if session.outcomes:
-        parts.append(_field("Outcomes", ""))
-        parts += [plain(f"  • {outcome}") for outcome in session.outcomes]
-    if session.metrics is not None:
-        rows = [_field(name, value) for name, value in statistics(session.metrics, None)]
-        parts.append(Content("\n").join(rows))
-    rating = f"{stars(session.rating)} {session.rating} of 5" if session.rating else "not rated yet"
-    parts.append(_field("Rating", rating))
-    return Content("\n\n").join(parts)
+        return plain(session.summary)
+    if session.status == "active" and not session.note:
+        return plain("This conversation has not ended. r ends it and writes its summary.")
+    return plain(session.note or "", "$genpy-text-warning")
 
 
-def _field(name: str, value: str) -> Content:
-    return Content.styled(f"{name:<15}", "$genpy-muted") + plain(value)
+def facts(session: Session) -> list[tuple[str, str]]:
+    """Topics, sentiment, outcomes, rating and metrics of a session: their names and values."""
+    rated = f"{stars(session.rating)} {session.rating} of 5" if session.rating else "not rated yet"
+    found = [
+        ("Topics", " · ".join(session.topics)),
+        ("Sentiment", FACES[session.sentiment] if session.sentiment else ""),
+        ("Outcomes", "\n".join(f"• {outcome}" for outcome in session.outcomes)),
+        ("Rating", rated),
+    ]
+    metrics = [] if session.metrics is None else statistics(session.metrics, None)
+    return [row for row in (*found, *metrics) if row[1]]

@@ -11,7 +11,14 @@ from support.terminal import Terminal
 from genpy_server.client.reconnect import Link
 from genpy_server.core.models import MessageMeta, Session, Usage
 from genpy_server.errors import Unauthorized
-from genpy_server.wire import ErrorFrame, Notice, Reasoning, ToolFinished, ToolStarted
+from genpy_server.wire import (
+    ApprovalRequested,
+    ErrorFrame,
+    Notice,
+    Reasoning,
+    ToolFinished,
+    ToolStarted,
+)
 from genpy_tui.dialogs.leave import LeaveScreen
 from genpy_tui.dialogs.pick import Item, Pick
 from genpy_tui.dialogs.setup import FirstChoice
@@ -315,6 +322,25 @@ def sized(server: ScriptedServer) -> None:
     }
 
 
+def remembered(server: ScriptedServer) -> None:
+    """The conversation has notes."""
+    conversation(server)
+    notes = [
+        {"number": 1, "text": "Learns Python", "message_id": 1, "said": "How do generators work?"},
+        {"number": 2, "text": "Wants examples that can be run, and no lectures on style"},
+    ]
+    memory = {"session_id": SESSION, "on": True, "notes": notes}
+    server.api[f"/api/session/{SESSION}/memory"] = memory
+
+
+def permission(server: ScriptedServer) -> None:
+    """A tool that acts wants to run."""
+    server.start(server.message("Deploy the site"))
+    args = {"to": "production", "files": ["index.html", "a.css"], "note": "From\nhere"}
+    server.emit(ToolStarted(0, "run-1", "a", "deploy", args))
+    server.emit(ApprovalRequested(0, "run-1", "a", "deploy", args))
+
+
 def newer(server: ScriptedServer) -> None:
     """A server that says what this client does not know."""
     server.start(server.message("Hi"))
@@ -416,6 +442,8 @@ CASES = (
     Case("rating", conversation, opened("/rate", "How was this conversation?")),
     Case("rating-offer", conversation, offered),
     Case("delete", conversation, opened("/delete", "cannot be undone")),
+    Case("approval", permission, until("waits for you")),
+    Case("memory", remembered, opened("/memory", "Wants examples")),
     Case("leaving", replying("Half of a"), leaving),
     Case("farewell", conversation, farewell),
     Case("link", conversation, link),
