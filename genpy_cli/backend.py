@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from genpy_cli import output
+from genpy_cli.exit_codes import WrongUsageError
 from genpy_server.core.identity import checked_ref
-from genpy_server.errors import ConfigError, GenPyError, NotFound, description
+from genpy_server.errors import BadRequest, ConfigError, GenPyError, NotFound, description
 from genpy_server.records import Records
 from genpy_server.settings import Settings, load
 
@@ -149,6 +150,17 @@ def settings_with(server: str | None, model: str | None = None) -> Settings:
         settings = load(options={"GENPY_MODEL": model})
         Providers(settings).find(model)
     return settings
+
+
+def check_mode(settings: Settings, mode: str | None) -> None:
+    """Raise `WrongUsageError` for a mode that the server of this machine does not have."""
+    if mode is not None and settings.server is None:
+        from genpy_server.modes import open_modes
+
+        try:
+            open_modes(settings.folder).check(mode)
+        except BadRequest as error:
+            raise WrongUsageError(error.message) from None
 
 
 def load_app(reference: str | None) -> "App":

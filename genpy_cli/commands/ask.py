@@ -9,6 +9,7 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.backend import (
+    check_mode,
     print_warnings,
     run,
     server_access,
@@ -69,6 +70,7 @@ def ask(
     if not text:
         raise WrongUsageError('Ask something: genpy ask "What is a monad?"')
     settings = settings_with(server, model)
+    check_mode(settings, mode)
     ensure_trusted(settings, trust=trust)
     ref = _new_question() if session is None else session_to_open(session, server)
 

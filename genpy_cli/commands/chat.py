@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genpy_cli import output
-from genpy_cli.backend import load_app, session_to_open, settings_with, token_of
+from genpy_cli.backend import check_mode, load_app, session_to_open, settings_with, token_of
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Mode, Model, OwnApp, Server, System, Trust, session_option
 from genpy_cli.trust import ensure_trusted
@@ -34,6 +34,8 @@ def chat(
     url = settings.server
     if app is not None and url is not None:
         raise WrongUsageError("--app runs a server of its own. Leave out --app, or the server.")
+    if app is None:
+        check_mode(settings, mode)
     ensure_trusted(settings, trust=trust)
     if url is not None:
         from genpy_server.client.address import Address

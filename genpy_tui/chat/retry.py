@@ -4,6 +4,7 @@ from genpy_tui.chat.control import Control
 from genpy_tui.chat.status import AUTOMATIC
 from genpy_tui.commands import Mistyped
 from genpy_tui.render.message import MessageBlock, spoken
+from genpy_tui.render.notes import notice
 
 
 class RetryControl(Control):
@@ -70,12 +71,12 @@ class RetryControl(Control):
             self._ask_for_mode()
 
     def check_mode(self) -> None:
-        """Reset a mode that was chosen before connecting, if the server does not have it."""
+        """Note that the server does not have the mode that was chosen before connecting."""
         mode = self._status.activity.mode
         try:
-            self._named(mode or AUTOMATIC)
+            self._status.update(mode=self._named(mode or AUTOMATIC) or None)
         except Mistyped as error:
-            self._notify(str(error))
+            self._view.note(notice(str(error), "error", "✗"))
             self._status.update(mode=None)
 
     def _named(self, name: str) -> str:

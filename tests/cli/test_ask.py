@@ -348,8 +348,8 @@ async def test_a_mode_of_ones_own_with_instructions(tmp_path):
 
 
 async def test_an_unknown_mode_is_refused(empty):
-    """--mode with a name that does not exist names those that do, and asks nothing."""
-    ran = await asyncio.to_thread(empty, "ask", "-n", "Hi", "--mode", "poetry", code=1)
+    """--mode with a name that does not exist is wrong usage: it names those that do, and asks nothing."""
+    ran = await asyncio.to_thread(empty, "ask", "-n", "Hi", "--mode", "poetry", code=2)
     assert "code_assistant" in ran.err
 
 
