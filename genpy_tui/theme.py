@@ -36,7 +36,36 @@ _PLAIN = re.compile("#[0-9a-f]{6}")
 @cache
 def themes(colours: str | None) -> tuple[Theme, ...]:
     """GenPy's own themes for a colour system of Rich, such as "256"."""
+    if colours == "standard":
+        return tuple(map(_for_sixteen_colours, THEMES))
     return tuple(map(_for_few_colours, THEMES)) if colours == "256" else THEMES
+
+
+_SIXTEEN = {
+    # name: (in the dark theme, in the light one)
+    "primary": ("#55ffff", "#0000aa"),
+    "secondary": ("#55ffff", "#0000aa"),
+    "accent": ("#ffff55", "#aa00aa"),
+    "genpy-muted": ("#aaaaaa", "#555555"),
+    "genpy-chip": ("#000000", "#ffffff"),
+    "genpy-link": ("#55ffff", "#0000aa"),
+    "genpy-code-keyword": ("#ff55ff", "#aa00aa"),
+    "genpy-code-type": ("#ffff55", "#0000aa"),
+    "genpy-code-function": ("#55ffff", "#0000aa"),
+    "genpy-code-string": ("#55ff55", "#aa0000"),
+    "genpy-code-number": ("#ffff55", "#aa00aa"),
+    "genpy-text-warning": ("#ffff55", "#aa00aa"),
+    "genpy-text-error": ("#ff5555", "#aa0000"),
+    "genpy-text-success": ("#55ff55", "#0000aa"),
+    "footer-key-foreground": ("#55ffff", "#0000aa"),
+}
+"""The colours of text that can be read where there are sixteen, and no ground but one."""
+
+
+def _for_sixteen_colours(theme: Theme) -> Theme:
+    own = {name: values[0 if theme.dark else 1] for name, values in _SIXTEEN.items()}
+    named: dict[str, Any] = {key: own.pop(key) for key in ("primary", "secondary", "accent")}
+    return replace(theme, variables=theme.variables | own | _REVERSED_CURSOR, **named)
 
 
 def _for_few_colours(theme: Theme) -> Theme:

@@ -1,7 +1,10 @@
 """The themes: what is written can be read on what it stands on."""
 
 import pytest
+from rich._palettes import STANDARD_PALETTE
+from rich.color import Color as RichColor
 from rich.color import ColorSystem
+from rich.palette import Palette
 from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
@@ -21,6 +24,29 @@ PAIRS = [
     ("foreground", "genpy-chip"),
 ]
 
+
+XTERM = Palette(
+    [
+        (0, 0, 0),
+        (205, 0, 0),
+        (0, 205, 0),
+        (205, 205, 0),
+        (0, 0, 238),
+        (205, 0, 205),
+        (0, 205, 205),
+        (229, 229, 229),
+        (127, 127, 127),
+        (255, 0, 0),
+        (0, 255, 0),
+        (255, 255, 0),
+        (92, 92, 255),
+        (255, 0, 255),
+        (0, 255, 255),
+        (255, 255, 255),
+    ]
+)
+"""The sixteen colours of xterm; its grey has a contrast of 4 to its white."""
+READABLE_IN_SIXTEEN = 3.9
 
 NAMES = [f"{theme.name}{few}" for few in ("", "-256") for theme in THEMES]
 
@@ -46,6 +72,21 @@ def test_text_stands_out(theme: Theme, text: str, ground: str) -> None:
     named = colors(theme)
     dark, light = sorted(luminance(Color.parse(named[one])) for one in (text, ground))
     assert (light + 0.05) / (dark + 0.05) >= READABLE
+
+
+@pytest.mark.parametrize("theme", themes("standard"), ids=NAMES[:2])
+@pytest.mark.parametrize(
+    ("text", "ground"), [pair for pair in PAIRS if "cursor" not in "".join(pair)]
+)
+def test_text_stands_out_in_sixteen_colours(theme: Theme, text: str, ground: str) -> None:
+    """So it has where each colour is the nearest of sixteen, those of VGA or those of xterm."""
+    named = colors(theme)
+    numbers = [
+        RichColor.parse(named[one]).downgrade(ColorSystem.STANDARD).number for one in (text, ground)
+    ]
+    for palette in (STANDARD_PALETTE, XTERM):
+        dark, light = sorted(luminance(Color(*palette[number])) for number in numbers)
+        assert (light + 0.05) / (dark + 0.05) >= READABLE_IN_SIXTEEN
 
 
 @pytest.mark.parametrize("theme", themes("256"), ids=NAMES[2:])
