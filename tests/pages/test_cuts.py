@@ -81,7 +81,7 @@ window.setInterval = (run, ms) => (ms === 10000 ? 0 : setInterval(run, ms));
 
 
 async def test_a_server_that_never_answers_is_said(browser: Browser, server: Running):
-    """A connection that is taken and then silent is given up after half a minute, and tried again."""
+    """A connection that is silent is given up after half a minute, and tried again, also a used one."""
     answers = False
 
     def between(socket: WebSocketRoute) -> None:
@@ -100,6 +100,11 @@ async def test_a_server_that_never_answers_is_said(browser: Browser, server: Run
         answers = True
         await page.clock.run_for(31_000)
         await visit.state("Connected")
+        answers = False
+        await page.evaluate(SAID)
+        await page.route("**/api/**", lambda _: None)  # never answered
+        await page.clock.run_for(45_000)
+        await page.wait_for_function("() => said.includes('The server does not answer')")
 
 
 SAID = """() => {

@@ -64,6 +64,8 @@ TEXTS = {
     "addresses": "[a](https://a.example/b_(c)) <https://a.example/d_e_f>",
     "lazy": "* one\n**two** three\n* four\n\nfive\n--- six",
     "code of three ticks": "x\n```py``` y",
+    "formulas": "So $x = y*z*$, \\(k*l*m\\), $$n$$ for $5 and $6.\n$$\na * b * c\n$$\n\\[d*e*\\]\nend",
+    "footnotes": "One[^1] and [^b].\n[^1]: *First*,\n  more\n[^b]: second\n\nend",
 }
 AWKWARD = (
     "* one\n**two**\n- three\n-four\n1. five\n1.6\n#seven\n# eight #",
@@ -80,6 +82,7 @@ HOSTILE = (
     *(f"a{' ' * LONG}b", f"` {'a' * LONG}`", f"    a{' ' * LONG}b", "> " * (LONG // 2)),
     *("[" * LONG, "[a](" * (LONG // 4), "*a _b " * (LONG // 6), "`" * LONG, "a\n" * (LONG // 2)),
     *(f"|a|\n|-|\n{'`' * LONG}|", "- a\n" * (LONG // 16), f"- {'- ' * (LONG // 2)}x"),
+    *("\\(" * (LONG // 2), "\\[\n" * (LONG // 3), "$" * LONG, "$a " * (LONG // 3), "[^1" * LONG),
     *(f"```js\n{'/*' * (LONG // 2)}", f"```js\n{'`' * LONG}", "<!--" * (LONG // 4), "\\" * LONG),
 )
 """Texts for which a careless pattern would take hours."""
@@ -125,8 +128,9 @@ async def test_a_text_looks_as_the_server_makes_it(page: Page, name: str):
 async def test_a_reader_sees_no_marks_while_a_text_grows(page: Page):
     """At no moment are there marks to be read in a text whose marks all have a meaning."""
     text = "A **bold** and `code` one.\n\n## Title\n\n- *item*\n- [link](https://a.example)\n\n```py\nx\n```\n"
-    _, seen = await grown(page, text, 1)
-    assert [state for state in seen if re.search(r"[*`#\[]", state)] == []
+    notes = "So \\(a_n * 2\\) and $b$[^1].\n\n$$\nc_1\n$$\n\n\\[ d \\]\n\n[^1]: Noted\n"
+    _, seen = await grown(page, text + notes, 1)
+    assert [state for state in seen if re.search(r"[`#\[\]\\^]|\*\*|\$\$", state)] == []
 
 
 async def test_what_is_open_at_the_end_is_text(page: Page):

@@ -9,7 +9,7 @@ import { tab } from "./storage.js";
 const COMPOSING = 229; // the key code of an input method's key, which Safari reports after its end
 const GROWS = CSS.supports("field-sizing", "content");
 /** Where the only keyboard is on the screen, Enter begins a new line and a button sends. */
-const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
+export const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
 const PLACEHOLDER = "Write a message";
 
 const draft = (/** @type {string} */ ref) => `genpy-draft:${ref}`;

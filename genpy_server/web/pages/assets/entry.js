@@ -177,7 +177,7 @@ export class EntryView {
     const state = `${intent}:${reason}`;
     if (!intent || state === this.#chipped) return;
     this.#chipped = state;
-    const why = `${reason || "found by GenPy"}${score != null && score < 1 ? ` (${Math.round(score * 100)} %)` : ""}`;
+    const why = `${reason || "found by GenPy"}${score != null && score < 1 ? ` (${Math.round(score * 100)}%)` : ""}`;
     const panel = el(
       "div",
       { class: "panel" },

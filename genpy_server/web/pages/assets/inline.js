@@ -1,17 +1,36 @@
 // The inline part of Markdown as nodes, for text that is still being written: emphasis, code, links.
 //
-// Links are text here, and HTML is text; what the server sends takes the place of all of it.
+// Links are text here, HTML is text, and a formula is its TeX; what the server sends takes the place of
+// all of it.
 
 import { el } from "./dom.js";
 
-const TOKEN =
-  /\\([!-/:-@[-`{-~])|(`+)|(\*+|_+|~~)|!?\[([^\][\n]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+"[^"\n]*")?\)|(?:(?<! ) {2,}|\\)\n|<(https?:\/\/[^\s<>]+)>|(https?:\/\/[^\s<>]*[^\s<>.,;:!?'"*_~)\]])/g;
+const MARKS =
+  /\\([!-/:-@[-`{-~])|(`+)|(\*+|_+|~~)|\[\^([^\][\s]{1,64})\]|!?\[([^\][\n]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+"[^"\n]*")?\)|(?:(?<! ) {2,}|\\)\n|<(https?:\/\/[^\s<>]+)>|(https?:\/\/[^\s<>]*[^\s<>.,;:!?'"*_~)\]])/;
+/**
+ * What has a meaning in a text, formulas first: of a text that grows also one that is not ended.
+ *
+ * @param {string} ended
+ */
+const tokens = (ended) =>
+  new RegExp(
+    String.raw`\\\((.{1,999}?)(?:\\\)${ended})|\\\[(.{1,999}?)(?:\\\]${ended})|\$\$([^$]{1,999}?)(?:\$\$${ended})|(?<![\w$\\])\$(?![\s$])((?:\\.|[^$\\\n${"`"}])+?)(?<![\s\\])\$(?![\w$])|${MARKS.source}`,
+    "gs",
+  );
+const [WHOLE, OPEN] = ["", String.raw`|[\\$]?$`].map(tokens);
+const TEX = /[\\^_{}=]/;
+const PRICE = /^\d.*(?:\p{L}{3}|[ ,]\p{L}{2,}[ ,])/su;
 const SPACE = /^\s?$/;
 const PUNCTUATION = /^[\p{P}\p{S}]$/u;
 const WIDE = /^[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\uffef]$/;
 const OPENERS = 50; // marks of emphasis that wait for their end; more are text
 
 /** @typedef {{mark: string, count: number, at: number}} Opener */
+
+/** Whether two dollars are those of prices: words or half of a bracket are between them. */
+const isMoney = (/** @type {string} */ between) =>
+  between.split(/[([]/).length !== between.split(/[)\]]/).length ||
+  (!TEX.test(between) && PRICE.test(between));
 
 /**
  * Whether emphasis may begin and end at a run of marks.
@@ -41,7 +60,10 @@ function ending(text) {
   if (text[end - 1] === "\\") end = text.length;
   return text
     .slice(0, end)
-    .replace(/!?\[([^\][\n]*)(?:\]|\]\([^()\s]*)?$/, (_, label) => (label ? `[${label}]()` : ""));
+    .replace(/(?<!\\)\\$/, "")
+    .replace(/!?\[(\^?)([^\][\n]*)(?:\]|\]\([^()\s]*)?$/, (_, note, label) =>
+      label ? `[${note}${label}]${note ? "" : "()"}` : "",
+    );
 }
 
 class Inline {
@@ -65,11 +87,18 @@ class Inline {
   read() {
     const { text } = this;
     for (let found; (found = this.#next());) {
-      const [all, escaped, ticks, marks, label, enclosed, address = enclosed] = found;
+      const [all, round, square, double, single, ...more] = found;
+      const [escaped, ticks, marks, note, label, enclosed, address = enclosed] = more;
       const { index } = found;
+      const formula = round ?? square ?? double ?? single;
       this.#made.push(text.slice(this.#last, index));
       this.#last = index + all.length;
-      if (escaped) this.#made.push(escaped);
+      if (single && isMoney(single)) {
+        this.#made.push("$");
+        this.#last = index + 1;
+      } else if (formula) this.#made.push(el("span", { class: "math", text: formula.trim() }));
+      else if (note) this.#made.push(el("sup", { text: note }));
+      else if (escaped) this.#made.push(escaped);
       else if (ticks) this.#code(ticks);
       else if (marks) this.#marks(marks, index);
       else if (label !== undefined) this.#made.push(link(label, label));
@@ -85,8 +114,9 @@ class Inline {
   }
 
   #next() {
-    TOKEN.lastIndex = this.#last;
-    return TOKEN.exec(this.text);
+    const pattern = this.open ? OPEN : WHOLE;
+    pattern.lastIndex = this.#last;
+    return pattern.exec(this.text);
   }
 
   /** @param {string} ticks */

@@ -7,7 +7,8 @@ const PROTOCOL = "genpy.v1";
 const WAITS = [0.5, 1, 2, 4, 8, 15, 30]; // seconds; the last one repeats
 const AGAIN = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4008]);
 const UNAUTHORIZED = 4401;
-const PATIENCE = 30_000; // ms in which a connection must be attached
+const PATIENCE = 30_000; // ms in which a connection must be attached, or in which it is not doubted
+const SILENT = "The server does not answer";
 const STEADY = 10_000; // ms after which a connection counts as a good one
 
 /** A socket with what is known of it. */
@@ -23,6 +24,7 @@ export class Link {
   #socket = null;
   #timer = 0;
   #attempt = 0;
+  #heard = 0; // when something came, in ms
   #closed = false;
 
   /**
@@ -51,6 +53,11 @@ export class Link {
       this.#drop();
       this.state({ name: "locked" });
     };
+    // What the server sends over HTTP did not come either; a browser does not tell of a dead line itself.
+    this.silent = () => {
+      if (this.ready && performance.now() - this.#heard > PATIENCE) this.again(SILENT);
+    };
+    addEventListener("silent", this.silent);
     addEventListener("token", this.named);
     addEventListener("locked", this.locked);
     addEventListener("online", this.wake);
@@ -102,6 +109,7 @@ export class Link {
   close() {
     this.#closed = true;
     clearInterval(this.#timer);
+    removeEventListener("silent", this.silent);
     removeEventListener("token", this.named);
     removeEventListener("locked", this.locked);
     removeEventListener("online", this.wake);
@@ -125,13 +133,14 @@ export class Link {
     });
     socket.addEventListener("message", ({ data }) => {
       if (socket !== this.#socket) return;
+      this.#heard = performance.now();
       const frame = frameOf(data);
       if (frame) this.#receive(socket, frame);
       else this.again("The server’s answer cannot be read");
     });
     socket.addEventListener("close", ({ code, reason }) => this.#lost(socket, code, reason));
     setTimeout(() => {
-      if (socket === this.#socket && !socket.attached) this.again("The server does not answer");
+      if (socket === this.#socket && !socket.attached) this.again(SILENT);
     }, PATIENCE);
   }
 

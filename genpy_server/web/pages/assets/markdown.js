@@ -8,7 +8,7 @@ import { Colours, codeBox } from "./code.js";
 import { el } from "./dom.js";
 import { inline } from "./inline.js";
 
-/** @typedef {"text" | "heading" | "rule" | "quote" | "list" | "table" | "code" | "indented"} Kind */
+/** @typedef {"text" | "heading" | "rule" | "quote" | "list" | "table" | "code" | "indented" | "math"} Kind */
 
 const FENCE = /^( {0,3})(`{3,}(?=[^`]*$)|~{3,})\s*(.*)$/;
 const HEADING = /^ {0,3}(#{1,6})(?!\S)/;
@@ -18,17 +18,22 @@ const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(?:( {1,4})(?! )|( )(?= )|$)/;
 const INDENTED = /^(?: {4}|\t)/;
 const DELIMITER = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*(?:\|\s*)?$/;
+const FORMULA = /^ {0,3}(\$\$|\\\[)/;
+const FORMULA_CHARS = 2_000;
+const NOTE = /^ {0,3}\[\^([^\][\s]{1,64})\]:/;
 const TASK = /^\[([ xX])\] /;
 /** A last line that may become anything, and what may become the head of a table; it is not shown yet. */
-const UNCLEAR = /^(?:[-*+#>=_\d.):|`~\s]*|[-*+>\d.)\s]*(?:`{3,}|~{3,}).*)$/;
+const UNCLEAR = /^(?:[-*+#>=_\d.):|`~$\\[\s]*|[-*+>\d.)\s]*(?:`{3,}|~{3,}).*)$/;
 const HEAD = /^\s*\|[^\n]*\n?$/;
 const UNCLEAR_CHARS = 500;
+const LONGEST = 20_000; // characters of a paragraph that is formatted while it grows
 const DEEPEST = 8; // blocks within blocks; what is deeper is text
 const FIRST_HEADING = 2; // a text stands below the h2 of its message
 
 /** @param {string} line */
 const begins = (line) =>
-  FENCE.test(line) || HEADING.test(line) || RULE.test(line) || QUOTE.test(line);
+  [FENCE, HEADING, RULE, QUOTE, NOTE].some((block) => block.test(line)) ||
+  formulaEnd(line, 0, true) >= 0;
 
 /**
  * The end of the line that begins at `at`, behind its line break.
@@ -39,6 +44,26 @@ const begins = (line) =>
 function lineEnd(text, at) {
   const end = text.indexOf("\n", at);
   return end < 0 ? text.length : end + 1;
+}
+
+/**
+ * Where a formula ends that is a block; -1 where none begins.
+ *
+ * @param {string} text
+ * @param {number} at
+ * @param {boolean} open whether its end may still come
+ */
+function formulaEnd(text, at, open) {
+  const [head, mark] = FORMULA.exec(lineAt(text, at)) ?? [];
+  if (!head) return -1;
+  const from = at + head.length;
+  const rest = text.slice(from, from + FORMULA_CHARS);
+  const close = rest.indexOf(mark === "$$" ? mark : "\\]");
+  if (close < 0 && (!open || from + rest.length < text.length)) return -1;
+  if (/\n[ \t]*\r?\n/.test(close < 0 ? rest : rest.slice(0, close))) return -1;
+  if (close < 0) return text.length;
+  const end = lineEnd(text, from + close);
+  return text.slice(from + close + 2, end).trim() ? -1 : end;
 }
 
 /** A text that grows, without a last line of which it is not clear yet what it is. */
@@ -92,6 +117,7 @@ function kindAt(text, at, open) {
   if (QUOTE.test(line)) return "quote";
   if (ITEM.test(line)) return "list";
   if (INDENTED.test(line)) return "indented";
+  if (formulaEnd(text, at, open) >= 0) return "math";
   const next = lineEnd(text, at);
   const below = lineAt(text, next);
   const table = line.includes("|") && below.includes("|") && DELIMITER.test(below);
@@ -225,15 +251,39 @@ class Block {
         const code = own.replace(/^(?: {4}|\t)/gm, "").trimEnd();
         return morph(this.inner, [`${code}\n`]);
       }
-      default: {
-        const setext = /\n {0,3}(=+|-+)\s*$/.exec(own);
-        if (setext && !grows) {
-          this.#become(levelAt(text, this.start, setext[1].startsWith("=") ? 1 : 2));
-        }
-        const words = setext && !grows ? own.slice(0, setext.index) : own;
-        return morph(this.inner, inline(words.replace(/^[ \t]+/gm, "").trimEnd(), grows));
-      }
+      case "math":
+        this.element.className = "math";
+        return morph(this.inner, [
+          own
+            .trim()
+            .slice(2)
+            .replace(/(?:\$\$?|\\\]?)$/, "")
+            .trim(),
+        ]);
+      default:
+        return this.#paragraph(text, own, grows);
     }
+  }
+
+  /**
+   * A paragraph, a heading that is underlined, or a footnote.
+   *
+   * @param {string} text
+   * @param {string} own
+   * @param {boolean} grows
+   */
+  #paragraph(text, own, grows) {
+    const setext = grows ? null : /\n {0,3}(=+|-+)\s*$/.exec(own);
+    if (setext) this.#become(levelAt(text, this.start, setext[1].startsWith("=") ? 1 : 2));
+    const [head, label] = NOTE.exec(own) ?? [];
+    const words = own
+      .slice(head?.length ?? 0, setext?.index)
+      .replace(/^[ \t]+/gm, "")
+      .trimEnd();
+    const made = grows && words.length > LONGEST ? [words] : inline(words, grows);
+    if (head) this.inner.className = "footnote";
+    else this.inner.removeAttribute("class");
+    morph(this.inner, head ? [el("sup", { text: label }), " ", ...made] : made);
   }
 
   /** @param {keyof HTMLElementTagNameMap} tag */
@@ -258,6 +308,7 @@ class Block {
   #limit(/** @type {string} */ text) {
     let at = lineEnd(text, this.start);
     if (this.kind === "heading" || this.kind === "rule") return at;
+    if (this.kind === "math") return formulaEnd(text, this.start, true);
     let blank = false;
     const item = this.kind === "list" && ITEM.exec(lineAt(text, this.start));
     if (this.kind === "list") at = Math.max(at, lineEnd(text, this.#done));

@@ -3,6 +3,7 @@
 import { download, remove, rename } from "./actions.js";
 import { api, attempt, link, session } from "./api.js";
 import { AS_IT_IS } from "./commands.js";
+import { TOUCH } from "./composer.js";
 import { byId, choose, el, isolated, plural, tell, words } from "./dom.js";
 import { memoryDialog } from "./memory.js";
 import { change, settingsDialog } from "./settings.js";
@@ -16,8 +17,12 @@ import { THEMES, setTheme } from "./theme.js";
 const AUTOMATIC = "automatic";
 /** What is pressed on the page, beside the commands. */
 const KEYS = [
-  ["Enter", "Send the message."],
-  ["Shift+Enter", "Begin a line."],
+  ...(TOUCH.matches
+    ? []
+    : [
+        ["Enter", "Send the message."],
+        ["Shift+Enter", "Begin a line."],
+      ]),
   ["Escape", "Stop the reply, or leave an edit."],
   ["Ctrl+K", "Search conversations and messages."],
   ["/", "Commands: up and down choose, Tab completes, Enter runs."],

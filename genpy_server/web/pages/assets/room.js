@@ -12,7 +12,7 @@ import { View } from "./view.js";
 
 const PAGE = 50; // messages asked for at once
 const MORE = 30; // earlier or later ones, which are made in one task of the browser
-const MOST = 1_000; // messages that are shown at once; the document gets slow with many more
+const MOST = 300; // messages that are shown at once; the document gets slow with many more
 const LIVE = 200; // of them that are kept of the end, where its beginning is left
 const PAUSE = 40; // ms between two looks at what came
 const HIDDEN_PAUSE = 250; // ms between two looks at what came, in a tab that nobody sees
@@ -387,10 +387,9 @@ export class Room {
 
   /** Back to the end of the conversation. */
   newest() {
-    if (this.#past) {
-      this.#past = null;
-      this.#redraw();
-    }
+    this.#past = null;
+    this.transcript.leave(LIVE, "before");
+    this.#redraw();
     this.view.toEnd();
   }
 

@@ -8,6 +8,7 @@ import { ANSWERS } from "./shapes.js";
 
 const PAUSE = 200; // ms of typing nothing after which a search begins
 const SNIPPET = 140; // characters
+const LEAD = 24; // of them before what was found, at most
 const PAGE = 40;
 const MOST = 200; // rows that are asked for again at once
 const FOLLOW = 10_000; // ms between two looks at what others did, while the page is seen
@@ -91,6 +92,7 @@ export class SessionList {
     if (mine !== this.#asked) return;
     this.#waits = false;
     if (answers instanceof Refusal) {
+      if (!answers.status) dispatchEvent(new Event("silent"));
       // A list that is there stays, as the next look may succeed; a token is asked for elsewhere.
       const stays = answers.status === 401 || (this.#query === q && !before);
       if (!stays) this.#failed(answers.message, before);
@@ -200,7 +202,9 @@ const inMessage = (/** @type {SearchHit} */ { found_in: place }) => !place || pl
 function hitRow({ message, session_title: title }, q) {
   const { text, id, role, session_id: session } = message;
   const [first] = hits(text, q);
-  const from = Math.max(0, (first?.[0] ?? 0) - SNIPPET / 3);
+  const found = first?.[0] ?? 0;
+  const lead = text.slice(Math.max(0, found - LEAD), found);
+  const from = found > LEAD ? found - lead.length + lead.search(/(?<=\s)\S|$/) : 0;
   const snippet = text.slice(from, from + SNIPPET);
   /** @type {(Node | string)[]} */
   const parts = [from ? "…" : ""];

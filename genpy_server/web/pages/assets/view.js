@@ -9,7 +9,7 @@ import { stars } from "./stars.js";
 /** @import {Entry, Transcript} from "./transcript.js" */
 
 const NEAR = 80; // px from the end within which new text is followed
-const AHEAD = 800; // px from the beginning at which earlier messages are asked for
+const AHEAD = 800; // px from the beginning or the end at which more messages are asked for
 const SPOKEN = 600; // characters of a reply that are announced
 const WAITING = 2_000; // characters of a message on its way that are shown; all of it is sent
 
@@ -26,7 +26,7 @@ export class View {
   /** @type {HTMLElement | undefined} */
   #last = undefined; // the article of the newest message
   /** @type {Element | null} */
-  #reached = null; // the first message, once it was near and those before it were asked for
+  #reached = null; // the message at an end, once it was near and those beyond it were asked for
   #window = false; // whether this is a part of the conversation without its end
   /** @type {Wanted | null} */
   #marked = null;
@@ -247,8 +247,14 @@ export class View {
 
   /** @param {Entry} entry */
   spoke(entry) {
-    const text = this.#views.get(entry)?.text.innerText || entry.text;
-    announce(`GenPy: ${text.length > SPOKEN ? `${text.slice(0, SPOKEN)} …` : text || entry.error}`);
+    let text = "";
+    // Not by innerText, for which all of a long reply would be laid out at once.
+    for (const block of this.#views.get(entry)?.text.children ?? []) {
+      if (text.length > SPOKEN) break;
+      text += `${(block.querySelector("pre") ?? block).textContent}\n`;
+    }
+    text = text.trim() || entry.text || entry.error;
+    announce(`GenPy: ${text.length > SPOKEN ? `${text.slice(0, SPOKEN)} …` : text}`);
   }
 
   /**
@@ -291,26 +297,39 @@ export class View {
     this.#follow = false;
     change();
     if (still) this.scroller.scrollTop += still.getBoundingClientRect().top - top;
+    this.#top = this.scroller.scrollTop; // nobody scrolled
   }
 
   toEnd() {
     this.#follow = true;
-    this.#keepUp();
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#keepUp(); // what is there is laid out only now, and may be higher than was guessed
   }
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    const near = scrollHeight - scrollTop - clientHeight < NEAR;
+    const below = scrollHeight - scrollTop - clientHeight;
+    const near = below < NEAR;
+    const moved = scrollTop - this.#top;
     // What is not near the end may be new text that was not followed yet; only going up leaves it.
-    if (near || scrollTop < this.#top) this.#follow = near && !this.#window;
-    const first = this.entries.firstElementChild;
-    const back = scrollTop < this.#top && scrollTop < AHEAD && !this.older.hidden;
-    if (back && first !== this.#reached) {
-      this.#reached = first;
-      this.act.older();
-    }
+    if (near || moved < 0) this.#follow = near && !this.#window;
+    const { firstElementChild: first, lastElementChild: last } = this.entries;
+    if (moved < 0 && scrollTop < AHEAD && !this.older.hidden) this.#reach(first, this.act.older);
+    if (moved > 0 && below < AHEAD && this.#window) this.#reach(last, this.act.newer);
     this.#top = scrollTop;
     this.jump.hidden = this.#follow && !this.#window;
+  }
+
+  /**
+   * Ask for what is beyond an end, once for each message that stands there.
+   *
+   * @param {Element | null} end
+   * @param {() => void} ask
+   */
+  #reach(end, ask) {
+    if (end === this.#reached) return;
+    this.#reached = end;
+    ask();
   }
 
   #keepUp() {
