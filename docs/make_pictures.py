@@ -10,11 +10,13 @@ and writes what its terminal shows as SVG.
 # ruff: noqa: INP001 - a script, no package
 
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+os.environ["COLORTERM"] = "truecolor"
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
 from support.client_states import CASES  # noqa: E402 - found by the path above

@@ -9,7 +9,7 @@ from rich.style import Style
 COLOURS = {
     # name: (in the dark theme, in the light one, of the terminal)
     "primary": ("#7fd1bd", "#0b6e5f", "green"),
-    "secondary": ("#9db8ff", "#2f4fb5", "blue"),
+    "secondary": ("#9db8ff", "#2f4fb5", "bright_blue"),
     "accent": ("#f2b6a0", "#a3411c", "cyan"),
     "warning": ("#f0c674", "#8a6100", ""),
     "error": ("#ff7b86", "#b3202f", ""),
@@ -26,7 +26,7 @@ COLOURS = {
     "genpy-link": ("#7ab7ff", "#0b57c2", "bright_blue"),
     "genpy-code-keyword": ("#c792ea", "#8b2fb8", "magenta"),
     "genpy-code-type": ("#ffcb6b", "#8a5a00", "yellow"),
-    "genpy-code-function": ("#82aaff", "#0b4fb3", "blue"),
+    "genpy-code-function": ("#82aaff", "#0b4fb3", "bright_blue"),
     "genpy-code-string": ("#a5d6a7", "#1d7a3c", "green"),
     "genpy-code-number": ("#f78c6c", "#b4460f", "cyan"),
     "genpy-text-warning": ("#f0c674", "#7f5800", "yellow"),

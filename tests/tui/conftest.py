@@ -25,6 +25,12 @@ def _own_clipboard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _all_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The themes are those of a terminal of all colours, wherever the tests run."""
+    monkeypatch.setenv("COLORTERM", "truecolor")
+
+
+@pytest.fixture(autouse=True)
 def _drawn_when_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """The screen is drawn when a test looks at it: no terminal is there to show each update."""
 
