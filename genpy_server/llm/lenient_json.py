@@ -1,7 +1,7 @@
 """A lenient reader of the JSON that models and servers write, anywhere in a text.
 
 It also accepts control characters in strings, single quotes, keys without quotes, extra or missing
-commas, comments, Python's None and True, and incomplete JSON.
+commas, wide marks and equals signs, comments, Python's None and True, and incomplete JSON.
 """
 
 import json
@@ -16,9 +16,11 @@ OBJECTS = 200
 
 _STRICT = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/|#[^\n]*)*", re.DOTALL)
-_WORD = re.compile(r"[^\s,:{}\[\]\"']+")
+_SAME = str.maketrans("\uff1a\uff0c=", ":,:")
+"""Marks that stand for others between values."""
+_WORD = re.compile(r"[^\s,:{}\[\]\"'\uff1a\uff0c=]+")
 _NEXT = r"[\"'{}\[\]\d-]|[\w-]+\s*:|true\b|false\b|null\b|None\b|$|//|/\*|#|\.\.\."
-_ENDS = rf"\s*(?:[:}}\]]|$|//|/\*|#|,\s*(?:{_NEXT}))|\s+[\"']"
+_ENDS = rf"\s*(?:[:=\uff1a}}\]]|$|//|/\*|#|[,\uff0c]\s*(?:{_NEXT}))|\s+[\"']"
 """What follows the quote at the end of a string; any other quote belongs to its text."""
 _STRING = {
     quote: re.compile(rf"(?:[^{quote}\\]|\\.|{quote}(?!{_ENDS}))*", re.DOTALL) for quote in "\"'"
@@ -85,7 +87,7 @@ class _Reader:
     def _next(self) -> str:
         space = _SPACE.match(self._text, self._place)
         self._place = space.end() if space else self._place
-        return self._text[self._place : self._place + 1]
+        return self._text[self._place : self._place + 1].translate(_SAME)
 
     def _value(self, depth: int) -> Any:
         match self._next():

@@ -26,7 +26,7 @@ ANSWER_CHARS = 400_000
 MAX_DEPTH = 6
 """How deep inside other objects the answer may be."""
 
-_ENDS = {THINK_END, *(ends.split("  ")[-1] for ends in OPENINGS.values())}
+_ENDS = {THINK_END, *(end for ends in OPENINGS.values() for end in ends.split("  "))}
 _THOUGHT = re.compile("|".join(map(re.escape, _ENDS)), re.IGNORECASE)
 _CURLY = re.compile(r"\{\s*[\u201c\u201d\u201e]")
 _CURLY_QUOTES = str.maketrans("\u201c\u201d\u201e", '"""')
@@ -35,11 +35,11 @@ _OPEN = re.compile(r'\s*"\w+"\s*:')
 """An object without its first bracket."""
 _ESCAPED = re.compile(r"\s*\{\s*\\\"")
 _SCHEMA_TYPES = {"string", "array", "object", "number", "integer", "boolean"}
-_NOTHING = {"none", "n/a", "na", "null", "nothing", "-", "no outcomes", "unknown"}
+_NOTHING = {"none", "n/a", "na", "null", "nothing", "-", "no outcomes", "unknown", "...", "…"}
 """Items of a list that mean that it is empty."""
 _LINES = re.compile(r"\s*[;|\n•]\s*")
-_COMMAS = re.compile(r"\s*[,\u3001\uff0c]\s*")
-_MARKER = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
+_COMMAS = re.compile(r"\s*[,\u3001\uff0c]\s*|\s+/\s+|\s+(?=#\w)")
+_MARKER = re.compile(r"^(?:(?:[-*•]|\d+[.)])\s+|#(?=\w))")
 _PHRASE_WORDS = 4
 """The most words of an item between commas; if one is longer, the line is a sentence, not a list."""
 _LABELS = (
@@ -47,7 +47,7 @@ _LABELS = (
     *("overall", "overview"),
 )
 _ALIASES = PHRASES.pairs("fields")
-"""Other names of fields; a model that summarises in a language may name them in it."""
+"""Other names of fields."""
 WORDS = {
     mood: tuple(PHRASES.lines(mood)[0].split()) for mood in ("positive", "negative", "neutral")
 }
@@ -155,23 +155,47 @@ def _fitted(found: dict[str, Any], kind: type) -> dict[str, Any] | None:
     for key, value in found.items():
         plain = re.sub(r"[\W_]", "", str(key)).lower()
         named.setdefault(_ALIASES.get(plain, plain), value)
-    values: dict[str, Any] = {}
-    any_found = False
-    for name, wanted in get_type_hints(kind).items():
-        value = _shaped(_value(named, name.replace("_", "").lower()), wanted)
-        any_found = any_found or (value not in ("", None) and value != [])
-        values[name] = value
-    return values if any_found else None
+    hints = get_type_hints(kind)
+    keys = {name: _key(named, name.replace("_", "").lower()) for name in hints}
+    values = {name: _shaped(_stated(named.get(keys[name] or "")), hints[name]) for name in hints}
+    others = [value for key, value in named.items() if key not in keys.values()]
+    if len(others) > sum(map(bool, keys.values())) and named.get("type") not in _SCHEMA_TYPES:
+        _fill(values, hints, others)
+    return values if any(values.values()) else None
 
 
-def _value(named: dict[str, Any], name: str) -> Any:
-    """The value of a field; its key may be longer than its name, or be its singular."""
-    keys = [key for key in named if key == name]
-    keys += [key for key in named if key.endswith(name) or key == name.removesuffix("s")]
-    value = named[keys[0]] if keys else None
+def _key(named: dict[str, Any], name: str) -> str | None:
+    """The key of a field, which may be longer than its name, or its singular."""
+    stem = name.removesuffix("s")
+    return name if name in named else next((key for key in named if stem in key), None)
+
+
+def _stated(value: Any) -> Any:
+    """A value, or what stands in place of one in a repeated schema."""
     if isinstance(value, dict) and value.get("type") in _SCHEMA_TYPES:
-        return value.get("value", value.get("text"))
+        items = value.get("items")
+        items = items if isinstance(items, list) else None
+        return value.get("value", value.get("text", items))
     return value
+
+
+def _fill(values: dict[str, Any], hints: dict[str, Any], others: list[Any]) -> None:
+    """Give values of unknown names, as those in another language, to the empty fields they fit.
+
+    The longest text comes first, as the first field is the most important. It takes both a text and
+    a list to tell an answer from other objects.
+    """
+    others = [value for value in others if isinstance(value, str | list)]
+    names = any(value in hints for value in others if isinstance(value, str))
+    if names or {type(value) for value in others} != {str, list}:
+        return
+    for value in sorted(others, key=lambda one: -len(one.split()) if isinstance(one, str) else 0):
+        for name, wanted in hints.items():
+            is_list = get_origin(wanted) in (list, tuple)
+            if not values[name] and is_list is isinstance(value, list):
+                values[name] = _shaped(value, wanted)
+                if values[name]:
+                    break
 
 
 def _shaped(value: Any, wanted: Any) -> Any:
@@ -201,14 +225,16 @@ def _items(value: Any) -> list[str]:
     if isinstance(value, str):
         lines = [_MARKER.sub("", line).strip() for line in _LINES.split(value)]
         if len(lines) == 1:
-            phrases = _COMMAS.split(lines[0])
+            phrases = [_MARKER.sub("", phrase) for phrase in _COMMAS.split(lines[0])]
             lines = phrases if all(len(p.split()) <= _PHRASE_WORDS for p in phrases) else lines
         return [line for line in lines if line and line.lower() not in _NOTHING]
     if isinstance(value, dict):
         label = _text(value)
+        if not label and all(isinstance(weight, int | float) for weight in value.values()):
+            return list(map(str, value))
         return [label] if label else [item for inner in value.values() for item in _items(inner)]
     if isinstance(value, list):
-        texts = (_MARKER.sub("", _text(item)) for item in value)
+        texts = (_MARKER.sub("", _text(str(i) if type(i) in {int, float} else i)) for i in value)
         return [text for text in texts if text and text.lower() not in _NOTHING]
     return []
 
@@ -221,6 +247,9 @@ def _choice(text: str, choices: tuple[str, ...]) -> str | None:
     named = [
         choice
         for choice in choices
-        if any(re.search(rf"\b{word}", lowered) for word in WORDS.get(choice, (choice,)))
+        if any(
+            re.search(rf"\b(?<!not )(?<!non-){word}", lowered)
+            for word in WORDS.get(choice, (choice,))
+        )
     ]
     return named[0] if len(named) == 1 else None

@@ -57,6 +57,15 @@ AROUND = {
     "Japanese keys": '{"要約": "A test.", "トピック": ["tests"], "感情": "中立", "成果": ["done"]}',
     "Russian keys": '{"резюме": "A test.", "темы": ["tests"], "настроение": "нейтральное", "итоги": ["done"]}',
     "Portuguese keys": '{"resumo": "A test.", "tópicos": ["tests"], "sentimento": "neutro", "resultados": ["done"]}',
+    "Swedish keys": '{"sammanfattning": "A test.", "ämnen": ["tests"], "stämning": "neutral", "resultat": ["done"]}',
+    "Arabic keys": '{"ملخص": "A test.", "مواضيع": ["tests"], "المشاعر": "محايد", "النتائج": ["done"]}',
+    "keys in another order": '{"nálada": "neutral", "témata": ["tests"], "shrnutí": "A test.", "výsledky": ["done"]}',
+    "keys of two languages": '{"summary": "A test.", "konular": ["tests"], "duygu": "nötr", "sonuçlar": ["done"]}',
+    "longer keys around": '{"conversationSummary": "A test.", "topicsDiscussed": ["tests"], "overallSentiment": "neutral", "outcomesReached": ["done"]}',
+    "wide marks": TEXT.replace('": ', '"\uff1a').replace(", ", "\uff0c"),
+    "equals signs": TEXT.replace('": ', '" = '),
+    "weights": good(topics={"tests": 3}),
+    "values of a schema": good(topics={"type": "array", "items": ["tests"]}),
     "other words for keys": '{"overview": "A test.", "keywords": ["tests"], "mood": "neutral", '
     '"decisions": ["done"]}',
     "escaped": TEXT.replace('"', '\\"'),
@@ -141,6 +150,8 @@ def test_answer_is_found_whatever_stands_around_it(name):
         (good(outcomes="1. One thing\n2. Another"),
          SummaryDraft("A test.", ["tests"], "neutral", ["One thing", "Another"])),
         (TEXT[:42], SummaryDraft("A test.", ["tests"], None, [])),
+        (good(topics="#tests #cats"), SummaryDraft("A test.", ["tests", "cats"], "neutral", ["done"])),
+        (good(topics=["tests", 2024, "..."]), SummaryDraft("A test.", ["tests", "2024"], "neutral", ["done"])),
         (good(outcomes=["None"]), SummaryDraft("A test.", ["tests"], "neutral", [])),
         (good(outcomes="N/A"), SummaryDraft("A test.", ["tests"], "neutral", [])),
         (TEXT.replace("A test", 'A "test"'), SummaryDraft('A "test".', ["tests"], "neutral", ["done"])),
@@ -169,6 +180,9 @@ def test_what_fits_is_taken(answer, draft):
         ("unhappy", "negative"),
         ("neutral to positive", None),
         ("ambivalent", None),
+        ("not negative", None),
+        ("tích cực", "positive"),
+        ("olumsuz", "negative"),
     ],
 )
 def test_sentiment_is_read_in_many_languages(word, sentiment):
@@ -179,7 +193,8 @@ def test_sentiment_is_read_in_many_languages(word, sentiment):
 NOTHING = ["", "nonsense", "[]", "```json\n{}\n```", '{"summary": 1}', "[" * 5000, "{" * 5000,
            "The summary is that they talked.",
            '{"type": "object", "properties": {"summary": {"type": "string"}}}',
-           '{"other": "x"}', "null"]  # fmt: skip
+           '{"other": "x"}', "null", '[{"key": "topics", "value": ["tests"]}]',
+           '{"type": "object", "required": ["summary"], "name": "answer"}']  # fmt: skip
 
 
 @pytest.mark.parametrize("answer", NOTHING)
