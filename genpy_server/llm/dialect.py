@@ -13,6 +13,7 @@ import msgspec
 from genpy_server.core.context.fences import block, framed
 from genpy_server.core.context.tokens import cut_evenly, message_tokens
 from genpy_server.core.models import ChatMessage, Effort, ToolSpec
+from genpy_server.errors import LlmError
 from genpy_server.llm.base import ChatRequest
 from genpy_server.llm.field_names import PHRASES
 from genpy_server.llm.structured import in_words, strict_schema
@@ -70,6 +71,16 @@ OTHER_NAMES = {
     "thinking": "reasoning_effort",
 }
 """Other names of the parts of a request."""
+NOT_IMPLEMENTED = 501
+NAMED_IN_WORDS = {400, 415, 422, NOT_IMPLEMENTED}
+"""Those of them that may mean a part that they do not name in any known word."""
+LIKELY = (
+    *("tools", "response_format", "stream_options", "reasoning_effort", "temperature"),
+    *("chat_template_kwargs", "stop", "seed", "system_role", "max_tokens", "stream"),
+)
+"""The parts of a request, those first that are refused most often."""
+LIMIT_FIRST = re.compile(r"\W?max_(completion_)?tokens\b")
+"""A refusal that begins so is about the length of the reply, even if it names the context."""
 NAMED_IN_TROUBLE = {400, 404, 405, 406, 409, 415, 422, 424, 500, 501}
 """Statuses with which services refuse a part of a request."""
 
@@ -180,6 +191,25 @@ def refused(complaint: Complaint, parts: Sequence[str]) -> list[str]:
         if named:
             return [part for part in named if part != "stream"] or named
     return []
+
+
+def unnamed(complaint: Complaint, parts: Sequence[str]) -> list[set[str]]:
+    """Groups of parts, one of which a refusal may mean that names no part, the most likely first.
+
+    Services refuse in any words and language. Empty for an error of another kind.
+    """
+    status = complaint.status
+    other = complaint.page or complaint.is_filtered or complaint.says_only_status
+    other = other or (complaint.kind is not LlmError and status != NOT_IMPLEMENTED)
+    if status not in NAMED_IN_WORDS or other or refused(complaint, PARTS):
+        return []
+    groups: dict[str, set[str]] = {name: set() for name in LIKELY}
+    for part in parts:
+        name = part.partition(":")[0].replace("max_completion_tokens", "max_tokens")
+        groups[name].add(part)
+    groups["max_tokens"] |= {"max_tokens", "max_completion_tokens"}
+    groups["response_format"] |= set(FORMS) if groups["response_format"] else set()
+    return [group for group in groups.values() if group & set(parts)]
 
 
 def shorter(asked: Asked, tokens: int) -> Asked:

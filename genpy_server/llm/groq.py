@@ -8,7 +8,7 @@ out for a day; the run waits and retries in other cases.
 import asyncio
 import base64
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -28,7 +28,15 @@ from genpy_server.llm.base import (
     ReasoningDelta,
     TextDelta,
 )
-from genpy_server.llm.dialect import FORMS, Asked, body_of, refused, shorter
+from genpy_server.llm.dialect import (
+    FORMS,
+    LIMIT_FIRST,
+    Asked,
+    body_of,
+    refused,
+    shorter,
+    unnamed,
+)
 from genpy_server.llm.models import chatting, is_listed, listed
 from genpy_server.llm.reply import ReplyReader, ServiceError
 from genpy_server.llm.structured import read
@@ -97,6 +105,7 @@ class RefusedParts:
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
         self._tokens: tuple[int, float] | None = None
+        self._unclear_until = 0.0
         self.opens_in_reasoning = False
         """The model's template opens the reasoning, so that a reply has only its end."""
 
@@ -105,6 +114,15 @@ class RefusedParts:
         """The parts of a request that are left out."""
         now = time.monotonic()
         return {part for part, until in self._until.items() if now < until}
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether a request was refused whatever was left out of it."""
+        return time.monotonic() < self._unclear_until
+
+    def give_up(self) -> None:
+        """Leave nothing out after an unclear refusal, until parts are tried again."""
+        self._unclear_until = time.monotonic() + REFUSED_SECONDS
 
     @property
     def tokens(self) -> int | None:
@@ -139,6 +157,10 @@ class Terms:
         self._parts: tuple[str, ...] = ()
         self._wanting: tuple[str, ...] = ()
         self._dropped: set[str] = set()
+        self._guesses: Iterator[set[str]] | None = None
+        """Parts that an unclear refusal may mean, to be left out one after the other."""
+        self._named: set[str] = set()
+        """What was left out before."""
         self._fitting: int | None = None
         self._accepted = False
 
@@ -151,7 +173,7 @@ class Terms:
         return body
 
     def adapted_to(self, error: Exception) -> bool:
-        """Leave out what a refusal names, or shorten the request once; False for other errors.
+        """Leave out what a refusal names or may mean, or shorten once; False for other errors.
 
         The number of calls that return True is limited: by the parts, and by the one shortening.
         """
@@ -161,15 +183,28 @@ class Terms:
             complaint = Complaint(error.body)
         else:
             return False
-        if complaint.kind is LlmTooLarge:
+        if complaint.kind is LlmTooLarge and not LIMIT_FIRST.match(complaint.text):
             if self._fitting is not None:
                 return False
             self._fitting = _smaller(self._asked.tokens, complaint.limit)
             self._asked = shorter(self._asked, self._fitting)
             return True
-        new = refused(complaint, self._parts)
-        self._dropped |= set(new)
-        return bool(new)
+        if new := refused(complaint, self._parts):
+            self._dropped |= set(new)
+            return True
+        return self._guess(complaint)
+
+    def _guess(self, complaint: Complaint) -> bool:
+        """Leave out another part alone, where a refusal names none; False if none is left."""
+        if self._guesses is None:
+            self._named = self._dropped
+            known = self._service.kind == "groq" or self._refused_parts.is_unclear
+            self._guesses = iter(() if known else unnamed(complaint, self._parts))
+        part = next(self._guesses, None)
+        if part is None and self._dropped != self._named:
+            self._refused_parts.give_up()
+        self._dropped = self._named | (part or set())
+        return part is not None
 
     def accepted(self) -> LeftOut | None:
         """The service accepted the request: remember what was left out, and return it once."""

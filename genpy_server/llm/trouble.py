@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
+from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -112,6 +113,8 @@ _AT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:\s?(?:Z|UTC)|[+-]\d\d
 _WAIT = re.compile(
     r"(?i)(?:\b(?:again|retry|wait|resets?|available)[ _-]?(?:in|after|for|about)?[:=\s]*"
     rf"(?P<parts>(?:{_A_PART})+)|\bretry[ _-]after[:=\s]*(?P<number>\d+(?:\.\d+)?)(?!\s?[\w.])"
+    r"|\b(?:dans|en|nach|через) (?P<seconds>\d+)\s?(?:seconde|segundo|sekunde|секунд)"
+    r"|(?P<later>\d+)\s?(?:秒钟?[后後]|초 ?후|sekunden (?:erneut|wieder))"
     rf"|\b(?:again|retry|resets?|until)\b[^.\d]{{0,10}}(?P<time>{_AT}))"
 )
 _PASSES = re.compile(rf"{_WAIT.pattern}|\brate limit|\btry again")
@@ -124,6 +127,7 @@ _LIMIT = re.compile(
     r"(?i)(?:context|maximum|max|limit|allowed|window|>)[^\d]{0,60}?(\d[\d,]{2,8})(?!\d)"
 )
 _NO_MODEL = _any_of("no model")
+_MODEL = re.compile(r"(?i)\bmod(els?|ell|[eè]les?|elos?)\b|модел|模型|モデル|모델")
 _BAD_KEY = _any_of("bad key")
 _FILTERED = _any_of("filtered")
 _LOADING = _any_of("loading")
@@ -257,6 +261,17 @@ class Complaint:
         return all(pattern.fullmatch(text) for text in texts if text)
 
     @property
+    def says_only_status(self) -> bool:
+        """Whether its text is empty, or no more than the name of the status."""
+        name = HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else ""
+        return self.text.strip(" .!\n").lower() in {"", name.lower()}
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a content filter refuses the request."""
+        return bool(_FILTERED.search(" ".join((self.text, *self.codes))))
+
+    @property
     def nothing_there(self) -> bool:
         """Whether the service has nothing at the address, and gives no other reason."""
         known = self.status in NOTHING_THERE or (self.status is None and bool(self.text))
@@ -292,7 +307,7 @@ class Complaint:
 
     def _kind_by_text(self) -> type[LlmError] | None:
         found = next((kind for words, kind in _BY_TEXT if words.search(self.text)), None)
-        named = self.status == NOT_FOUND and re.search(r"(?i)\bmodels?\b", self.text)
+        named = self.status == NOT_FOUND and _MODEL.search(self.text)
         return LlmModelUnknown if found is None and named else found
 
 
@@ -428,7 +443,7 @@ def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, mode
             f"{service.where} answered with a web page ({status}){reason}. "
             f"Check {service.address_setting}."
         )
-    if _FILTERED.search(" ".join((complaint.text, *complaint.codes))):
+    if complaint.is_filtered:
         return f"The content filter of the model's service refuses this{reason or '.'}"
     why = ", ".join([*map(str, filter(None, [status])), *complaint.codes[:1]])
     return f"The model's service refused the request ({why}){reason or '.'}"
@@ -473,11 +488,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def duration(text: str) -> float | None:
-    """Seconds of a duration such as 1d2h, 2m59.56s, 900 ms or 7; None for anything else."""
+    """Seconds of a duration such as 1d2h, 2m59.56s, PT3M, 900 ms or 7; None for anything else."""
     text = text.strip()
     try:
         seconds = float(text)
     except ValueError:
+        text = text.removeprefix("PT")
         parts = _PART.findall(text)
         if not parts or _PART.sub("", text):
             return None
@@ -500,7 +516,7 @@ def _wait(complaint: Complaint, headers: Mapping[str, str]) -> float | None:
     waits = (
         duration(headers.get("retry-after-ms", "") and f"{headers['retry-after-ms']}ms"),
         _until(headers.get("retry-after") or headers.get("x-retry-after", "")),
-        _until(next(filter(None, in_text.group("parts", "number", "time")))) if in_text else None,
+        _until(next(filter(None, in_text.group(*_WAIT.groupindex)))) if in_text else None,
         complaint.retry_after,
         *(_until(headers[name]) for name in resets),
         duration(draft[1]) if draft else None,

@@ -218,6 +218,52 @@ async def test_refusal_inside_a_stream_counts_as_well(compatible, upstream):
     assert ["temperature" in body for body in completions(upstream)] == [True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("tools", "当前模型不支持函数调用"),
+        ("tools", "Модель не поддерживает вызов функций"),
+        ("temperature", "Sampling cannot be steered."),
+        ("stream", "该模型不支持流式输出"),
+        ("system_role", "Le rôle système n'est pas accepté."),
+    ],
+)
+async def test_a_refusal_in_unknown_words_is_understood(compatible, upstream, part, words):
+    """One part after the other is left out alone, and the one whose lack is accepted stays out."""
+    body = json.dumps({"error": {"message": words}}).encode()
+    parts = ("tools", "stream_options", "temperature", "system_role", "max_tokens", "stream")
+    for _ in range(parts.index(part) + 1):
+        upstream.script(Script(400, body))
+    upstream.say("Hi")
+    for _ in range(2):
+        assert said(await everything(compatible, WITH_TOOLS)) == "Hi"
+    assert len(completions(upstream)) == parts.index(part) + 3
+    assert (await compatible.check()).left_out == (part,)
+
+
+async def test_a_refusal_that_nothing_helps_is_examined_once(compatible, upstream):
+    """Where a request is refused without any of its parts, the next one is asked once."""
+    upstream.only(Script(400, json.dumps({"error": {"message": "Nein."}}).encode()))
+    for asked in (6, 7):
+        with pytest.raises(LlmError, match="Nein"):
+            await everything(compatible)
+        assert len(completions(upstream)) == asked
+    assert (await compatible.check()).left_out == ()
+
+
+async def test_a_limit_that_names_the_context_is_one_of_the_reply(compatible, upstream):
+    """A refusal of `max_tokens` does not shorten the conversation."""
+    words = (
+        "`max_tokens` must be less than or equal to `1024`, the maximum of this `context_window`"
+    )
+    fail(upstream, 400, {"error": {"message": words}})
+    upstream.say("Hi")
+    assert said(await everything(compatible)) == "Hi"
+    first, second = completions(upstream)
+    assert first["messages"] == second["messages"]
+    assert "max_tokens" not in second
+
+
 async def test_several_parts_may_be_refused_in_turn(compatible, upstream):
     """Each refusal takes away one more, until the request is taken."""
     for _, status, body in (PARTS[1], PARTS[2], PARTS[4]):

@@ -64,7 +64,7 @@ async def test_structured_answer_fits_or_is_refused(any_llm, upstream):
     upstream.answer = SUMMARY
     asked = [ChatMessage("system", "sum up"), ChatMessage("user", "hello")]
     if any_llm.kind == "offline":
-        with pytest.raises(LlmUnavailable, match="Configure"):
+        with pytest.raises(LlmUnavailable, match="genpy setup"):
             await any_llm.structured(asked, SummaryDraft)
         return
     draft = await any_llm.structured(asked, SummaryDraft)
