@@ -6,6 +6,7 @@ has ids and abilities, no keys.
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -34,6 +35,10 @@ _ABILITIES = {
     "pictures": ("vision", "image"),
     "reasoning": ("reason", "think"),
 }
+
+
+_NUMBER = re.compile(r"(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})([km]?)")
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
 class CatalogModel(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -203,13 +208,14 @@ def _window(row: dict[str, Any], depth: int = 0) -> int | None:
     named = field_names.plain(row)
     sizes = (_size(named.get(name)) for name in field_names.WINDOWS)
     held = row.values() if depth < WINDOW_DEPTH else ()
-    inside = (_window(one, depth + 1) for one in held if isinstance(one, dict))
+    each = (one for part in held for one in (part if isinstance(part, list) else [part]))
+    inside = (_window(one, depth + 1) for one in each if isinstance(one, dict))
     return next(filter(None, (*sizes, *inside)), None)
 
 
 def _size(value: Any) -> int | None:
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
+    if isinstance(value, str) and (found := _NUMBER.fullmatch(value.lower())):
+        value = int(found[1].replace(",", "")) * _UNITS[found[2]]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return int(value) if number and 0 < value < math.inf else None
 

@@ -52,6 +52,7 @@ class ChunkDelta(msgspec.Struct):
     extra_content: Any = None
     thinking_blocks: Any = None
     thought: Any = None
+    audio: Any = None
 
 
 class Choice(msgspec.Struct):
@@ -281,6 +282,9 @@ class StreamParser:
             self._fail(_value(value))
         elif name == b"data":
             self._line(b"data:" + value)
+        elif line and self._data and _goes_on(self._data):
+            self._data.append(line)  # a chunk was written in several lines
+            self._held += len(line)
         elif line and (name not in (b"", b"id", b"retry") or self._bare):
             self._bare.append(line)
             self._open += line.count(b"{") - line.count(b"}")
@@ -309,6 +313,8 @@ class StreamParser:
         rest = (text[place:].strip("[], \n") if place else text).encode()
         if whole and rest:
             self._odd_data(rest)
+            if b" " in rest and not rest.startswith((b"{", b"<")):  # words instead of an end
+                self.suspect = self.suspect or _text([rest])
         self._bare = [rest] if rest and not whole else []
         self._held = len(rest)
         self._open = rest.count(b"{") - rest.count(b"}")
@@ -549,6 +555,11 @@ def _value(data: bytes) -> Any:
     except ValueError:
         return data.decode("utf-8", "replace")
     return value.get("error") or value if isinstance(value, dict) else value
+
+
+def _goes_on(lines: list[bytes]) -> bool:
+    """Whether lines are the beginning of an object."""
+    return sum(line.count(b"{") - line.count(b"}") for line in lines) > 0
 
 
 def _is_answer(value: dict[str, Any]) -> bool:

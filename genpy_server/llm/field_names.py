@@ -23,12 +23,12 @@ def _names(text: str) -> tuple[str, ...]:
 
 TEXTS = _names(
     "delta content text parts refusal token response output completion generation generated_text"
-    " outputText answer value"
+    " outputText answer value transcript"
 )
 """Fields that may be or contain text; the first one with any content is read."""
 HOLDERS = _names(
     "message candidates content_block contentBlockDelta contentBlockStart messageStop start part"
-    " item result results data"
+    " item result results data audio"
 )
 """Fields whose value contains one of those; a string in them is not text."""
 REASONING = _names(
@@ -65,14 +65,15 @@ CALL_PARTS = (
 
 PROMPT_TOKENS = _names(
     "inputtexttokencount inputtokens promptevalcount prompttokencount prompttokens tokensevaluated"
+    " promptn"
 )
 COMPLETION_TOKENS = _names(
     "candidatestokencount completiontokens evalcount generationtokencount outputtokens"
-    " tokenspredicted totaloutputtexttokencount"
+    " tokenspredicted totaloutputtexttokencount predictedn"
 )
-CACHED_TOKENS = _names("cachedtokens cachereadinputtokens promptcachehittokens")
+CACHED_TOKENS = _names("cachedtokens cachereadinputtokens promptcachehittokens cachen")
 COUNTED = _names(
-    "usage usageMetadata usage_metadata metadata meta tokens message response result delta"
+    "timings billed_units usage usageMetadata usage_metadata metadata meta tokens message response result delta"
 )
 """Fields that contain counts."""
 
@@ -101,9 +102,9 @@ WAITS_MS = _names("retryafterms")
 
 # Lists of models
 
-MODELS = _names("data models result items list model_list")
+MODELS = _names("data models result results items list model_list")
 MODEL_IDS = _names("id model name model_name key model_id slug")
-MODEL_KINDS = _names("type task kind mode model_type")
+MODEL_KINDS = _names("type task kind mode model_type pipeline_tag")
 CHAT_FLAGS = _names("completion_chat chat_completion supports_chat")
 """Fields that are true for models that can chat."""
 CHAT_LISTS = {

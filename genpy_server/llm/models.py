@@ -28,11 +28,10 @@ def chatting_rows(answer: bytes) -> list[tuple[str, Any]] | None:
     rows = _rows(answer)
     if rows is None:
         return None
-    return [
-        (name, row)
-        for row in rows
-        if (name := _name(row)) and named_for_chat(name) and _may_chat(row)
-    ]
+    named: dict[str, Any] = {}
+    for row in rows:
+        named.setdefault(_name(row), row)
+    return [(n, row) for n, row in named.items() if n and named_for_chat(n) and _may_chat(row)]
 
 
 def named_for_chat(model: str) -> bool:
@@ -68,7 +67,10 @@ def _name(row: Any) -> str:
 def _may_chat(row: Any) -> bool:
     if not isinstance(row, dict):
         return True
-    kinds = [row.get(key) for key in field_names.MODEL_KINDS]
+    info = row.get("model_info")
+    holders = (row, info) if isinstance(info, dict) else (row,)
+    kinds = [one.get(key) for one in holders for key in field_names.MODEL_KINDS]
+    kinds = [kind.get("name") if isinstance(kind, dict) else kind for kind in kinds]
     if row.get("active") is False or any(
         isinstance(kind, str) and _NOT_CHAT_KINDS.search(kind.lower()) for kind in kinds
     ):

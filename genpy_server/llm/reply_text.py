@@ -28,16 +28,19 @@ from genpy_server.llm.tool_calls import NO_PYTHON, CallPiece, python_arguments, 
 THINK, THINK_END = "<think>", "</think>"
 _BRACKETS = ("<{}>", "[{}]", "<|{}|>", "\u25c1{}\u25b7", "&lt;{}&gt;", "<{} ", "<{}/")
 _NAMES = PHRASES.lines("reasoning names")
+_NAMED_ENDS = "  ".join(f"</{name}>" for name in _NAMES)
 OPENINGS = {
-    bracket.format(name): (bracket if bracket[-1] not in " /" else "<{}>").format(f"/{name}")
+    bracket.format(name): f"{(bracket if bracket[-1] not in ' /' else '<{}>').format(f'/{name}')}"
+    f"  {_NAMED_ENDS}"
     for bracket in _BRACKETS
     for name in _NAMES
 } | PHRASES.pairs("reasoning")
-"""The tags around reasoning at the start of a reply; later in a reply, only `THINK` counts."""
+"""The tags around reasoning at the start of a reply, whose ends models confuse; later in a reply, only
+`THINK` counts."""
 LONE_ENDS = tuple(PHRASES.lines("lone ends"))
 ANALYSIS = "analysis"
 """Begins reasoning where a server leaves out the marks of a channel: then no space follows."""
-WRAPPERS = ("<answer>", "<response>")
+WRAPPERS = ("<answer>", "<response>", "<output>", "<final>", "<final_answer>", "<solution>")
 """Tags around the reply behind reasoning, unless others follow: then it is XML."""
 NEXT_MESSAGES = ("<|start|>assistant", "<|end|><|start|>assistant")
 """Marks between two messages of one reply, before the channel of the second."""
@@ -63,6 +66,11 @@ _PARAMETER = re.compile(
     re.DOTALL,
 )
 _FIELD = re.compile(r"<(\w+)>\s*([^<]*?)\s*</\1>")
+_CALL_TAG = re.compile(
+    r"(?i)[<\[][|\w:]*(?:tool|function|call|action|invoke)[\w|:]*[>\]]\s*(?:[<\[{`]|$)"
+    r"|[<\[][|\w:]{0,30}$"
+)
+"""The beginning of a reply with a tag that may be around a call, or of the tag."""
 _PYTHON_BEGUN = re.compile(r"\[\s*([a-zA-Z_]\w*)(\()?(?(2)|$)")
 """The beginning of a list of calls in Python."""
 _PREFIX = re.compile(r"\]<\]minimax\[>\[|(?<=<)(/?)(?:\uff5cDSML\uff5c|steptml:|antml:)")
@@ -71,7 +79,6 @@ _OPTION = re.compile(r"(?<=\s)--(\w+)\s")
 """The name of an argument as on a command line."""
 _ESCAPED = re.compile(r'<escape>|<\|"\|>')
 """Marks of some models for quotation marks."""
-_ANY_END = re.compile("|".join(re.escape(f"</{name}>") for name in _NAMES))
 _NEXT = tuple(f"{mark}{CHANNEL}" for mark in NEXT_MESSAGES)
 _SENTENCE = re.compile(r"[A-Z\"'(\d]")
 ATTRIBUTE_CHARS = 500
@@ -167,15 +174,12 @@ class ReplyText:
         }
         while self._held and not self.over and steps[self._place](last=last):
             pass
-        if last and self._place is _Place.REASONING:
-            reasoned = "".join(self._reasoned)
-            end = None if self._unsure else _ANY_END.search(reasoned.translate(FOLDED))
-            if self._unsure or end:  # the model answered without reasoning, or ended it otherwise
-                self._held = reasoned[end.end() :] if end else reasoned
-                self._place = _Place.START if self._opened else _Place.TEXT
-                self._trim = bool(end)
-                self._reasoned, self._opened, self._unsure = [], False, False
-                return self._split(last=True)
+        if last and self._place is _Place.REASONING and self._unsure:
+            self._held = "".join(self._reasoned)  # the model answered without reasoning
+            self._place = _Place.START if self._opened else _Place.TEXT
+            self._trim = False
+            self._reasoned, self._opened, self._unsure = [], False, False
+            return self._split(last=True)
         found = Split("".join(self._texts), "".join(self._thoughts))
         self._texts, self._thoughts = [], []
         self._plain = self._place is _Place.TEXT and not (self._held or self._trim or self.over)
@@ -204,7 +208,7 @@ class ReplyText:
         if self._tools and not calls and self._may_be_call(held):
             if not last and len(held) < HELD_CHARS:
                 return False
-            marked = held.lower().startswith(self._starts)
+            marked = bool(held.lower().startswith(self._starts) or _CALL_TAG.match(held))
             if found := self._calls_in(without_ends(held), marked=marked):
                 self.calls += found
                 self._held = ""
@@ -369,7 +373,7 @@ class ReplyText:
 
     def _may_be_call(self, held: str) -> bool:
         """Whether a reply that has only begun looks like the call of an offered tool."""
-        if held.lower().startswith((*self._starts, *self._python_starts)):
+        if held.lower().startswith((*self._starts, *self._python_starts)) or _CALL_TAG.match(held):
             return True
         if python := _PYTHON_BEGUN.match(held):
             return any(name == python[1] or (not python[2] and name.startswith(python[1]))

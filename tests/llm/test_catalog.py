@@ -33,6 +33,9 @@ from genpy_server.llm.models import chatting, listed
             CatalogModel("m", None, ("tools",)),
         ),
         ({"id": "m", "context_length": "8192"}, CatalogModel("m", 8192)),
+        ({"id": "m", "context_length": "128k"}, CatalogModel("m", 128_000)),
+        ({"id": "m", "context_length": "32,768"}, CatalogModel("m", 32_768)),
+        ({"id": "m", "providers": [{"context_length": 100}]}, CatalogModel("m", 100)),
         ({"id": "m", "inputTokenLimit": 8192.0}, CatalogModel("m", 8192)),
         ({"id": "m", "context_length": True}, CatalogModel("m")),
         (
@@ -72,6 +75,10 @@ async def test_what_a_provider_says_of_a_model(tmp_path, monkeypatch, row, model
         {"data": [{"id": "a"}, {"id": "b", "capabilities": {"chat_completion": False}}]},
         {"data": [{"id": "a"}, {"id": "b", "architecture": {"output_modalities": ["image"]}}]},
         {"models": [{"name": "a"}, {"name": "b", "supportedGenerationMethods": ["embedContent"]}]},
+        {"results": [{"id": "a"}, {"id": "a"}]},
+        {"data": [{"model_name": "a"}, {"model_name": "b", "model_info": {"mode": "embedding"}}]},
+        {"data": [{"id": "a"}, {"id": "b", "pipeline_tag": "feature-extraction"}]},
+        {"result": [{"name": "a"}, {"name": "b", "task": {"name": "Text Embeddings"}}]},
         {"data": [{"id": "a"}, {"id": "davinci-002"}, {"id": "gpt-3.5-turbo-instruct"}]},
         {
             "data": [

@@ -128,6 +128,9 @@ STREAMS = {
     "reasoning content": [chunk({"reasoning_content": "hm"}), *HELLO],
     "thinking part": [loose(delta={"content": [{"type": "thinking",
         "thinking": [{"type": "text", "text": "hm"}]}]}), *HELLO],
+    "transcript": [loose(delta={"audio": {"transcript": "Hello world."}}), STOP],
+    "one event over many lines": [b"data: ", json.dumps(
+        {"choices": [{"delta": {"content": "Hello world."}}]}, indent=1).encode(), b"\n\n", STOP],
     "no blank lines": [ALL.replace(b"\n\n", b"\n")],
     "no blank lines, nor finish": [(HELLO[0] + HELLO[1] + DONE).replace(b"\n\n", b"\n")],
     "one event over many data lines": [b"".join(b"data: " + line + b"\n" for line in json.dumps(
@@ -336,6 +339,8 @@ async def test_broken_text_is_mended(pieces, text):
         ({"prompt_tokens": 12.0, "completion_tokens": 3.5}, Usage(12, 3)),
         ({"prompt_tokens": "12", "completion_tokens": "3"}, Usage(12, 3)),
         ({"input_tokens": 12, "output_tokens": 3}, Usage(12, 3)),
+        ({"billed_units": {"input_tokens": 12, "output_tokens": 3}}, Usage(12, 3)),
+        ({"timings": {"prompt_n": 12, "predicted_n": 3}}, Usage(12, 3)),
         ({"prompt_tokens": -5, "completion_tokens": 3}, Usage(0, 3)),
         ({"prompt_tokens": 10**25, "completion_tokens": 3}, Usage(0, 3)),
         ({"prompt_tokens": None, "completion_tokens": [3]}, Usage()),
@@ -461,6 +466,12 @@ async def test_error_before_the_closing_mark_keeps_its_reason(name):
     assert "boom" in json.dumps(found.error.body)
 
 
+async def test_words_instead_of_an_end_are_the_reason():
+    """A stream that breaks off with a line of words failed for that reason."""
+    found = await read(HELLO[0], b"upstream boom before the end\n")
+    assert (found.text, found.error.body) == ("Hello ", "upstream boom before the end")
+
+
 @pytest.mark.parametrize("name", ERRORS)
 def test_the_reason_of_an_error_is_quoted(name):
     """Whatever form a service gives its reason, the sentence that is shown has it."""
@@ -571,7 +582,14 @@ async def test_long_text_comes_in_more_than_one_delta():
         ("&lt;think&gt;hm&lt;/think&gt;Hello", "Hello", "hm"),
         ('<details type="reasoning" done="true">hm</details>\nHello', "Hello", "hm"),
         ("<think>\u0130\u0130\u0130</think>Hello", "Hello", "\u0130\u0130\u0130"),
-        ("<think>hm</thinking>Hello", "Hello", "hm</thinking>Hello"),
+        ("<think>hm</thinking>Hello", "Hello", "hm"),
+        ("[THINK]hm</think>Hello", "Hello", "hm"),
+        ("<think>hm</think><output>Hello</output>", "Hello", "hm"),
+        (
+            "<|begin_of_thought|>hm<|end_of_thought|><|begin_of_solution|>Hello<|end_of_solution|>",
+            "Hello",
+            "hm",
+        ),
         ("<|inner_prefix|>hm<|inner_suffix|>Hello", "Hello", "hm"),
         ("<|channel>thought\nhm<channel|>Hello", "Hello", "\nhm"),
         ("hm<channel|>Hello", "hmHello", ""),
@@ -1137,6 +1155,10 @@ FAMILIES = {
     "gemma4 thought": ('<|channel>thought\nhm<channel|><|tool_call>call:search_chat_history{keyword:<|"|>Rome<|"|>}<tool_call|>', [ROME], ""),
     "gemini": ('tool_code\nprint(default_api.search_chat_history(keyword="Rome"))', [ROME], ""),
     "python in lines": ('search_chat_history(keyword="Rome")\nget_session_stats()', [ROME, (STATS, {})], ""),
+    "tag of nobody": ('<tool_invocation>{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}</tool_invocation>', [ROME], ""),
+    "fields in tags": ('<use_tool>\n<name>search_chat_history</name>\n<arguments>{"keyword": "Rome"}</arguments>\n</use_tool>', [ROME], ""),
+    "talk of a tag of nobody": ("<function> is a tag of mine.", [], None),
+    "answer in a tag": ('<action>{"go": "left"}</action> is the answer.', [], None),
     "python by position": ('[search_chat_history("Rome")]', [ROME], ""),
     "python without quotes": ("[search_chat_history(keyword=Rome)]<|eot_id|>", [ROME], ""),
     "hunyuan in an answer": ('<think>hm</think><answer><tool_calls>[{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}]</tool_calls></answer>', [ROME], ""),
