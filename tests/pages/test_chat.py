@@ -345,6 +345,7 @@ async def test_a_link_leads_to_an_old_message(browser: Browser, server: Running)
         await expect(wanted).to_be_focused()
         await expect(wanted).to_be_in_viewport()
         await expect(wanted.locator(".body")).to_have_text("Message 5")
+        await expect(visit.page.locator(".jump")).to_be_visible()
         await visit.page.get_by_role("button", name="To the newest message").click()
         await expect(visit.page.get_by_text("Message 89")).to_be_in_viewport()
         await expect(visit.page.get_by_role("button", name="Later messages")).to_be_hidden()
@@ -674,11 +675,19 @@ async def test_an_excerpt_shows_the_word_that_was_found(browser: Browser, server
     await store.append(user, LONG, "user", f"{'word ' * 200}needle {'word ' * 200}", title="Long")
     async with visiting(browser, server.url) as visit:
         await visit.page.get_by_role("searchbox").fill("needle")
-        await expect(visit.page.locator("#sessions mark")).to_have_text("needle")
+        mark = visit.page.locator("#sessions mark")
+        await expect(mark).to_have_text("needle")
+        assert await mark.evaluate(WITHIN_TITLE)
         await store.append(user, LONG, "user", "A message of Long", title="Long")
         await visit.page.get_by_role("searchbox").fill("long")
         titles = visit.page.locator("#sessions .title")
         await expect(titles).to_have_text(["Long", "A message of Long"])
+
+
+WITHIN_TITLE = """mark => {
+  const [row, word] = [mark.closest(".title"), mark].map((one) => one.getBoundingClientRect());
+  return word.right <= row.right && word.bottom <= row.bottom;
+}"""
 
 
 async def test_a_name_is_an_address(browser: Browser, server: Running, upstream: Upstream):

@@ -234,6 +234,9 @@ async def test_the_menu_of_commands(browser: Browser, server: Running):
         await expect(page.locator("#set-stop")).to_have_value('"END" "the end"')
         await page.keyboard.press("Escape")
         await page.set_viewport_size({"width": 320, "height": 256})  # as at a zoom of 400%
+        await type_line(visit, "/set")
+        await expect(page.get_by_role("button", name="Set", exact=True)).to_be_in_viewport(ratio=1)
+        await page.keyboard.press("Escape")
         await box.fill("/")
         for key in ("ArrowUp", "ArrowDown"):
             await box.press(key)

@@ -102,7 +102,7 @@ export class View {
     this.#window = transcript.after !== null;
     this.newer.hidden = !this.#window;
     this.pending.hidden = this.#window;
-    this.jump.hidden = this.#follow && !this.#window;
+    this.#offerJump();
     this.#end(transcript);
     if (this.#marked) this.#mark(this.#marked);
   }
@@ -307,8 +307,8 @@ export class View {
   }
 
   #scrolled() {
-    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    const below = scrollHeight - scrollTop - clientHeight;
+    const { scrollTop } = this.scroller;
+    const below = this.#below;
     const near = below < NEAR;
     const moved = scrollTop - this.#top;
     // What is not near the end may be new text that was not followed yet; only going up leaves it.
@@ -317,7 +317,17 @@ export class View {
     if (moved < 0 && scrollTop < AHEAD && !this.older.hidden) this.#reach(first, this.act.older);
     if (moved > 0 && below < AHEAD && this.#window) this.#reach(last, this.act.newer);
     this.#top = scrollTop;
-    this.jump.hidden = this.#follow && !this.#window;
+    this.#offerJump();
+  }
+
+  /** How much is below what is seen, in px. */
+  get #below() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+
+  #offerJump() {
+    this.jump.hidden = !this.#window && (this.#follow || this.#below < NEAR);
   }
 
   /**
