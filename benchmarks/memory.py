@@ -30,7 +30,7 @@ from support.supabase_stack import Stack, missing
 from genpy_server.core.context.recall import are_relevant, needs_recall
 from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.models import Session
-from genpy_server.core.words import forms, query_words, search_words
+from genpy_server.core.words import WordPlaces, search_words
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.stores.supabase.store import SupabaseStore
@@ -98,8 +98,7 @@ async def measure(
         texts = await find(question.text)
         times.append(time.perf_counter() - began)
         answers = [talk.lines[line].text for line in question.answers]
-        held = {form for answer in answers for form in forms(answer)}
-        shared = any(word.is_held(held) for word in query_words(question.text))
+        shared = WordPlaces(question.text).held_in(" ".join(answers)) > 0
         kind = "paraphrase" if answers and not shared else question.kind
         right = sum(answer in texts for answer in answers) / len(answers) if answers else not texts
         found[kind].append(float(right))

@@ -11,6 +11,7 @@ get_user_name).
 """
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cache, lru_cache
@@ -284,12 +285,6 @@ def terms(text: str) -> list[str]:
     return [term for _, piece in _pieces(_plain(text)) for _, term in _piece_terms(piece)]
 
 
-def forms(text: str) -> set[str]:
-    """The distinct terms of a text, and the first characters of pairs."""
-    found = {*terms(text)}
-    return found | {term[0] for term in found if is_unspaced(term)}
-
-
 def _piece_terms(piece: str) -> tuple[tuple[int, str], ...]:
     """The terms of a piece of text, with their places in it."""
     if piece.isdecimal() and piece.isascii():  # nothing derives from it, and few numbers come again
@@ -482,18 +477,20 @@ def is_unspaced(word: str) -> bool:
 
 
 class WordPlaces(dict[str, list[tuple[int, str]]]):
-    """Finds the words of a query in texts: places in each piece between spaces, which is cut once.
+    """Finds the words of a query in texts, each different piece between spaces of which is cut once.
 
-    At most about `most` places are found in a text.
+    The items are the places in a piece and the forms there. At most about `most` places are found
+    in a text.
     """
 
-    def __init__(self, looked_for: str, most: int) -> None:
+    def __init__(self, looked_for: str, most: int = sys.maxsize) -> None:
         super().__init__()
-        asked = query_terms(looked_for)
+        self.words = query_words(looked_for)
         self._most = most
-        self._wanted = {form: term.key for term in asked for form in term.forms}
+        asked = {term for word in self.words for way in word.ways for term in way}
+        self._keys = {form: term.key for term in asked for form in term.forms}
         self._singles = {term.key for term in asked if term.is_beginning}
-        forms = {form.removeprefix(DERIVED) for form in self._wanted}
+        forms = {form.removeprefix(DERIVED) for form in self._keys}
         self._beginnings = tuple({form[:-1] or form for form in forms})
         """A stem is the beginning of its word up to the last letter, which may be another."""
 
@@ -501,22 +498,28 @@ class WordPlaces(dict[str, list[tuple[int, str]]]):
         """The places of the words in a text, with the keys of their terms."""
         found: list[tuple[int, str]] = []
         at = 0
-        for token in text.split(" ") if self._wanted else ():
+        for token in text.split(" ") if self._keys else ():
             if held := self[token]:
-                found += [(at + place, key) for place, key in held]
+                found += [(at + place, self._keys[form]) for place, form in held]
                 if len(found) >= self._most:
                     break
             at += len(token) + 1
         return found
+
+    def held_in(self, text: str) -> int:
+        """How many of the words are in a text, in any form that a search finds."""
+        held = {form for token in {*text.split()} for _, form in self[token]}
+        held |= {form[0] for form in held} & self._singles
+        return sum(word.is_held(held) for word in self.words)
 
     def __missing__(self, token: str) -> list[tuple[int, str]]:
         self[token] = found = []
         for place, piece in () if self._is_other(token) else _pieces(token):
             plain = "" if self._is_other(piece) else _plain(piece)
             for start, term in _piece_terms(plain) if plain else ():
-                key = self._wanted.get(term) or (term[0] if term[0] in self._singles else None)
-                if key is not None:
-                    found.append((place + start * (len(plain) == len(piece)), key))
+                form = term if term in self._keys else term[0]
+                if term in self._keys or form in self._singles:
+                    found.append((place + start * (len(plain) == len(piece)), form))
             if len(found) >= self._most:
                 break
         return found

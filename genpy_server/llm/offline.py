@@ -1,5 +1,6 @@
 """Answers without a model: says that none is configured, and quotes the user's own messages."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
 from typing import Any, NoReturn
@@ -7,7 +8,7 @@ from typing import Any, NoReturn
 from genpy_server.core.context.recall import asks_about_conversation
 from genpy_server.core.models import Hit, Message
 from genpy_server.core.understanding.tool_requests import OFFLINE
-from genpy_server.core.words import forms, query_words
+from genpy_server.core.words import WordPlaces
 from genpy_server.errors import LlmUnavailable
 from genpy_server.llm.base import ChatRequest, Finish, LlmEvent, LlmHealth, TextDelta
 
@@ -50,7 +51,9 @@ class OfflineLlm:
         self._trouble = trouble
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
-        for line in _answer(request, self._trouble).splitlines(keepends=True):
+        # In a thread, since the messages to quote may be long.
+        answer = await asyncio.to_thread(_answer, request, self._trouble)
+        for line in answer.splitlines(keepends=True):
             yield TextDelta(line)
         yield Finish("stop")
 
@@ -84,22 +87,21 @@ def _answer(request: ChatRequest, trouble: str) -> str:
         lines = "\n".join(f"- “{_quoted(text)}”" for text in quoted[-SHOWN_LAST:])
         parts = [LAST, lines, *parts] if lines else [NOTHING_YET, *parts]
     elif request.recalled:
+        places = WordPlaces(question)
         excerpts = {
             message.id: _excerpt(message, hit.session_title)
             for hit in request.recalled
-            for message in (_nearest(hit, question),)
+            for message in (_nearest(hit, places),)
         }
         lines = "\n".join([*excerpts.values()][:SHOWN_HITS])
         parts = [FOUND, lines, *parts]
     return "\n\n".join(parts)
 
 
-def _nearest(hit: Hit, question: str) -> Message:
+def _nearest(hit: Hit, places: WordPlaces) -> Message:
     """The message of a hit, or its neighbour, with the most words of a question."""
-    wanted = query_words(question)
     shown = [message for message in (hit.message, hit.before, hit.after) if message is not None]
-    held = {message.id: forms(message.text) for message in shown}
-    return max(shown, key=lambda one: sum(word.is_held(held[one.id]) for word in wanted))
+    return max(shown, key=lambda one: places.held_in(one.text))
 
 
 def _excerpt(message: Message, title: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -40,6 +41,8 @@ from genpy_server.wire import ErrorFrame, SessionFrame
 RECALL_HITS = 10
 RECALL_SECONDS = 2.0
 RECALL_CHARS = 2_000
+LOOP_CHARS = 50_000
+"""Characters of which excerpts are made on the event loop, in some milliseconds; of more in a thread."""
 TOOLS_SHARE = 0.3
 """Share of the budget for the built-in tools and their results."""
 OWN_TOOLS_SHARE = 0.5
@@ -185,7 +188,8 @@ class Chat:
         offline = plan.model.llm.kind == "offline"
         if not are_relevant(recalled, request.question.text, free=offline):
             recalled = []
-        built = budget.build(
+        build = partial(
+            budget.build,
             system=_system_prompt(request.settings.system),
             addition=prompt_of(plan.mode),
             history=request.history,
@@ -195,6 +199,9 @@ class Chat:
             recalled=recalled,
             tools=tools,
         )
+        shown = [m for hit in recalled for m in (hit.before, hit.message, hit.after) if m]
+        is_long = sum(len(message.text) for message in shown) > LOOP_CHARS
+        built = await asyncio.to_thread(build) if is_long else build()
         if offline:
             # Nothing is sent: hits in the recent turns are as good an answer as older ones.
             return msgspec.structs.replace(built, recalled=tuple(recalled))

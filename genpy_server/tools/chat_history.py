@@ -1,14 +1,18 @@
-"""search_chat_history: finds messages of the person's conversations."""
+"""search_chat_history: finds messages of the person's conversations.
 
+What is done with the texts of the hits, which may be long, is done beside the event loop.
+"""
+
+import asyncio
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from genpy_server.core.context.excerpts import holds_all
 from genpy_server.core.display import count
 from genpy_server.core.models import Hit
 from genpy_server.core.understanding.periods import Period
+from genpy_server.core.words import WordPlaces
 from genpy_server.tools.base import (
     Day,
     Times,
@@ -72,6 +76,11 @@ async def ask(context: ToolContext, arguments: HistoryRequest) -> ToolResult:
         elsewhere = await _find(context, keyword, when, here=False)
         if elsewhere.whole or not found.hits:
             found = elsewhere
+    return await asyncio.to_thread(_result, arguments, when, found)
+
+
+def _result(arguments: HistoryRequest, when: Times, found: HistoryMatches) -> ToolResult:
+    keyword = arguments.keyword
     shown = _once(found.hits[:LIMIT])
     widened = arguments.scope == "this_session" and not found.here
     data = {
@@ -97,8 +106,14 @@ async def _find(context: ToolContext, keyword: str, when: Times, *, here: bool) 
         left_out=sorted(context.left_out),
     )
     in_time = [hit for hit in hits if _within(hit.message.at, when)]
-    whole = [hit for hit in in_time if holds_all(hit.message.text, keyword)]
+    whole = await asyncio.to_thread(_whole, in_time, keyword)
     return HistoryMatches(whole or in_time, bool(whole), here, len(hits) >= asked)
+
+
+def _whole(hits: list[Hit], keyword: str) -> list[Hit]:
+    """The hits with every word of the keyword, in any form that a search finds."""
+    places = WordPlaces(keyword)
+    return [hit for hit in hits if places.held_in(hit.message.text) == len(places.words)]
 
 
 def _within(at: str, when: Times) -> bool:

@@ -120,6 +120,8 @@ def test_coverage_is_the_share_of_the_weight_with_the_number_of_terms():
     assert scores.coverage(" purr gecko purr") == (pytest.approx(2 * weight(50, 3) / whole), 2)
     assert scores.coverage(" x y") == (0.0, 0)
     assert Scores(query_words("天"), {"天": 1}, 4, 4).coverage(" 天气 气") == (1.0, 1)
+    both = Scores(query_words("天 天气"), {"天": 1, "天气": 1}, 4, 4)
+    assert (both.coverage(" 天气 气"), both.whole(" 天气 气")) == ((1.0, 2), 2)
 
 
 def test_other_forms_of_a_word_count_as_it_and_score_less():

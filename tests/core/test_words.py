@@ -14,10 +14,8 @@ from genpy_server.core.words import (
     DERIVED,
     QUERY_TERMS,
     WordPlaces,
-    forms,
     is_near,
     query_terms,
-    query_words,
     search_words,
     stem,
     terms,
@@ -123,9 +121,17 @@ def test_terms_of_a_query(query: str, expected: list[str]) -> None:
 @given(TEXTS | ANY_TEXT)
 def test_a_text_holds_each_of_its_words(text: str) -> None:
     """Asked for with what surrounds it, without, or all at once."""
-    held = forms(text)
     for asked in (*text.split(), *search_words(text), text):
-        assert all(word.is_held(held) for word in query_words(asked)), asked
+        places = WordPlaces(asked)
+        assert places.held_in(text) == len(places.words), asked
+
+
+def test_words_held_in_a_text() -> None:
+    """Each word of a question counts once, in any form; a letter is no beginning of a word."""
+    assert WordPlaces("cat C").held_in("two cats") == 1
+    assert WordPlaces("天 天气").held_in("今天天气") == 2
+    assert WordPlaces("天 气").held_in("天") == 1
+    assert WordPlaces("email running").held_in("an e-mail, ran\nruns") == 2
 
 
 @pytest.mark.parametrize(

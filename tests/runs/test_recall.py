@@ -2,17 +2,23 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from threading import get_ident
 from uuid import uuid4
 
 import pytest
 from support.running_server import configure
 
-from genpy_server.core.models import Hit, Message, MessageMeta, Role, Session
+from genpy_server.core.models import ChatMessage, Hit, Message, MessageMeta, Role, Session
+from genpy_server.core.words import WordPlaces
+from genpy_server.llm.base import ChatRequest
+from genpy_server.llm.offline import OfflineLlm
 from genpy_server.llm.providers import Providers
 from genpy_server.modes import own_modes
 from genpy_server.runs.context import Chat, RunRequest
 from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.stores.sqlite.store import SqliteStore
+from genpy_server.tools import chat_history
+from genpy_server.tools.base import ToolContext
 from genpy_server.tools.registry import ToolRegistry
 
 MANY = 240
@@ -112,6 +118,33 @@ async def test_without_a_model_what_was_just_said_is_recalled(chat: Chat) -> Non
         request, chat.plan(request, chat.intent(request), chat.models.default)
     )
     assert told.message in [hit.message for hit in built.recalled]
+
+
+async def test_long_messages_are_cut_into_words_beside_the_event_loop(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither for the excerpts of a reply, nor by a search, nor without a model."""
+    found = str(uuid4())
+    for n in range(3):
+        text = f"{n} " + "some words of the axolotl " * 1_500
+        await chat.store.append("local", found, "user", text, title="Long")
+    threads = set[int]()
+    missing = WordPlaces.__missing__
+
+    def look(places: WordPlaces, token: str) -> list[tuple[int, str]]:
+        threads.add(get_ident())
+        return missing(places, token)
+
+    monkeypatch.setattr(WordPlaces, "__missing__", look)
+    question = "What are the words of the axolotl?"
+    hits = await recalled(chat, question)
+    assert hits
+    context = ToolContext(chat.store, "local", found)
+    await chat_history.ask(context, chat_history.HistoryRequest("axolotl"))
+    asked = ChatRequest((ChatMessage("user", question),), recalled=hits, question=question)
+    assert [event async for event in OfflineLlm().stream(asked)]
+    assert threads
+    assert get_ident() not in threads
 
 
 @pytest.mark.parametrize("text", ["thanks a lot", "My gecko is fine", "why?"])

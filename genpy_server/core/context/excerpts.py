@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from genpy_server.core.words import WordPlaces, forms, query_words
+from genpy_server.core.words import WordPlaces
 
 SEARCHED_CHARS = 200_000
 MAX_MATCHES = 500
@@ -59,9 +59,3 @@ def excerpt(text: str, looked_for: str, limit: int) -> str:
 def _one_line(text: str) -> str:
     """The beginning of a text, as far as excerpts are made of it, as one line."""
     return " ".join(text[:SEARCHED_CHARS].split())
-
-
-def holds_all(text: str, looked_for: str) -> bool:
-    """Whether every word of `looked_for` is in a text, in any form that a search finds."""
-    held = forms(text[:SEARCHED_CHARS])
-    return all(word.is_held(held) for word in query_words(looked_for))

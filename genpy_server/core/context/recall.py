@@ -116,8 +116,6 @@ class Scores:
                     held[form] = HeldForm(form, often, once, term)
         self.forms = sorted(held.values(), key=lambda one: one.frequency)
         """All forms, the rarest first."""
-        self._held = frozenset(held)
-        self._beginnings = {form for form, one in held.items() if one.term.is_beginning}
         self._scored = {
             form: (
                 f" {form}" if one.term.is_beginning else f" {form} ",
@@ -156,7 +154,7 @@ class Scores:
 
     def coverage(self, held: str) -> tuple[float, int]:
         """The share of the question's weight that these terms have, 0 to 1, and how many of its terms."""
-        found = self._held.intersection(self._terms(held))
+        found = self._forms_in(held)
         covered, number = 0.0, 0
         for ways, least in zip(self._ways, self._least, strict=True):
             most, terms = 0.0, 0
@@ -169,7 +167,7 @@ class Scores:
 
     def whole(self, held: str) -> int:
         """2 if these terms have every word as it was asked for, 1 in any form, else 0."""
-        found = self._held.intersection(self._terms(held))
+        found = self._forms_in(held)
         if all(word.is_held_as_asked(found) for word in self._words):
             return 2
         return int(
@@ -179,11 +177,10 @@ class Scores:
             )
         )
 
-    def _terms(self, held: str) -> list[str]:
-        """These terms, each that begins with a form that matches all such terms as that form."""
-        if not self._beginnings:
-            return held.split()
-        return [term[0] if term[0] in self._beginnings else term for term in held.split()]
+    def _forms_in(self, held: str) -> set[str]:
+        """The forms among these terms, which are not divided: that takes longer for a long text."""
+        padded = f" {held} "
+        return {form for form, (part, _) in self._scored.items() if part in padded}
 
 
 TermsOf = Callable[[Sequence[int]], Mapping[int, str]]
