@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 from support.command_line import Genpy
+from support.ports import free_port
 from support.running_server import ServerProcess, configure
 from support.scripted_model import DONE, Script, Upstream, chunk
 from support.scripted_server import AT, SESSION, ScriptedServer
-from support.supabase_stack import free_port
 
 from genpy_cli.backend import print_warnings
 from genpy_cli.commands.ask import _ask

@@ -20,12 +20,12 @@ sys.exit(code)
 """
 
 
-def report(kept, *words):
+def report(genpy, *words):
     """What a command printed, with the names that it imported at the end."""
     ended = subprocess.run(
         [sys.executable, "-c", REPORT, *words],
-        env=kept.environment,
-        cwd=kept.home,
+        env=genpy.environment,
+        cwd=genpy.home,
         capture_output=True,
         text=True,
         check=False,
@@ -51,9 +51,9 @@ def report(kept, *words):
     ],
     ids=" ".join,
 )
-def test_nothing_heavy(kept, words):
+def test_nothing_heavy(genpy, words):
     """A command on the local store imports no network, terminal client, classifier or other command."""
-    _, imported = report(kept, *words)
+    _, imported = report(genpy, *words)
     assert "genpy_cli" in imported
     assert imported & (HEAVY | MODELS_AND_PLUGINS) == set()
     assert ("asyncio" in imported) == (words[0] not in {"--version", "--help"})
@@ -61,11 +61,11 @@ def test_nothing_heavy(kept, words):
     assert len(commands) == 1 or words[0] in {"--version", "--help"}
 
 
-def test_a_question_builds_only_what_it_needs(kept):
+def test_a_question_builds_only_what_it_needs(genpy):
     """The server of one question has no network, and builds no tagger unless it searches."""
     tagged = "The tagger of keywords was built."
-    shown, imported = report(kept, "ask", "How many messages did I send?")
+    shown, imported = report(genpy, "ask", "How many messages did I send?")
     assert "1 message" in shown
     assert tagged not in shown
     assert imported & (HEAVY | {"genpy_server.web", "h11", "importlib.metadata"}) == set()
-    assert tagged in report(kept, "ask", "Did I ever mention the station?")[0]
+    assert tagged in report(genpy, "ask", "Did I ever mention the station?")[0]

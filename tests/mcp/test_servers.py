@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from support.conditions import eventually
+from support.ports import free_port
 from support.raw_client import Peer
 from support.running_server import serving
 from support.scripted_model import Upstream
-from support.supabase_stack import free_port
 
 from genpy_cli.commands.ask import _check_tools as check_tools
 from genpy_cli.exit_codes import WrongUsageError

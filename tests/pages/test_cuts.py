@@ -46,9 +46,11 @@ async def test_a_cut_in_mid_reply_costs_nothing(
     async with visiting(browser, server.url) as visit:
         await visit.say("Count")
         await expect(visit.reply().locator(".body")).to_contain_text("two")
+        await visit.page.evaluate(HOLD)
         cut(server)
         await visit.state("Connection lost")
         gate.set()
+        await visit.page.evaluate("window.hold = false")
         # Also where the page is back already, and the button gone.
         await visit.page.get_by_text("Try now", exact=True).dispatch_event("click")
         reply = await visit.finished()

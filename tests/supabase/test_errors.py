@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 from support.command_line import Genpy
+from support.ports import free_port
 from support.running_server import serving
-from support.supabase_stack import FIRST_VERSION, SCHEMA, Stack, free_port, token
+from support.supabase_stack import FIRST_VERSION, SCHEMA, Stack, token
 
 from genpy_server.core.backoff import Backoff
 from genpy_server.errors import (

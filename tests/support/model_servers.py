@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+from support.ports import free_port
 
 START_SECONDS = 180.0
 """LiteLLM imports for many seconds, and for minutes on a machine that does other things too."""
@@ -13,8 +14,7 @@ START_SECONDS = 180.0
 @asynccontextmanager
 async def started(*command: str, **variables: str) -> AsyncIterator[str]:
     """The address of a server that listens at the port PORT of its command or environment."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     words = [word.replace("PORT", str(port)) for word in command]
     process = await asyncio.create_subprocess_exec(
         *words,

