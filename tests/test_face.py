@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import genpy_server
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.testing import serving
@@ -160,7 +162,7 @@ def test_importing_the_face_imports_nothing():
     assert ran.stdout.split("\n")[:2] == ["['genpy_server']", "False"]
 
 
-def test_a_program_of_others_is_typed(tmp_path: Path):
+def test_a_program_of_others_is_typed(tmp_path: Path, pytestconfig: pytest.Config):
     """Mypy --strict finds nothing in a program that uses tools, hooks, a mode and the client."""
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "reference.py").write_text("\n".join(BLOCKS))
@@ -171,6 +173,7 @@ def test_a_program_of_others_is_typed(tmp_path: Path):
             "mypy",
             "--strict",
             "--follow-imports=silent",
+            f"--cache-dir={pytestconfig.cache.mkdir('mypy')}",
             "program.py",
             "reference.py",
         ],

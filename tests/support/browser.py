@@ -26,6 +26,14 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--in-process-gpu"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+FIREFOX_PREFERENCES: dict[str, str | float | bool] = {
+    "dom.ipc.processPrelaunch.enabled": False,
+    "layers.gpu-process.enabled": False,
+    "media.rdd-process.enabled": False,
+    "media.utility-process.enabled": False,
+    "network.process.enabled": False,
+}
+"""No processes beside those that a page needs: they take a fifth of the processor time."""
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 PATIENCE_MS = 60_000
@@ -45,7 +53,11 @@ async def launch(playwright: Playwright) -> Browser:
 
 async def launch_firefox(playwright: Playwright) -> Browser:
     """Debian's Firefox, which is driven by WebDriver BiDi."""
-    return await playwright.firefox.launch(channel="moz-firefox", executable_path=FIREFOX)
+    return await playwright.firefox.launch(
+        channel="moz-firefox",
+        executable_path=FIREFOX,
+        firefox_user_prefs=FIREFOX_PREFERENCES,
+    )
 
 
 @dataclass

@@ -18,7 +18,7 @@ from support import forked_command
 from support.conditions import PATIENCE
 from typer.main import get_command
 
-from genpy_cli.__main__ import run
+from genpy_cli.__main__ import main, run
 from genpy_cli.app import application
 
 CTRL_C = "\x03"
@@ -138,15 +138,12 @@ class Genpy:
         import pty  # noqa: PLC0415 - Windows has none
 
         terminal, end = pty.openpty()
-        process = subprocess.Popen(
-            self.words(*words),
-            stdin=end,
-            stdout=end,
-            stderr=end,
-            env={**self.environment, "TERM": "xterm", "COLUMNS": str(columns), **variables},
-            cwd=self.home,
-            start_new_session=True,
+        environment = {**self.environment, "TERM": "xterm", "COLUMNS": str(columns), **variables}
+        assert forked_command.can_be_forked(environment)
+        process = forked_command.start(
+            main, words, environment, self.home, (end, end, end), own_session=True
         )
+        assert process.pid is not None
         os.close(end)
         sent, seen, left = b"", 0, list(answers)
         try:
@@ -156,9 +153,7 @@ class Genpy:
                     typed = left.pop(0)[1]
                     if typed == CTRL_C:
                         _until_it_waits(process.pid)
-                        process.send_signal(
-                            signal.SIGINT
-                        )  # its terminal belongs to another session
+                        os.kill(process.pid, signal.SIGINT)  # it has no terminal that controls it
                     else:
                         os.write(terminal, typed.encode())
                 ready, _, _ = select.select([terminal], [], [], PATIENCE)
@@ -169,7 +164,9 @@ class Genpy:
         except OSError:
             pass  # how Linux tells that the other end is closed
         os.close(terminal)
-        return Ran(process.wait(PATIENCE), sent.decode(), "")
+        process.join(PATIENCE)
+        assert process.exitcode is not None, f"{words} went on without a terminal"
+        return Ran(process.exitcode, sent.decode(), "")
 
     async def beside(
         self, *words: str, given: str | bytes = "", code: int = 0, **variables: str

@@ -58,11 +58,15 @@ def _program(
     environment: Mapping[str, str],
     home: Path,
     pipes: Any,
+    own_session: bool,
 ) -> None:
+    if own_session:
+        os.setsid()
     for number, pipe in enumerate(pipes):
         os.dup2(pipe.detach(), number)
     sys.stdin, sys.stdout = open(0, encoding="utf-8"), open(1, "w", encoding="utf-8")  # noqa: SIM115 - of the process
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - of the process
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
@@ -80,11 +84,15 @@ def start(
     environment: Mapping[str, str],
     home: Path,
     files: Sequence[int],
+    *,
+    own_session: bool = False,
 ) -> BaseProcess:
     """Start a program with these files as its standard input, output and error output."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(IMPORTED))
-    process = context.Process(target=_program, args=(run, words, environment, home, _Pipes(*files)))
+    process = context.Process(
+        target=_program, args=(run, words, environment, home, _Pipes(*files), own_session)
+    )
     process.start()
     return process
 
