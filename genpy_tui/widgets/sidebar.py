@@ -31,7 +31,9 @@ class SessionFilter(Input):
     ]
 
     def __init__(self) -> None:
-        super().__init__(placeholder="Filter conversations", compact=True, id="filter")
+        super().__init__(
+            placeholder="Filter conversations", compact=True, id="filter", select_on_focus=False
+        )
 
 
 class Sidebar(Choices):

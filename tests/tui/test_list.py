@@ -206,6 +206,7 @@ async def test_the_list_filters_as_one_types(tmp_path: Path) -> None:
             await tui.until(lambda: len(tui.chat.list.sessions) == 100)
             tui.chat.list.sidebar.focus()
             await tui.press(*"sation 12")
+            assert tui.chat.list.filter.value == "sation 12"
             await tui.until(lambda: len(tui.chat.list.sessions) == 11)
             assert tui.chat.list.sessions[-1].title == "Conversation 12"
             await tui.press("down", "end", "enter")
