@@ -30,7 +30,10 @@ def stats(
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """Show the tokens of your replies by day, model and conversation, and what they cost."""
+    """Show the tokens of your replies by day, model and conversation, and what they cost.
+
+    Replies for which the service reported no tokens are not counted.
+    """
     offset = datetime.now().astimezone().utcoffset()
     minutes = 0 if offset is None else int(offset.total_seconds() // 60)
     report = with_records(

@@ -8,7 +8,7 @@ from genpy_tui.render.notes import NoteBlock, greeting, older_waiting
 
 
 class Stack:
-    """The blocks; an entry keeps its block as long as the entry or its message exists."""
+    """The blocks as of the last `rebuild`; an entry keeps its block as long as it or its message exists."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -26,7 +26,6 @@ class Stack:
     def greet(self, *, model: bool) -> None:
         """Show the greeting with examples that work with or without a model."""
         self._greeting = greeting(self._keys, model=model)
-        self.rebuild(self.transcript)
 
     def block(self, entry: Entry) -> MessageBlock | None:
         """The block of an entry."""
@@ -87,12 +86,10 @@ class Stack:
         entry.append(text)
         block = self._outgoing[client_id] = MessageBlock(entry)
         block.sending = "◌ waiting to be sent"
-        self.rebuild(self.transcript)
 
     def withdrawn(self, client_id: str) -> str:
         """Remove a message that will not be sent; returns its text."""
         block = self._outgoing.pop(client_id, None)
-        self.rebuild(self.transcript)
         return "" if block is None else block.entry.text
 
     def note(self, note: NoteBlock, *, above: bool = False) -> None:
@@ -109,7 +106,6 @@ class Stack:
         if note.key and notes and notes[-1].key == note.key:
             notes.pop()
         notes.append(note)
-        self.rebuild(self.transcript)
 
     def pass_notes(self) -> None:
         """Remove the notes that held until the reply ended."""
@@ -123,4 +119,4 @@ class Stack:
         self._by_entry.clear()
         self._by_message.clear()
         self._outgoing.clear()
-        self.rebuild(Transcript())
+        self.transcript = Transcript()

@@ -65,6 +65,10 @@ class TranscriptView(Window, can_focus=True):
         self._structure = transcript
         self._schedule()
 
+    def _restack(self) -> None:
+        """Note that blocks beside the entries were added or removed."""
+        self.reset(self._structure or self._stack.transcript)
+
     def changed(self, entry: Entry) -> None:
         """Note that an entry has more text or another state."""
         self._changed[id(entry)] = entry
@@ -137,13 +141,13 @@ class TranscriptView(Window, can_focus=True):
     def sent(self, client_id: str, text: str) -> None:
         """Show a message that is being sent."""
         self._stack.sent(client_id, text)
-        self.reset(self._structure or self._stack.transcript)
+        self._restack()
         self.to_end()
 
     def withdraw(self, client_id: str) -> str:
         """Remove a message that will not be sent; returns its text."""
         text = self._stack.withdrawn(client_id)
-        self.reset(self._structure or self._stack.transcript)
+        self._restack()
         return text
 
     def note(self, block: NoteBlock, *, above: bool = False) -> None:
@@ -151,17 +155,17 @@ class TranscriptView(Window, can_focus=True):
         if self._structure is not None:
             self._stack.rebuild(self._structure)
         self._stack.note(block, above=above)
-        self.reset(self._stack.transcript)
+        self._restack()
 
     def pass_notes(self) -> None:
         """Remove the notes that held until the reply ended."""
         self._stack.pass_notes()
-        self.reset(self._structure or self._stack.transcript)
+        self._restack()
 
     def greet(self, *, model: bool) -> None:
         """Show the greeting of an empty conversation, with examples for a server with or without a model."""
         self._stack.greet(model=model)
-        self.reset(self._structure or self._stack.transcript)
+        self._restack()
 
     def clear(self) -> None:
         """Remove everything."""
