@@ -67,8 +67,8 @@ _PARAMETER = re.compile(
 )
 _FIELD = re.compile(r"<(\w+)>\s*([^<]*?)\s*</\1>")
 _CALL_TAG = re.compile(
-    r"(?i)[<\[][|\w:]*(?:tool|function|call|action|invoke)[\w|:]*[>\]]\s*(?:[<\[{`]|$)"
-    r"|[<\[][|\w:]{0,30}$"
+    r"(?i)[<\[][|\w:-]*(?:tool|function|call|action|invoke)[\w|:-]*[>\]]\s*(?:[<\[{`]|\w*(?:\(|$))"
+    r"|[<\[][|\w:-]{0,30}$"
 )
 """The beginning of a reply with a tag that may be around a call, or of the tag."""
 _PYTHON_BEGUN = re.compile(r"\[\s*([a-zA-Z_]\w*)(\()?(?(2)|$)")

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 ANSWER_CHARS = 400_000
 """Characters of an answer that are read."""
+WORD_CHARS = 12
+"""A longer text is more than a word, in languages without spaces too."""
 MAX_DEPTH = 6
 """How deep inside other objects the answer may be."""
 
@@ -159,7 +161,9 @@ def _fitted(found: dict[str, Any], kind: type) -> dict[str, Any] | None:
     keys = {name: _key(named, name.replace("_", "").lower()) for name in hints}
     values = {name: _shaped(_stated(named.get(keys[name] or "")), hints[name]) for name in hints}
     others = [value for key, value in named.items() if key not in keys.values()]
-    if len(others) > sum(map(bool, keys.values())) and named.get("type") not in _SCHEMA_TYPES:
+    known = sum(map(bool, keys.values()))
+    strange = known < min(len(others), len(hints) / 2)
+    if strange and named.get("type") not in _SCHEMA_TYPES:
         _fill(values, hints, others)
     return values if any(values.values()) else None
 
@@ -182,20 +186,23 @@ def _stated(value: Any) -> Any:
 def _fill(values: dict[str, Any], hints: dict[str, Any], others: list[Any]) -> None:
     """Give values of unknown names, as those in another language, to the empty fields they fit.
 
-    The longest text comes first, as the first field is the most important. It takes both a text and
-    a list to tell an answer from other objects.
+    The longest text comes first, as the first field is the most important. It takes both a text of
+    more than a word and a list to tell an answer from other objects.
     """
-    others = [value for value in others if isinstance(value, str | list)]
-    names = any(value in hints for value in others if isinstance(value, str))
-    if names or {type(value) for value in others} != {str, list}:
+    texts = [value for value in others if isinstance(value, str)]
+    lists = [value for value in others if isinstance(value, list)]
+    says = any(values.values()) or any(" " in t or len(t) > WORD_CHARS for t in texts)
+    if not (says and lists) or any(text in hints for text in texts):
         return
-    for value in sorted(others, key=lambda one: -len(one.split()) if isinstance(one, str) else 0):
-        for name, wanted in hints.items():
-            is_list = get_origin(wanted) in (list, tuple)
-            if not values[name] and is_list is isinstance(value, list):
-                values[name] = _shaped(value, wanted)
-                if values[name]:
-                    break
+    free = [name for name in hints if not values[name]]
+    for value in [*sorted(texts, key=lambda text: -len(text.split())), *lists]:
+        for name in free:
+            is_list = get_origin(hints[name]) in (list, tuple)
+            shaped = _shaped(value, hints[name]) if is_list is isinstance(value, list) else None
+            if shaped or (is_list and shaped is not None):
+                values[name] = shaped
+                free.remove(name)
+                break
 
 
 def _shaped(value: Any, wanted: Any) -> Any:

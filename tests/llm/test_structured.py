@@ -61,6 +61,7 @@ AROUND = {
     "Arabic keys": '{"ملخص": "A test.", "مواضيع": ["tests"], "المشاعر": "محايد", "النتائج": ["done"]}',
     "keys in another order": '{"nálada": "neutral", "témata": ["tests"], "shrnutí": "A test.", "výsledky": ["done"]}',
     "keys of two languages": '{"summary": "A test.", "konular": ["tests"], "duygu": "nötr", "sonuçlar": ["done"]}',
+    "many keys of its own": good(language="en", model="x", date="1 May", people=["a"], score=3),
     "longer keys around": '{"conversationSummary": "A test.", "topicsDiscussed": ["tests"], "overallSentiment": "neutral", "outcomesReached": ["done"]}',
     "wide marks": TEXT.replace('": ', '"\uff1a').replace(", ", "\uff0c"),
     "equals signs": TEXT.replace('": ', '" = '),
@@ -157,6 +158,8 @@ def test_answer_is_found_whatever_stands_around_it(name):
         (TEXT.replace("A test", 'A "test"'), SummaryDraft('A "test".', ["tests"], "neutral", ["done"])),
         (TEXT.replace("A test", 'A "test", and more'),
          SummaryDraft('A "test", and more.', ["tests"], "neutral", ["done"])),
+        ('{"sammendrag": "A test.", "temaer": [], "utfall": ["done"]}',
+         SummaryDraft("A test.", [], None, ["done"])),
         ('{"summary": "A te', SummaryDraft("A te", [], None, [])),
     ],
 )  # fmt: skip
@@ -194,6 +197,7 @@ NOTHING = ["", "nonsense", "[]", "```json\n{}\n```", '{"summary": 1}', "[" * 500
            "The summary is that they talked.",
            '{"type": "object", "properties": {"summary": {"type": "string"}}}',
            '{"other": "x"}', "null", '[{"key": "topics", "value": ["tests"]}]',
+           '{"model": "x", "stop": ["a"]}',
            '{"type": "object", "required": ["summary"], "name": "answer"}']  # fmt: skip
 
 
