@@ -12,7 +12,8 @@ import httpx
 from genpy_server.core.models import ToolSpec
 from genpy_server.errors import LlmBadToolCall, LlmCutOff, LlmError
 from genpy_server.llm.base import Finish, LlmEvent, Quota, ReasoningDelta, TextDelta
-from genpy_server.llm.events import StreamParser
+from genpy_server.llm.chunks import ChunkReader
+from genpy_server.llm.events import EventSplitter
 from genpy_server.llm.reply_text import ReplyText
 from genpy_server.llm.tool_calls import CallCollector
 
@@ -89,7 +90,8 @@ class ReplyReader:
         self._tools = tools
         self._token_seconds = token_seconds
         self._max_chars = max(max_tokens * ENDLESS_CHARS_PER_TOKEN, ENDLESS_CHARS)
-        self._parser = StreamParser()
+        self._parser = ChunkReader()
+        self._events = EventSplitter(self._parser)
         self._split = ReplyText(tools, opened=opened)
         self.begun = False
         """Whether a part of the reply was received."""
@@ -126,7 +128,7 @@ class ReplyReader:
                 else:
                     data = await self._reads.read()
                 if data:
-                    parser.feed(data)
+                    self._events.feed(data)
             except TimeoutError:
                 data = b""
             except (httpx.HTTPError, LlmError) as error:
@@ -168,7 +170,7 @@ class ReplyReader:
     def _rest(self) -> tuple[LlmEvent, ...]:
         """The text that was held back until the end of the stream."""
         if not self._parser.done:
-            self._parser.end()
+            self._events.end()
         text, thought = self._parser.take(last=True)
         fed, last = self._split.feed(text), self._split.finish()
         thoughts = thought + fed.reasoning + last.reasoning

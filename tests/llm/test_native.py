@@ -9,7 +9,8 @@ from support.model_replies import read
 from support.scripted_model import DONE, chunk, event
 
 from genpy_server.core.models import Usage
-from genpy_server.llm.events import StreamParser
+from genpy_server.llm.chunks import ChunkReader
+from genpy_server.llm.events import EventSplitter
 from genpy_server.llm.trouble import Service, refusal
 from genpy_server.tools.registry import SPECS
 
@@ -393,11 +394,12 @@ async def test_array_of_objects_is_read_as_it_comes():
     """An array printed over many lines gives each object's text with its last line, at a cost that only adds up."""
     objects = [{"candidates": [{"content": {"parts": [{"text": f"{n} "}]}}]} for n in range(500)]
     lines = json.dumps(objects, indent=2).encode().splitlines(keepends=True)
-    parser = StreamParser()
+    reader = ChunkReader()
+    events = EventSplitter(reader)
     texts = []
     for line in lines[:-1]:
-        parser.feed(line)
-        if text := parser.take()[0]:
+        events.feed(line)
+        if text := reader.take()[0]:
             texts.append(text)
             assert line.rstrip().endswith((b"}", b"},"))
     assert texts == [f"{n} " for n in range(500)]

@@ -14,7 +14,8 @@ from genpy_server.core.models import Usage
 from genpy_server.errors import LlmBadToolCall, LlmCutOff
 from genpy_server.llm import reply
 from genpy_server.llm.base import Finish, TextDelta
-from genpy_server.llm.events import EVENT_BYTES, StreamParser
+from genpy_server.llm.chunks import ChunkReader
+from genpy_server.llm.events import EVENT_BYTES, EventSplitter
 from genpy_server.llm.reply import ReplyReader, ServiceError
 from genpy_server.llm.trouble import Complaint
 from genpy_server.tools.registry import SPECS
@@ -475,10 +476,11 @@ async def test_words_instead_of_an_end_are_the_reason():
 @pytest.mark.parametrize("name", ERRORS)
 def test_the_reason_of_an_error_is_quoted(name):
     """Whatever form a service gives its reason, the sentence that is shown has it."""
-    parser = StreamParser()
-    parser.feed(ERRORS[name])
-    parser.end()
-    assert "boom" in Complaint(parser.error or parser.suspect).quoted
+    reader = ChunkReader()
+    events = EventSplitter(reader)
+    events.feed(ERRORS[name])
+    events.end()
+    assert "boom" in Complaint(reader.error or reader.suspect).quoted
 
 
 @pytest.mark.parametrize(
@@ -1157,6 +1159,7 @@ FAMILIES = {
     "python in lines": ('search_chat_history(keyword="Rome")\nget_session_stats()', [ROME, (STATS, {})], ""),
     "tag of nobody": ('<tool_invocation>{"name": "search_chat_history", "arguments": {"keyword": "Rome"}}</tool_invocation>', [ROME], ""),
     "fields in tags": ('<use_tool>\n<name>search_chat_history</name>\n<arguments>{"keyword": "Rome"}</arguments>\n</use_tool>', [ROME], ""),
+    "tag around Python": ('<api-call>search_chat_history(keyword="Rome")</api-call>', [ROME], ""),
     "talk of a tag of nobody": ("<function> is a tag of mine.", [], None),
     "answer in a tag": ('<action>{"go": "left"}</action> is the answer.', [], None),
     "python by position": ('[search_chat_history("Rome")]', [ROME], ""),

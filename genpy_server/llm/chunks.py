@@ -1,0 +1,445 @@
+"""Reads the chunks of a chat-completions reply into text, reasoning, calls, usage and errors.
+
+A chunk that differs from an earlier one only in its text is not decoded again; a chunk in the usual
+form is decoded by one typed decoder, every other value (a whole answer, fields of other types, an
+error) by `read_loose`. Unreadable data is skipped. An error is stored in `error`; what came before it
+remains valid.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from genpy_server.core.models import Usage
+from genpy_server.core.text import storable
+from genpy_server.llm import field_names, lenient_json
+from genpy_server.llm.contents import (
+    Contents,
+    as_list,
+    choice_contents,
+    contents_of,
+    failure_of,
+    is_well,
+    kind_of,
+    message_of,
+    reason_of,
+    usage_of,
+)
+from genpy_server.llm.tool_calls import CallPiece
+
+
+class ChunkDelta(msgspec.Struct):
+    """The delta of a chunk; fields other than text and reasoning are read by `read_loose`."""
+
+    content: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: Any = None
+    thinking: Any = None
+    reasoning_text: Any = None
+    reasoning_details: Any = None
+    error: Any = None
+    finish_reason: Any = None
+    refusal: Any = None
+    function_call: Any = None
+    extra_content: Any = None
+    thinking_blocks: Any = None
+    thought: Any = None
+    audio: Any = None
+
+
+class Choice(msgspec.Struct):
+    """The only choice that is requested."""
+
+    delta: ChunkDelta
+    index: int = 0
+    finish_reason: str | None = None
+    usage: Any = None
+    error: Any = None
+    text: Any = None
+    message: Any = None
+    tool_calls: Any = None
+    stop_reason: Any = None
+    camel_reason: Any = msgspec.field(default=None, name="finishReason")
+
+
+class Chunk(msgspec.Struct):
+    """One event's data."""
+
+    choices: list[Choice]
+    usage: Any = None
+    x_groq: Any = None
+    error: Any = None
+    finish_reason: Any = None
+
+
+FRAMES = 4
+"""How many frames (the constant bytes around a chunk's text) are tried that match few chunks."""
+FRAME_EVENTS = 8
+"""A frame that matched so many chunks was useful: another `FRAMES` may be tried."""
+UNTYPED, TYPED, CHOICE = range(3)
+"""The evidence, in ascending order, that a value is part of the reply: its fields, its type, a choice."""
+UNREAD_BYTES = 4_096
+"""Bytes of unreadable data that are kept for the error message; enough for a web page's title."""
+MIN_REPEATED_CHARS = 16
+"""A message that begins with the reply so far repeats it, if that has at least so many characters."""
+
+_decoder = msgspec.json.Decoder(Chunk)
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_LF, _CR, _QUOTE, _BACKSLASH = b'\n\r"\\'
+"""As integers, which `in` finds in bytes several times as fast as bytes."""
+_FAILED = re.compile(r"err(or)?|exception|fail(ed|ure)?")
+"""Names of an event that is an error."""
+_ENDS = re.compile(
+    r"done|end|finish|stop|close|eof|completed?|(message|stream)[_-](stop|end)|response\.(in)?completed?"
+)
+"""Types of an event that ends a reply."""
+_ERROR_WORDS = re.compile(r"(?i)^\W?(error|exception|traceback|failed|failure)\b")
+_NO_REASON = {"", "null", "none"}
+
+
+class ChunkReader:
+    """Reads the values of one reply; `take` returns the text since its last call."""
+
+    def __init__(self) -> None:
+        self.done = False
+        """The closing mark was received."""
+        self.finish_reason = ""
+        self.usage = Usage()
+        self.error: Any = None
+        """The first error that the service reported, in any form; None if there is none."""
+        self.calls: list[CallPiece] = []
+        self.suspect: Any = None
+        """Data that may be an error message; used only if the reply turns out to have failed."""
+        self.readable = False
+        """Whether any data was a part of a reply."""
+        self.unread = ""
+        """The beginning of unreadable data, for the error message."""
+        self._answer = False
+        """Whether a whole answer without a finish reason was received."""
+        self._values = 0
+        """How many values came outside of events."""
+        self._others: list[tuple[object, str]] = []
+        """Number and text of the chunks of other choices than the first."""
+        self._other_finish = ""
+        """Their finish reason."""
+        self._choice: object = None
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._half = ""
+        self._odd = False
+        self._thought = False
+        """Whether any reasoning was received."""
+        self._rank = UNTYPED
+        """The greatest evidence so far."""
+        self._taken: list[str] = []
+        """The texts that `take` returned."""
+        self._frame: tuple[bytes, bytes, bytes] | None = None
+        """The bytes before, behind and between the texts of events, which are the same for many."""
+        self._frames = FRAMES
+        self._framed = 0
+
+    def take(self, *, last: bool = False) -> tuple[str, str]:
+        """The text and the reasoning since the last call."""
+        if last:
+            self._settle()
+        texts = self._texts
+        plain = len(texts) == 1 and "\0" not in texts[0]
+        if plain and not self._thoughts and not self._odd and not self._half:
+            self._texts = []
+            self._taken += texts
+            return texts[0], ""
+        text, thought = "".join(texts), "".join(self._thoughts)
+        self._texts, self._thoughts = [], []
+        text = self._half + text
+        self._odd = False
+        half = not last and text and "\ud800" <= text[-1] <= "\udbff"
+        self._half = text[-1] if half else ""
+        text, thought = storable(text[: len(text) - len(self._half)]), storable(thought)
+        if text:
+            self._taken.append(text)
+        return text, thought
+
+    def read_framed(self, data: bytes) -> bool:
+        """Parse events that differ from an earlier one only in their text; False for any other."""
+        if self._frame is None:
+            return False
+        head, tail, seam = self._frame
+        if not (data.startswith(head) and data.endswith(tail)) or len(data) < len(seam):
+            return False
+        text = data[len(head) : -len(tail)]
+        if _QUOTE in text:
+            text = text.replace(seam, b"")
+        if _QUOTE in text or _BACKSLASH in text or _LF in text or _CR in text:
+            return False
+        try:
+            self._texts.append(text.decode())
+        except UnicodeDecodeError:
+            return False
+        self._framed += 1
+        return True
+
+    def read(self, data: bytes) -> None:
+        """Read one event's data: a chunk in the usual form, or else any other value."""
+        try:
+            chunk = _decoder.decode(data)
+        except _UNREADABLE:
+            self.read_odd(data)
+            return
+        if not chunk.choices or chunk.error is not None:
+            self.read_odd(data)
+            return
+        choice, delta = chunk.choices[0], chunk.choices[0].delta
+        thought = delta.reasoning_content or delta.reasoning
+        plain = ChunkDelta(delta.content, delta.reasoning, delta.reasoning_content)
+        only = [Choice(plain, choice.index, choice.finish_reason, choice.usage)]
+        if chunk.choices != only or chunk.finish_reason or self._choice not in (None, choice.index):
+            self.read_odd(data)
+            return
+        self.readable = True
+        self._choice, self._rank = choice.index, CHOICE
+        if delta.content:
+            self._texts.append(delta.content)
+            self._find_frame(data, chunk)
+        if thought:
+            self._thoughts.append(thought)
+            self._thought = True
+        if choice.finish_reason:
+            self._finish(choice.finish_reason)
+        self._count(chunk.usage or choice.usage)
+        self._groq_part(chunk.x_groq)
+
+    def read_event(self, name: str, data: bytes) -> None:
+        """Read a named event."""
+        if _FAILED.fullmatch(name):
+            self.fail(data)
+        elif name not in field_names.NOISE:
+            self.done = self.done or _ENDS.fullmatch(name) is not None
+            self.read(data)
+
+    def read_value(self, value: Any) -> None:
+        """Read a value that came outside of events."""
+        self.read_loose(value)
+        self._values += 1
+        self._answer = self._values == 1 and self.readable and _is_answer(value)
+
+    def read_words(self, data: bytes) -> None:
+        """Read what was left at the end outside of events: words may be the reason of an error."""
+        self.read_odd(data)
+        if b" " in data and not data.startswith((b"{", b"<")):
+            self.suspect = self.suspect or _text(data)
+
+    def fail(self, data: bytes) -> None:
+        """Read the data of an error."""
+        self._fail(_value(data))
+
+    def _find_frame(self, data: bytes, chunk: Chunk) -> None:
+        """Store the bytes around a chunk's text as `_frame`, if the chunk has nothing but text."""
+        if self._framed >= FRAME_EVENTS:
+            self._frames = FRAMES
+        if not self._frames:
+            return
+        self._frames -= 1
+        self._framed = 0
+        choice = chunk.choices[0]
+        head, found, tail = data.partition(msgspec.json.encode(choice.delta.content))
+        if not found or chunk != Chunk([Choice(ChunkDelta(choice.delta.content), choice.index)]):
+            return
+        try:
+            probe = _decoder.decode(head + b'"?"' + tail)
+        except _UNREADABLE:
+            return
+        if probe == Chunk([Choice(ChunkDelta("?"), choice.index)]):
+            head, tail = b"data: " + head + b'"', b'"' + tail + b"\n\n"
+            self._frame = (head, tail, tail + head)
+
+    def _add(self, found: Contents, rank: int) -> None:
+        """Add the contents of a value without what it repeats.
+
+        `rank` is the evidence that it is part of the reply; values with less than an earlier one are
+        not part of it.
+        """
+        if rank < self._rank:
+            return
+        self._rank = rank if found else self._rank
+        self.readable = self._odd = True
+        text = "".join(found.texts)
+        if found.whole and (self._taken or self._texts):
+            text = ""
+        elif found.place in field_names.REPEATING and text:
+            before = "".join((*self._taken, *self._texts))
+            whole = found.whole = bool(found.reason) and text == before
+            text = text.removeprefix(before if whole or len(before) >= MIN_REPEATED_CHARS else "")
+        if not (self._thought and found.whole):
+            self._thoughts += found.thoughts
+            self._thought = self._thought or bool(found.thoughts)
+        if not (self.calls and (found.whole or found.place in field_names.REPEATING)):
+            self.calls += found.calls
+        self._texts += [text] if text else []
+
+    def _settle(self) -> None:
+        """At the end of a stream without a finish reason, take that of other choices, and their text.
+
+        Some services number the parts of one choice as if they were several choices.
+        """
+        if self.finish_reason or self.error is not None:
+            return
+        self.finish_reason = self._other_finish or ("stop" if self._answer else "")
+        indices = [index for index, _ in self._others]
+        if isinstance(self._choice, int) and len(self._taken) <= 1:
+            counted = range(self._choice + 1, self._choice + 1 + len(indices))
+            if indices == list(counted):
+                self._texts += [text for _, text in self._others]
+
+    def _groq_part(self, part: Any) -> None:
+        """Read Groq's own field: usage on the last chunk, or an error without a status."""
+        if isinstance(part, dict):
+            self._fail(part.get("error"))
+            self._count(part.get("usage"))
+
+    # Data in other forms
+
+    def read_odd(self, data: bytes) -> None:
+        """Read data that is not a chunk in the usual form."""
+        word = data.strip().strip(b'"').strip().lower()
+        name = word.strip(b"[], ").decode("utf-8", "replace")
+        if word.startswith(b"[") and _ENDS.fullmatch(name):
+            self.done = self.readable = True
+            return
+        if not word or name in field_names.NOISE:
+            return
+        if word.startswith(b"data:"):
+            self.read(data.strip()[len(b"data:") :].lstrip())
+            return
+        try:
+            value = lenient_json.loads(data)
+        except ValueError:
+            found = [] if word.startswith(b"<") else lenient_json.objects(_text(data), whole=True)
+            before, self.readable = self.readable, False
+            for value in found:
+                self.read_loose(value)
+            if not (self.readable or self.error):
+                self._skip(data)
+            self.readable = before or self.readable
+            return
+        if isinstance(value, str) and value.startswith("{"):
+            self.read_odd(value.encode("utf-8", "replace"))
+        else:
+            self.read_loose(value)
+
+    def _skip(self, data: bytes) -> None:
+        text = data[:UNREAD_BYTES].decode("utf-8", "replace").strip()
+        self.unread = self.unread or text
+        if _ERROR_WORDS.match(text):
+            self.suspect = self.suspect or text
+
+    def read_loose(self, value: Any) -> None:
+        """Read a chunk, a whole answer or an error whose fields are of any type."""
+        if isinstance(value, list):
+            for item in value:
+                self.read_loose(item)
+            return
+        if not isinstance(value, dict) or str(value.get("type", "")).lower() in field_names.NOISE:
+            return
+        held = [one for name in field_names.WRAPPERS for one in as_list(value.get(name))]
+        inner = next((o for o in held if isinstance(o, dict) and (o.get("choices") or o.get("error"))),
+                     None)  # fmt: skip
+        if inner is not None and "choices" not in value:
+            self.read_loose(inner)
+            self._count(value)
+            return
+        choices = [one for one in as_list(value.get("choices")) if isinstance(one, dict)]
+        deltas = [choice["delta"] for choice in choices if isinstance(choice.get("delta"), dict)]
+        for holder in (value, *choices, *deltas):
+            error = holder.get("error")
+            if error and not (isinstance(error, dict) and is_well(error)):
+                self._fail(value if error is True else error)
+        if choices:
+            before = len(self._texts)
+            self._choose(choices)
+            if len(self._texts) == before and not self.suspect:
+                self.suspect = next(filter(None, map(message_of, (*choices, value))), None)
+        else:
+            self._without_choices(value)
+        for holder in (*choices, value):
+            self._count(holder.get("usage") if holder is not value else value)
+        self._groq_part(value.get("x_groq"))
+        if choices and not self.finish_reason:
+            self._finish(reason_of(value))
+        self.readable = self.readable or "usage" in value or "choices" in value
+
+    def _without_choices(self, value: dict[str, Any]) -> None:
+        """Read an error, the end, or a part of a reply from a service without choices."""
+        kind = kind_of(value)
+        found = contents_of(value)
+        failure = failure_of(value)
+        if self.error is None and failure is not None:
+            self._fail(failure)
+        elif found:
+            self._add(found, TYPED if kind else UNTYPED)
+        else:
+            self.suspect = self.suspect or message_of(value)
+        if _ENDS.fullmatch(kind) or any(value.get(name) is True for name in field_names.ENDED):
+            self.done = True
+        self._finish(found.reason)
+
+    def _choose(self, choices: list[dict[str, Any]]) -> None:
+        """Add the first choice's contents; another one was not requested, or continues the first."""
+        indices = [_index(choice) for choice in choices]
+        if self._choice is None:
+            self._choice = indices[0]
+        if self._choice in indices:
+            choice = choices[indices.index(self._choice)]
+            found = choice_contents(choice)
+            self._add(found, CHOICE)
+            self._finish(found.reason)
+            return
+        found = choice_contents(choices[0])
+        self._others.append((indices[0], "".join(found.texts)))
+        self._other_finish = str(found.reason or self._other_finish)
+
+    def _finish(self, reason: Any) -> None:
+        word = str(reason or "").strip().lower()
+        if word not in _NO_REASON:
+            self.finish_reason = word
+
+    def _fail(self, body: Any) -> None:
+        """Store the first error that the service reports."""
+        self.error = body if self.error is None else self.error
+
+    def _count(self, holder: Any) -> None:
+        """Add the usage counts of a chunk."""
+        if holder:
+            self.usage = usage_of(holder, self.usage)
+
+
+def _index(choice: dict[str, Any]) -> object:
+    """The number of a choice; 0 if it has none."""
+    index = choice.get("index", 0)
+    if isinstance(index, str) and index.isdecimal():
+        index = int(index)
+    return index if isinstance(index, int | float | str) else 0
+
+
+def _value(data: bytes) -> Any:
+    """JSON, or else text."""
+    try:
+        value = lenient_json.loads(data)
+    except ValueError:
+        return data.decode("utf-8", "replace")
+    return value.get("error") or value if isinstance(value, dict) else value
+
+
+def _is_answer(value: dict[str, Any]) -> bool:
+    """Whether a value is a whole answer, after which nothing follows."""
+    if any(value.get(name) is False for name in field_names.ENDED):
+        return False
+    choices = as_list(value.get("choices"))
+    return any(
+        isinstance(one, dict) and ("message" in one or "text" in one) for one in choices
+    ) or not (choices or "delta" in value)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
