@@ -358,12 +358,25 @@ create or replace function genpy.keep_message() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   if new.message <> old.message then
-    new.terms := null;
     new.words := nullif(new.words, old.words);
+  end if;
+  if (new.message, new.session_id) is distinct from (old.message, old.session_id) then
+    new.terms := null;
   end if;
   update public.sessions set counts = null
     where session_id in (old.session_id, new.session_id) and counts is not null;
   return new;
+end
+$$;
+
+create or replace function genpy.move_message() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  update public.sessions set
+      message_count = greatest(message_count + case session_id when new.session_id then 1 else -1 end, 0),
+      last_message_id = 0
+    where session_id in (old.session_id, new.session_id);
+  return null;
 end
 $$;
 
@@ -394,6 +407,29 @@ begin
     perform setval('public.sessions_id_seq', greatest(max(id),
       (select last_value from public.sessions_id_seq))) from public.sessions;
   end if;
+end
+$$;
+
+-- Where a message stands among all, beside its terms, so that the index finds the newest with a term without
+-- reading of all that have it: '#10:7' has messages 7 * 2^10 to 8 * 2^10 - 1.
+create or replace function genpy.places(p_id bigint) returns tsvector
+language sql immutable parallel safe set search_path = '' as $$
+  select array_to_tsvector(array_agg('#' || level || ':' || (p_id >> level)))
+  from generate_series(10, 16) level
+$$;
+
+-- What has so many messages up to one, and no more than four times as many; null for too many.
+create or replace function genpy.newest(p_last bigint, p_ids double precision) returns tsquery
+language sql immutable parallel safe set search_path = '' as $$
+  select format($q$'#%1$s:%2$s' | '#%1$s:%3$s'$q$, level, p_last >> level, (p_last >> level) - 1)::tsquery
+  from generate_series(10, 16) level where p_ids <= 1 << level order by level limit 1
+$$;
+
+create or replace function genpy.place_message() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  new.terms := new.terms || genpy.places(new.id);
+  return new;
 end
 $$;
 
@@ -433,6 +469,27 @@ select genpy.ensure(genpy.has_trigger('session_logs_counted'), $$
   create trigger session_logs_counted
   after insert on public.session_logs for each row execute function genpy.count_message()
 $$);
+commit;
+
+-- Version 18: before, no message had its place. Those of the newest suffice: where too few have one, all
+-- that have a term are read. Rows that a reply changes are left out, so that none waits.
+select genpy.ensure(genpy.has_trigger('session_logs_placed'), $$
+  create trigger session_logs_placed before insert or update of terms
+  on public.session_logs for each row execute function genpy.place_message();
+  create trigger session_logs_moved after update of session_id on public.session_logs
+  for each row when (old.session_id <> new.session_id) execute function genpy.move_message()
+$$);
+commit;
+do $$
+begin
+  if obj_description('genpy.place_message()'::regprocedure) is null then
+    update public.session_logs set terms = terms
+      where terms is not null and pending_server is null
+        and id > (select max(id) - 20000 from public.session_logs);
+    comment on function genpy.place_message() is 'the newest have it';
+  end if;
+end
+$$;
 commit;
 
 -- Version 15: before, another program could give a session any place, and the last questions of a session
@@ -543,13 +600,22 @@ select genpy.ensure(to_regclass('public.session_logs_client_id') is not null,
   'create unique index session_logs_client_id on public.session_logs (session_id, client_id) where client_id is not null');
 commit;
 select genpy.ensure(to_regclass('public.session_logs_terms') is not null,
-  'create index session_logs_terms on public.session_logs using gin (terms)');
+  'create index session_logs_terms on public.session_logs using gin (terms) with (fastupdate = off)');
 commit;
 select genpy.ensure(to_regclass('public.session_logs_unindexed') is not null,
   'create index session_logs_unindexed on public.session_logs (id) where terms is null');
 commit;
 select genpy.ensure(to_regclass('public.sessions_search') is not null,
-  'create index sessions_search on public.sessions using gin (search)');
+  'create index sessions_search on public.sessions using gin (search) with (fastupdate = off)');
+commit;
+-- Before version 18 new rows waited in a list, all of which every look into the index reads.
+select genpy.ensure(
+  (select 'fastupdate=off' = any (reloptions) from pg_catalog.pg_class
+    where oid = ('public.' || name)::regclass),
+  format('alter index public.%I set (fastupdate = off)', name))
+from (values ('session_logs_terms'), ('sessions_search')) _ (name);
+commit;
+select gin_clean_pending_list('public.session_logs_terms'), gin_clean_pending_list('public.sessions_search');
 commit;
 select genpy.ensure(to_regclass('public.sessions_unindexed') is not null,
   'create index sessions_unindexed on public.sessions (id) where search is null');
@@ -629,8 +695,8 @@ drop function if exists
     boolean, text, jsonb);
 
 -- One round trip: the session is made if there is none and locked, so that its ids rise in the
--- order of commits. Only a person's message makes one, and nothing whose writer knows of a message
--- there (`p_known`, 0 for none) that is gone: neither brings a deleted session back. The same
+-- order of commits. Only a person's message makes one, and nothing whose writer knows of messages
+-- there up to one (`p_known`, 0 for none) that are gone: neither brings a deleted session back. The same
 -- client_id, or the same uid (a call that was repeated after its answer was lost), is stored once.
 create or replace function public.genpy_append(
   p_user_id text, p_session_id uuid, p_event_type text, p_message text, p_title text,
@@ -656,7 +722,7 @@ begin
       from public.sessions where session_id = p_session_id for update;
   end if;
   if owner is distinct from p_user_id or p_known not in (0, previous) and not exists (
-    select 1 from public.session_logs where id = p_known and session_id = p_session_id
+    select 1 from public.session_logs where id <= p_known and session_id = p_session_id
   ) then
     return '{"refused": "not_found"}';
   end if;
@@ -847,6 +913,7 @@ drop function if exists
   genpy.title_query(text, jsonb),
   genpy.held_terms(text, jsonb, double precision),
   genpy.held_forms(text, jsonb, double precision),
+  genpy.held_forms(text, jsonb, double precision, bigint),
   genpy.mended(text, text),
   genpy.neighbours(bigint[]),
   public.genpy_neighbours(text, jsonb),
@@ -897,12 +964,13 @@ end
 $$;
 
 -- The forms of a query's terms that the owner's messages hold, or that mistyped ones may stand for, the
--- rarest first, with the term's weight (BM25's idf), what the form scores, and the messages that hold it,
--- `most` at most. If there are more, how many is estimated from the part of the owner's ids (`p_span`)
--- among which so many were read, up to 5,000. `so_far` counts the messages of this form and of rarer ones, as
--- long as all of them were read. A form that was not asked for scores 0.7 of the term.
+-- rarest first, with the term's weight (BM25's idf), what the form scores, and the messages that hold it:
+-- where many of the newest do, those, else `most` at most. If there are more, how many is estimated from the
+-- part of the owner's ids (`p_span`, up to `p_last`) among which these were read, up to 5,000. `so_far` counts
+-- the messages of this form and of rarer ones, as long as all of them were read. A form that was not
+-- asked for scores 0.7 of the term.
 create or replace function genpy.held_forms(
-  p_owner text, p_terms jsonb, documents double precision, p_span bigint
+  p_owner text, p_terms jsonb, documents double precision, p_span bigint, p_last bigint
 )
 returns table (
   asked text, term tsquery, weight double precision, worth double precision, ids bigint[],
@@ -911,6 +979,8 @@ language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_
 #variable_conflict use_column
 declare
   most constant integer := 1000;
+  many constant integer := 64;
+  newest constant tsquery := case when p_span > 10000 then genpy.newest(p_last, 1024) end;
 begin
   return query
   with wanted as materialized (
@@ -920,13 +990,18 @@ begin
       jsonb_array_elements_text(w.forms) with ordinality as f(form, place)
     group by w.asked, f.form, w.prefix
   ), held as materialized (
-    select w.*, array(
-      select m.id from public.session_logs m where m.terms @@ w.term limit most) as ids
-    from wanted w
+    select w.*, found.ids, cardinality(found.ids) < most and cardinality(among.ids) < many as are_all
+    from wanted w,
+      lateral (select array(
+        select m.id from public.session_logs m where m.terms @@ (w.term && newest)) as ids
+        offset 0) among,  -- reads once, however often it is named
+      lateral (select case when cardinality(among.ids) >= many then among.ids else array(
+        select m.id from public.session_logs m where m.terms @@ w.term limit most) end as ids
+        offset 0) found
   ), all_forms as (
-    select asked, term, as_asked, ids from held where ids <> '{}'
+    select asked, term, as_asked, ids, are_all from held where ids <> '{}'
     union all
-    select u.asked, k.term, true, k.ids
+    select u.asked, k.term, true, k.ids, cardinality(k.ids) < most
     from (select asked from held where mend group by asked having bool_and(ids = '{}') limit 3) u,
       lateral (
         select meant.term, array(
@@ -937,8 +1012,8 @@ begin
         ) meant
       ) k
   ), counted as (
-    select *, case when cardinality(ids) < most then cardinality(ids) else (
-      select greatest(most, least(5000, most * p_span / (max(id) - min(id) + 1)))
+    select *, case when are_all then cardinality(ids) else (
+      select greatest(most, least(5000, count(*) * p_span / (max(id) - min(id) + 1)))
       from unnest(ids) id) end as frequency
     from all_forms
   ), weighed as (
@@ -948,7 +1023,7 @@ begin
     from weighed
   )
   select asked, term, weight, power(weight, 1.2) * case when as_asked then 1 else 0.7 end,
-    ids, case when cardinality(ids) < most
+    ids, case when are_all
       then sum(frequency) over (order by frequency, term::text)::bigint end
   from worths order by frequency, term::text;
 end
@@ -1071,7 +1146,7 @@ begin
 
   for candidate in
     with known as materialized (
-      select * from genpy.held_forms(p_owner, p_terms, documents, span)
+      select * from genpy.held_forms(p_owner, p_terms, documents, span, last)
     ), every as materialized (
       select genpy.every_word(p_owner, p_terms, '{}', true) as as_asked,
         genpy.every_word(p_owner, p_terms, (
@@ -1104,7 +1179,7 @@ begin
       from frequent a join frequent b on a.term::text < b.term::text
         join frequent c on b.term::text < c.term::text
       union all
-      select (select any_form from every), sum(worth), 0 from all_frequent
+      select (select any_form from every), sum(worth), exp(sum(ln(share))) from all_frequent
       having not p_distinct and count(*) = (select count(distinct asked) from known)
     ), places as materialized (
       select id, sum(worth) as worth
@@ -1116,13 +1191,12 @@ begin
           -- Of the newest messages, where enough of them should have the term; else of all that have it.
           with near as materialized (
             select m.id from public.session_logs m
-            where p_session_id is null and l.share * l.share * span > 2 * counted
-              and m.id < least(p_before, last + 1)
-              and m.id > least(p_before, last) - (3 * counted / greatest(l.share, 0.001))::bigint
-              and (m.terms @@ l.term) is true  -- not by the index of terms
-            order by m.id desc limit counted
+            where p_session_id is null and l.share * span > 2 * counted
+              and m.terms @@ (l.term && genpy.newest(least(p_before - 1, last), 1.2 * counted / l.share))
+              and (m.id < p_before) is not false  -- not by the index of ids
           )
-          select id from near where (select count(*) from near) = counted
+          (select id from near where (select count(*) from near) >= counted
+            order by id desc limit counted)
           union all
           select * from (
             select found.id from (
@@ -1143,7 +1217,7 @@ begin
       select id, session_id, terms, message, length
       from (
         select m.id, m.session_id, m.terms, m.message,
-          greatest(m.words, length(m.terms))::double precision as length,
+          greatest(m.words, length(m.terms) - 7)::double precision as length,
           case when p_distinct then row_number() over (
             partition by translate(left(m.message, 64), '0123456789', ''), octet_length(m.message) / 32
             order by p.worth desc, m.id desc) else 0 end as variant
@@ -1886,7 +1960,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '17'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '18'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

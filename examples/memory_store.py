@@ -53,7 +53,7 @@ class MemoryStore:
         if session is not None and session.user_id != user_id:
             raise NotFound("Session not found.")
         messages = self._messages.get(session_id, [])
-        if known and all(message.id != known for message in messages):
+        if known and all(message.id > known for message in messages):
             raise NotFound("The session was deleted.")
         previous = messages[-1].id if messages else 0
         for message in messages:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -43,8 +44,9 @@ def _is_extended() -> bool:
     """Whether a package may have entry points for GenPy; a zip file is not looked into."""
     for place in map(Path, sys.path):
         files = place.glob("*-info/entry_points.txt")
-        if place.is_file() or any(b"[genpy." in file.read_bytes() for file in files):
-            return True
+        with suppress(OSError):  # importlib finds nothing either in what cannot be read
+            if place.is_file() or any(b"[genpy." in file.read_bytes() for file in files):
+                return True
     return False
 
 

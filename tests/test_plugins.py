@@ -130,6 +130,16 @@ def test_the_installed_packages_are_read_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("fresh")
+def test_what_cannot_be_read_hides_no_package(tmp_path, monkeypatch):
+    """A folder with an impossible name, and entry points that are no file, are passed over."""
+    install(tmp_path / "there", "[genpy.tools]\none = m:x\n")
+    (tmp_path / "a-1.dist-info" / "entry_points.txt").mkdir(parents=True)
+    for place in ("there", "x" * 5_000, "."):
+        monkeypatch.syspath_prepend(str(tmp_path / place))
+    assert [point.name for point in plugins.points("genpy.tools")] == ["one"]
+
+
+@pytest.mark.usefixtures("fresh")
 def test_a_package_in_a_zip_file_is_found(tmp_path, monkeypatch):
     """Packages are also found in an archive that Python imports from."""
     install(tmp_path / "shelves", "[genpy.tools]\none = m:x\n")

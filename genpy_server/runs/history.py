@@ -51,17 +51,24 @@ class Conversation:
         """Whether the store has older messages."""
         self.known_id = 0
         """The id up to which every stored message is known here."""
+        self.own_id = 0
+        """The newest id that the session had when it was opened here, or that was stored here since.
+
+        What it has later may be another session, deleted and begun again elsewhere.
+        """
         self._following: dict[int, int] = {}
         """Messages stored by this server after `known_id`: the id by the id before it."""
 
     def begin(self, opened: Opened) -> None:
         """Start with the stored messages and memory; more than `window` messages mean older ones exist."""
         self.messages, self.memory = list(opened.messages), opened.memory
-        self._know(max((message.id for message in self.messages), default=0))
+        self.own_id = max((message.id for message in self.messages), default=0)
+        self._know(self.own_id)
         self._trim()
 
     def stored(self, appended: Appended) -> None:
         """Note that this server stored a message, perhaps after some of other servers."""
+        self.own_id = max(self.own_id, appended.message.id)
         if appended.message.id > self.known_id:
             self._following[appended.previous_id] = appended.message.id
             self._know(self.known_id)

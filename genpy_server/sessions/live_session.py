@@ -369,7 +369,7 @@ class LiveSession:
 
     async def _append(self, frame: Send) -> Appended:
         """Store a message; raises `NotFound` where another server deleted the session."""
-        known = self._conversation.first_id
+        known = self._conversation.own_id
         try:
             return await self._chat.store.append(
                 self.user_id,

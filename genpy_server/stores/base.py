@@ -269,7 +269,7 @@ class Store(BaseStore, Protocol):
 
         A person's first message creates the session with `title` and `settings`. Raises `NotFound`
         for a message of another role to a session that does not exist (any more), for a session of
-        another owner, and if the session does not have the message `known` (unless 0): it was
+        another owner, and if the session has no message up to the id `known` (unless 0): it was
         deleted, and perhaps created again.
 
         The message makes a completed session active, and invalidates a claim to end it. The session

@@ -84,7 +84,7 @@ class CoreStore(BaseStore, Protocol):
 
         A message of role "user" creates a missing session with `title` and `settings`. Raises
         `NotFound` for a message of another role to a missing session, for a session of another
-        owner, and if the session does not have the message `known` (unless 0). The same `client_id`
+        owner, and if the session has no message up to the id `known` (unless 0). The same `client_id`
         with the same text is a duplicate and changes nothing; with another text it raises `Conflict`.
         """
 

@@ -1,6 +1,8 @@
 """Messages whose commit fails, is not heard of, or finds that the session was deleted elsewhere."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -126,6 +128,21 @@ async def test_session_deleted_elsewhere_is_not_brought_back(
     assert server.app.hub._live == {}
     kept = await server.app.store.messages("local", session, limit=9)
     assert [message.text for message in kept] == ["Begun again"] * again
+
+
+async def test_message_removed_with_sql_ends_no_session(database, server, upstream, peer):
+    """The next message is stored and answered, although the oldest known one is gone."""
+    old = await say(peer, "a", "Tell me about Rome")
+    await peer.until("run_finished")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DELETE FROM session_logs WHERE id = ?", [old])
+        connection.commit()
+    upstream.say("Lyon is loud.")
+    await say(peer, "b", "And about Lyon?")
+    assert (await peer.until("run_finished"))["status"] == "done"
+    session = peer.of("ready")[0]["session"]
+    kept = await server.app.store.messages("local", session, limit=9)
+    assert [message.role for message in kept] == ["assistant", "user", "assistant"]
 
 
 async def test_edit_in_a_session_begun_again_elsewhere_mixes_nothing(

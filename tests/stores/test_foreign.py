@@ -254,36 +254,76 @@ async def test_what_other_programs_write_spoils_nothing_in_supabase(supabase) ->
 
 
 async def test_what_other_programs_change_and_remove_is_followed(tmp_path: Path) -> None:
-    """A changed message is found by its new words alone, a removed one is not counted any more."""
+    """It is found at once by its new words alone, and counted where it is now."""
     path = tmp_path / "genpy.db"
     store = SqliteStore(path)
     await store.open()
     person, other = Person(store), Person(store)
     said = [await person.say(text, title="Hills") for text in ("a xylophone", "one", "two", "six")]
-    await store.indexed()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
             "UPDATE session_logs SET message = 'a wombat' WHERE id = ?", [said[0].id]
         )
         connection.execute("DELETE FROM session_logs WHERE id IN (?, ?)", [said[1].id, said[3].id])
+        connection.execute("UPDATE sessions SET summary = 'About marmots'")
         connection.commit()
     (session,) = await store.sessions(person.id, limit=2)
     assert (session.message_count, session.last_message_id) == (2, said[2].id)
     assert (await store.metrics(person.id, person.session)).messages == 2
     assert await store.search(person.id, "xylophone", limit=5) == []
+    assert len(await store.search(person.id, "wombat", limit=5)) == 1
+    assert len(await store.search(person.id, "marmot", limit=5, titles=True)) == 1
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE sessions SET user_id = ?", [other.id])
         connection.commit()
     assert await store.search(person.id, "two hills", limit=5, titles=True) == []
-    await store.close()
-    await store.open()
-    await store.indexed()
     assert len(await store.search(other.id, "wombat", limit=5)) == 1
     assert len(await store.search(other.id, "hills", limit=5, titles=True)) == 1
     assert await store.search(other.id, "xylophone", limit=5) == []
     assert await store.search(person.id, "wombat hills", limit=5, titles=True) == []
     await store.delete(other.id, person.session)
     assert (await store.check()).messages == 0
+    await store.close()
+
+
+async def test_what_other_programs_insert_and_move_is_followed(tmp_path: Path) -> None:
+    """It is found at once, and counted in its session; who knows of a message that is gone goes on."""
+    path = tmp_path / "genpy.db"
+    store = SqliteStore(path)
+    await store.open()
+    person, other = Person(store), Person(store)
+    said = [await person.say(text) for text in ("a gecko", "here", "there")]
+    await other.say("hello")
+    with closing(sqlite3.connect(path)) as connection:
+        now = "2026-01-01T00:00:00.000000Z"
+        connection.execute(
+            "INSERT INTO sessions (session_id, user_id, start_time, created_at, updated_at, title) "
+            "VALUES ('new', ?, ?, ?, ?, 'Zebras')", [person.id, now, now, now],
+        )  # fmt: skip
+        connection.executemany(
+            "INSERT INTO session_logs (session_id, event_type, message, created_at, uid, words) "
+            "VALUES (?, 'user', 'an okapi', ?, hex(randomblob(9)), 2)",
+            [("new", now), (person.session, now), (person.session, now)],
+        )
+        connection.execute(
+            "UPDATE session_logs SET session_id = ? WHERE id = ?", [other.session, said[1].id]
+        )
+        connection.execute("DELETE FROM session_logs WHERE id = ?", [said[0].id])
+        connection.commit()
+    assert len(await store.search(person.id, "zebra okapi", limit=9, titles=True)) == 3
+    assert len(await store.search(person.id, "zebra", limit=9, titles=True)) == 1
+    assert (await store.check()).unindexed == 0
+    assert await store.search(person.id, "gecko here", limit=9) == []
+    assert len(await store.search(other.id, "here", limit=9)) == 1
+    appended = await store.append(
+        person.id, person.session, "user", "on", title="", known=said[2].id
+    )
+    for one, count in ((person, 4), (other, 2)):
+        (session, *_) = await store.sessions(one.id, limit=2)
+        last = (await store.messages(one.id, one.session, limit=1))[0]
+        assert (session.message_count, session.last_message_id) == (count, last.id)
+        assert (await store.metrics(one.id, one.session)).messages == count
+    assert appended.previous_id > said[2].id
     await store.close()
 
 

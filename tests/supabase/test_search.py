@@ -79,10 +79,11 @@ async def test_a_search_reads_what_holds_its_rarer_words(
     owner = owner_of("ann")
     stack.sql(f"""
         set session_replication_role = replica;  -- the trigger counts 10,000 messages one by one
-        insert into sessions (session_id, user_id, search, cut, message_count)
-          values (gen_random_uuid(), 'ann', '', genpy.cut(), 10000);
+        insert into sessions (session_id, user_id, search, cut, message_count, last_message_id)
+          values (gen_random_uuid(), 'ann', '', genpy.cut(), 10000, 10000);
         insert into session_logs (session_id, event_type, message, cut, terms)
-        select session_id, 'user', repeat('m ', 400), genpy.cut(), ({terms.format(owner=owner)})::tsvector
+        select session_id, 'user', repeat('m ', 400), genpy.cut(),
+          ({terms.format(owner=owner)})::tsvector || genpy.places(n)
         from sessions, generate_series(1, 10000) n;
         analyze;
     """)

@@ -38,6 +38,7 @@ def index_session(connection: sqlite3.Connection, session_id: str) -> None:
     ).fetchone()
     about = " ".join([summary or "", *texts_of(topics)])
     connection.execute("DELETE FROM search_terms WHERE id IN (?, ?)", (-2 * id_, -2 * id_ - 1))
+    connection.execute("DELETE FROM search_missing WHERE id = ?", (-2 * id_,))
     _index(connection, -2 * id_, owner_of(user_id, "t"), title)
     _index(connection, -2 * id_ - 1, owner_of(user_id, "s"), about)
 
@@ -53,9 +54,9 @@ def _index(
 
 
 def unindexed(connection: sqlite3.Connection) -> int:
-    """How many messages of an older file are not in the index, or with terms of an older version."""
+    """How many messages are not in the index, or with terms of an older version."""
     count: int = connection.execute(
-        "SELECT count(*) FROM session_logs"
+        "SELECT (SELECT count(*) FROM search_missing WHERE id > 0) + count(*) FROM session_logs"
         " WHERE id < (SELECT max(coalesce(below, 0), coalesce(cut_below, 0)) FROM search_progress)"
     ).fetchone()[0]
     return count

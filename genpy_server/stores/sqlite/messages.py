@@ -46,7 +46,7 @@ def append(
 ) -> Appended:
     """See `Store.append`."""
     previous_id, counts = _before(connection, user_id, session_id)
-    if known and known != previous_id and not _holds(connection, session_id, known):
+    if known and known != previous_id and not _is_known(connection, session_id, known):
         raise NotFound("Session not found.")
     if client_id is not None and previous_id is not None:
         stored = find_client_id(connection, user_id, session_id, client_id)
@@ -108,9 +108,10 @@ def _before(
     return int(last_message_id), counts
 
 
-def _holds(connection: sqlite3.Connection, session_id: str, message_id: int) -> bool:
+def _is_known(connection: sqlite3.Connection, session_id: str, last: int) -> bool:
+    """Whether a session has messages up to an id: what was deleted and created again has none."""
     row = connection.execute(
-        "SELECT 1 FROM session_logs WHERE id = ? AND session_id = ?", (message_id, session_id)
+        "SELECT 1 FROM session_logs WHERE session_id = ? AND id <= ? LIMIT 1", (session_id, last)
     )
     return row.fetchone() is not None
 
@@ -136,8 +137,8 @@ def insert(
         f"""
         INSERT INTO session_logs
             (id, session_id, event_type, message, metadata, created_at, client_id, uid, words,
-                pending_server)
-        VALUES (nullif(?, 0), ?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}), ?, ?, ?, nullif(?, ''))
+                pending_server, unspaced)
+        VALUES (nullif(?, 0), ?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}), ?, ?, ?, nullif(?, ''), '')
         RETURNING id, created_at
         """,
         (

@@ -289,3 +289,57 @@ BEGIN
         OR id IN (SELECT id FROM session_logs WHERE session_id = new.session_id);
     UPDATE search_progress SET cut_below = max(coalesce(cut_below, 0), new.last_message_id + 1);
 END;
+
+-- Version 13
+-- What other programs insert with SQL is counted, and whatever they insert or change is in `search_missing` until it
+-- is indexed, by the ids of `search_terms`. A message that is given to another session counts there. Those of
+-- GenPy, which indexes and counts them itself, have an empty `unspaced`.
+
+CREATE TABLE search_missing (id integer PRIMARY KEY);
+CREATE TRIGGER session_logs_counted AFTER INSERT ON session_logs WHEN new.unspaced IS NULL BEGIN
+    INSERT OR IGNORE INTO search_missing VALUES (new.id);
+    UPDATE sessions SET message_count = message_count + 1, counts = NULL
+    WHERE session_id = new.session_id;
+END;
+
+CREATE TRIGGER session_logs_moved AFTER UPDATE OF session_id ON session_logs
+WHEN new.session_id IS NOT old.session_id
+BEGIN
+    DELETE FROM search_terms WHERE id = new.id;
+    INSERT OR IGNORE INTO search_missing VALUES (new.id);
+    UPDATE sessions SET
+        message_count = message_count + iif(session_id = new.session_id, 1, -1),
+        counts = NULL, last_message_id = 0
+    WHERE session_id IN (old.session_id, new.session_id);
+END;
+
+DROP TRIGGER session_logs_rewritten;
+CREATE TRIGGER session_logs_rewritten AFTER UPDATE OF message ON session_logs
+WHEN new.message IS NOT old.message
+BEGIN
+    DELETE FROM search_terms WHERE id = new.id;
+    INSERT OR IGNORE INTO search_missing VALUES (new.id);
+    UPDATE sessions SET counts = NULL WHERE session_id = new.session_id;
+END;
+
+CREATE TRIGGER sessions_missing AFTER INSERT ON sessions BEGIN
+    INSERT OR IGNORE INTO search_missing VALUES (-2 * new.id);
+END;
+
+CREATE TRIGGER sessions_rewritten AFTER UPDATE OF title, summary, topics ON sessions
+WHEN (new.title, new.summary, new.topics) IS NOT (old.title, old.summary, old.topics)
+BEGIN
+    INSERT OR IGNORE INTO search_missing VALUES (-2 * new.id);
+END;
+
+DROP TRIGGER sessions_given;
+CREATE TRIGGER sessions_given AFTER UPDATE OF user_id ON sessions
+WHEN new.user_id IS NOT old.user_id
+BEGIN
+    DELETE FROM search_terms
+    WHERE id IN (-2 * new.id, -2 * new.id - 1)
+        OR id IN (SELECT id FROM session_logs WHERE session_id = new.session_id);
+    INSERT OR IGNORE INTO search_missing
+    SELECT id FROM session_logs WHERE session_id = new.session_id
+    UNION ALL SELECT -2 * new.id;
+END;

@@ -44,7 +44,7 @@ def from_now(parameter: str) -> str:
 
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
-VERSION: Final = 12
+VERSION: Final = 13
 """The version of the file: how many migrations it has been through."""
 
 

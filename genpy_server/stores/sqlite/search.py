@@ -66,7 +66,12 @@ _SIDE: Final = ("<", "<", ">", ">")
 
 
 def reindex(connection: sqlite3.Connection) -> bool:
-    """Index a few messages of an older file, the newest first, or sessions; False if all are indexed."""
+    """Index a few messages of other programs, or of an older file, the newest first, or sessions.
+
+    False if all are indexed.
+    """
+    if index_missing(connection, REINDEXED):
+        return True
     below, cut_below = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
     column, first = ("below", below) if below is not None else ("cut_below", cut_below)
     if first is None:
@@ -102,6 +107,28 @@ def reindex(connection: sqlite3.Connection) -> bool:
     return True
 
 
+def index_missing(connection: sqlite3.Connection, most: int) -> bool:
+    """Index the newest of the rows that other programs wrote; False if there are none."""
+    missing = connection.execute(
+        """
+        SELECT f.id, s.session_id, s.user_id FROM search_missing f
+            LEFT JOIN session_logs m ON m.id = f.id
+            LEFT JOIN sessions s ON s.session_id = m.session_id OR s.id = f.id / -2
+        ORDER BY f.id DESC LIMIT ?
+        """,
+        (most,),
+    ).fetchall()
+    for id_, session_id, user_id in missing:
+        if session_id is not None and id_ < 0:
+            index_session(connection, session_id)
+        elif session_id is not None:
+            row = connection.execute(f"SELECT {MESSAGE} FROM session_logs m WHERE id = ?", (id_,))
+            connection.execute("DELETE FROM search_terms WHERE id = ?", (id_,))
+            index_message(connection, user_id, message_of(row.fetchone()))
+        connection.execute("DELETE FROM search_missing WHERE id = ?", (id_,))
+    return bool(missing)
+
+
 def _reindex_sessions(connection: sqlite3.Connection, last: int) -> bool:
     """Index the sessions up to a row, the newest first; after the first row the index is merged."""
     rows = connection.execute(
@@ -133,7 +160,12 @@ def _merge(connection: sqlite3.Connection, pages: int) -> bool:
 def is_indexed(connection: sqlite3.Connection) -> bool:
     """Whether all messages are indexed."""
     left = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
-    return not any(id_ is not None for id_ in left)
+    return not any(id_ is not None for id_ in left) and not is_missing(connection)
+
+
+def is_missing(connection: sqlite3.Connection) -> bool:
+    """Whether another program wrote rows that are not indexed."""
+    return connection.execute("SELECT 1 FROM search_missing LIMIT 1").fetchone() is not None
 
 
 def search(

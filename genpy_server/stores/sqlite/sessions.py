@@ -124,13 +124,19 @@ def activate(
     connection.execute(
         f"""
         UPDATE sessions SET
-            message_count = message_count + 1, updated_at = :at, counts = :counts,
+            message_count = :messages, updated_at = :at, counts = :counts,
             status = 'active', end_time = NULL, ending_token = NULL, ending_until = NULL,
             ending_attempts = 0,
             live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END
         WHERE session_id = :session_id
         """,
-        {"at": at, "counts": to_json(counts), "live": live_seconds, "session_id": session_id},
+        {
+            "at": at,
+            "messages": counts.messages,
+            "counts": to_json(counts),
+            "live": live_seconds,
+            "session_id": session_id,
+        },
     )
 
 

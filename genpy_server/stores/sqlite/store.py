@@ -9,7 +9,7 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -37,6 +37,9 @@ log = logging.getLogger("genpy.sqlite")
 
 ROOM_BYTES = 256 * 1024
 """A disk with less free space is full: the size of a long message with its index."""
+
+INDEXED = 200
+"""Rows of other programs that a search indexes first; more of them are indexed behind it."""
 
 _Function = Callable[Concatenate[sqlite3.Connection, P], T]
 _Method = Callable[Concatenate["SqliteStore", P], Coroutine[Any, Any, T]]
@@ -84,6 +87,14 @@ def _found(connection: sqlite3.Connection, user_id: str, session_id: str, *, lim
     )
 
 
+def _searched(
+    connection: sqlite3.Connection, /, user_id: str, query: str, **options: Any
+) -> tuple[list[Hit], bool]:
+    """The hits, and whether rows of other programs are not indexed."""
+    hits = search_sql.search(connection, user_id, query, **options)
+    return hits, search_sql.is_missing(connection)
+
+
 class SqliteStore:
     """See `stores.base.Store`."""
 
@@ -106,13 +117,16 @@ class SqliteStore:
             raise schema.translated(error, self._path) from error
         self._file = DatabaseFile(self._path)
 
+    def _is_reindexing(self) -> bool:
+        return self._reindexing is not None and not self._reindexing.done()
+
     async def indexed(self) -> None:
         """Wait until the messages of an older version of the file are indexed."""
         if self._reindexing is not None:
             await asyncio.wait([self._reindexing])
 
     async def _reindex(self) -> None:
-        """Index the messages of an older version in short transactions, with rests between them."""
+        """Index what is not, in short transactions with rests between them."""
         try:
             await repeat_with_rests(lambda: self.runner.write(search_sql.reindex))
         except sqlite3.Error as error:
@@ -164,7 +178,8 @@ class SqliteStore:
     metrics = _reads(message_sql.metrics)
     usage = _reads(message_sql.usage)
 
-    _search = _reads(search_sql.search)
+    _search = _reads(_searched)
+    _index_missing = _writes(search_sql.index_missing)
 
     async def search(
         self, user_id: str, query: str, *, distinct: bool = False, **options: Any
@@ -175,7 +190,14 @@ class SqliteStore:
         late, and so would every token.
         """
         async with self._recalling if distinct else nullcontext():
-            return await self._search(user_id, query, distinct=distinct, **options)
+            hits, is_missing = await self._search(user_id, query, distinct=distinct, **options)
+            if is_missing:
+                with suppress(StoreForbidden):  # what takes no changes can be read
+                    await self._index_missing(INDEXED)
+                if not self._is_reindexing():
+                    self._reindexing = asyncio.create_task(self._reindex())
+                hits, _ = await self._search(user_id, query, distinct=distinct, **options)
+            return hits
 
     session = _reads(session_sql.session)
     sessions = _reads(session_sql.sessions)
