@@ -1,13 +1,14 @@
 """Renders Markdown to HTML in a separate process, so that it does not delay replies.
 
 The process is started with the first text and ends when it is idle. It gets no secrets, runs one
-job at a time, and is killed when a text takes too long; such a text is shown unrendered.
+job at a time, and ends when a text takes too much processor time; such a text is shown unrendered.
 `python -m genpy_server.web.renderer` is that process: jobs and results are length-prefixed JSON.
 """
 
 import asyncio
 import logging
 import os
+import signal
 import struct
 import sys
 from collections import OrderedDict
@@ -21,7 +22,9 @@ import msgspec
 from genpy_server.errors import Busy
 
 RENDER_SECONDS = 4.0
-"""Time limit of one job; a usual message takes some milliseconds."""
+"""Limit of one job's processor time; a usual message takes some milliseconds."""
+BUSY_SECONDS = 60.0
+"""How long a busy machine may take for it; a text that is not rendered by then is refused for now."""
 IDLE_SECONDS = 300.0
 """After so long without a job the process ends."""
 WAITING_JOBS = 200
@@ -31,6 +34,9 @@ PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LANG")
 """Environment variables of the process, without keys and tokens."""
 
 _LENGTH = struct.Struct("!I")
+_JOB = struct.Struct("!If")
+"""The length of a job, and its seconds."""
+_BY_PROCESSOR = hasattr(signal, "setitimer")
 
 log = logging.getLogger("genpy.renderer")
 
@@ -138,6 +144,8 @@ class Renderer:
                 return await self._ask(job, kind)
         except (TimeoutError, OSError, EOFError, msgspec.MsgspecError) as error:
             log.warning("a text could not be rendered: %s", type(error).__name__)
+            if isinstance(error, TimeoutError) and _BY_PROCESSOR:
+                raise Busy("The machine is too busy. Try again.", retry_after=1.0) from error
             return otherwise()
         finally:
             self._waiting -= 1
@@ -148,8 +156,8 @@ class Renderer:
             assert process.stdin is not None  # noqa: S101 - as `_started` made it
             assert process.stdout is not None  # noqa: S101 - as `_started` made it
             data = msgspec.json.encode(job)
-            async with asyncio.timeout(self._seconds):
-                process.stdin.write(_LENGTH.pack(len(data)) + data)
+            async with asyncio.timeout(BUSY_SECONDS if _BY_PROCESSOR else self._seconds):
+                process.stdin.write(_JOB.pack(len(data), self._seconds) + data)
                 (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
                 answer = await process.stdout.readexactly(length)
         except BaseException:  # also for a cancelled caller: its answer would be read by the next
@@ -213,15 +221,24 @@ def main() -> None:
     render("ready *to* `go`")  # imports the parser before the first job
     target.write(_LENGTH.pack(0))
     target.flush()
-    while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
-        job = decoder.decode(source.read(_LENGTH.unpack(head)[0]))
+    while len(head := source.read(_JOB.size)) == _JOB.size:
+        length, seconds = _JOB.unpack(head)
+        job = decoder.decode(source.read(length))
+        _limit(seconds)
         if isinstance(job, RenderTexts):
             answer = msgspec.json.encode([render(text) for text in job.texts])
         else:
             found = finished_blocks(job.text, job.headings)
             answer = msgspec.json.encode([RenderedBlock(*block) for block in found])
+        _limit(0)
         target.write(_LENGTH.pack(len(answer)) + answer)
         target.flush()
+
+
+def _limit(seconds: float) -> None:
+    """End this process after so much processor time; 0 for no limit."""
+    if _BY_PROCESSOR:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 if __name__ == "__main__":

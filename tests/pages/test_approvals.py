@@ -79,16 +79,15 @@ async def test_a_tool_that_acts_is_asked_about(browser: Browser, asking: Running
     assert site.deployed == ["prod"]
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
 async def test_all_of_a_call_is_seen_before_it_is_allowed(
-    browser: Browser, tmp_path: Path, upstream: Upstream, site: Site, width: int
+    browser: Browser, tmp_path: Path, upstream: Upstream, site: Site
 ):
     """No argument is cut off at any width, and a mark that is invisible or turns the direction is named."""
     upstream.call("deploy", {"to": f"{'a-long-name.' * 20}\u202egpj.exe\u200b\n{'x' * 300}end"})
     variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "m"}
     async with (
         serving(tmp_path / "genpy.db", own=site.app(), **variables) as server,
-        visiting(browser, server.url, viewport={"width": width, "height": 700}) as visit,
+        visiting(browser, server.url) as visit,
     ):
         page = visit.page
         await visit.say("Deploy it")
@@ -97,7 +96,9 @@ async def test_all_of_a_call_is_seen_before_it_is_allowed(
         await page.locator(".tool summary", has_text="deploy").click()
         await expect(page.locator(".tool .args")).to_contain_text(r"\u{202e}gpj")
         boxes = page.locator("#conversation, .asks, .asks *, .tool, .tool *")
-        assert await boxes.evaluate_all(CUT) == []
+        for width in (320, 390, 1280):
+            await page.set_viewport_size({"width": width, "height": 700})
+            assert await boxes.evaluate_all(CUT) == []
         await page.get_by_role("button", name="Stop the reply").click()
         await visit.finished()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 from support.browser import DESKTOP, PHONE, visiting
 from support.running_server import Running, serving
 from support.scripted_model import Upstream
@@ -216,13 +216,8 @@ $$\\frac{{a + b}}{{c}}$$
 SIZES = ((1280, 800), (640, 400), (390, 844), (320, 256))  # of which the last is 400% of the first
 
 
-@pytest.mark.parametrize(("letters", "sizes"), [("100%", SIZES), ("200%", SIZES[:-1])])
 async def test_nothing_stands_out_at_any_width(
-    browser: Browser,
-    server: Running,
-    upstream: Upstream,
-    letters: str,
-    sizes: tuple[tuple[int, int], ...],
+    browser: Browser, server: Running, upstream: Upstream
 ):
     """From 320 px on, zoomed or with letters twice as large, only code and tables scroll sideways."""
     upstream.say(WIDE)
@@ -230,18 +225,17 @@ async def test_nothing_stands_out_at_any_width(
         page = visit.page
         await visit.say(f"Show it {'z' * 120}")
         await visit.finished()
-        await page.evaluate(LETTERS, letters)
-        for width, height in sizes:
-            await page.set_viewport_size({"width": width, "height": height})
-            assert await page.evaluate(OUTSIDE) == [], width
-            assert await page.locator("#conversation").evaluate("node => node.clientHeight") > 40
-            await expect(page.locator("#send")).to_be_in_viewport(ratio=1)
+        for letters, sizes in (("100%", SIZES), ("200%", SIZES[:-1])):
+            await page.evaluate(LETTERS, letters)
+            for width, height in sizes:
+                await page.set_viewport_size({"width": width, "height": height})
+                assert await page.evaluate(OUTSIDE) == [], (letters, width)
+                room = page.locator("#conversation")
+                assert await room.evaluate("node => node.clientHeight") > 40
+                await expect(page.locator("#send")).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-async def test_no_name_of_others_stands_out(
-    browser: Browser, tmp_path: Path, upstream: Upstream, width: int
-):
+async def test_no_name_of_others_stands_out(browser: Browser, tmp_path: Path, upstream: Upstream):
     """Long names of modes, models, topics and outcomes break, and turn no word of the page around them."""
     upstream.models = [NAME, "tiny"]
     upstream.answer = {
@@ -255,7 +249,7 @@ async def test_no_name_of_others_stands_out(
     variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": NAME}
     async with (
         serving(tmp_path / "genpy.db", own=App(modes=[mode]), **variables) as server,
-        visiting(browser, server.url, viewport={"width": width, "height": 700}) as visit,
+        visiting(browser, server.url, viewport=PHONE) as visit,
     ):
         page = visit.page
         await visit.state("Connected")
@@ -268,16 +262,28 @@ async def test_no_name_of_others_stands_out(
         await expect(reply.locator(".facts")).to_contain_text(f"\u2068{NAME}\u2069 · ")
         await page.get_by_role("button", name="Ask another model").click()
         await expect(page.locator(".menu:popover-open button")).to_have_count(2)
-        assert await page.evaluate(OUTSIDE) == []
+        await within(page)
         await page.keyboard.press("Escape")
         await visit.say(f"/{NAME[1:]}")
         await expect(page.get_by_role("alert")).to_be_visible()
         await page.get_by_role("button", name="End", exact=True).click()
         await expect(page.locator(".ending .topics")).to_be_visible()
-        assert await page.evaluate(OUTSIDE) == []
+        await within(page)
         await page.get_by_role("link", name="Open the summary").click()
         await expect(page.locator("#outcomes li")).to_be_visible()
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 700})
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+WIDTHS = (320, 1280)
+
+
+async def within(page: Page) -> None:
+    """Nothing stands out of the page, narrow or wide."""
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": 700})
+        assert await page.evaluate(OUTSIDE) == []
 
 
 NAME = f"\u202e{'w' * 120}"

@@ -1,6 +1,8 @@
 """Markdown in a process of its own: what it makes, and what slow, lost and idle processes do."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -66,6 +68,20 @@ async def test_a_text_that_takes_too_long_is_shown_as_it_is(renderer: Renderer) 
     assert first is not None
     assert first.returncode is not None
     assert renderer._process is not first
+
+
+async def test_a_text_without_processor_time_is_rendered_later(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the process gets no time, its text is refused for now, and not kept as plain text."""
+    await renderer.render("first", "ada")
+    assert renderer._process is not None
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.2)
+    os.kill(renderer._process.pid, signal.SIGSTOP)
+    with pytest.raises(Busy):
+        await renderer.render("*next*", "ada")
+    monkeypatch.undo()
+    assert await renderer.render("*next*", "ada") == render("*next*")
 
 
 async def test_a_process_that_was_killed_is_replaced(renderer: Renderer) -> None:
