@@ -26,6 +26,7 @@ from typing import Any
 
 from forms import held_out_files
 
+from genpy_server.core.patterns import lowered
 from genpy_server.core.understanding.examples import ExampleModel
 from genpy_server.core.understanding.intents import (
     INTENTS,
@@ -274,7 +275,11 @@ def rules() -> None:
     rows = read("intents_train.jsonl")
     print("\nRules, on the training messages")
     for rule in rules_of_intents():
-        hits = [row["intent"] == rule.intent for row in rows if rule.pattern.search(row["text"])]
+        hits = [
+            row["intent"] == rule.intent
+            for row in rows
+            if rule.pattern.search(lowered(row["text"]))
+        ]
         print(f"  {sum(hits):3} of {len(hits):3}  {rule.intent}: {rule.why}")
 
 

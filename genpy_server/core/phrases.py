@@ -4,8 +4,10 @@ A line `## NAME` begins a section; lines that begin with a single # are comments
 """
 
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+
+from genpy_server.core.words import words
 
 _SECTION = re.compile(r"^## (.+)\n", re.MULTILINE)
 _PART = re.compile(r"\{([A-Z]+)\}")
@@ -42,3 +44,9 @@ class Phrases:
 
 
 PHRASES = Phrases(Path(__file__).with_name("phrases.txt"))
+
+
+@cache
+def listed(section: str) -> frozenset[str]:
+    """The words of a section of the phrases, as `words` writes them."""
+    return frozenset(words(" ".join(PHRASES.lines(section))))

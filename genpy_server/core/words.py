@@ -13,7 +13,7 @@ get_user_name).
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import groupby
 from typing import Final, NamedTuple, TypeVar
@@ -60,6 +60,9 @@ UNSPACED_CHARS = (
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 UNSPACED = f"[{UNSPACED_CHARS}]+"
+APART = rf"(?:(?=[{UNSPACED_CHARS}])|(?<![^\W{UNSPACED_CHARS}]))"
+ENDS = rf"(?:(?<=[{UNSPACED_CHARS}])|(?![^\W{UNSPACED_CHARS}]))"
+"""Where a word of a script may begin and end: between spaces, or anywhere in one without spaces."""
 _INVISIBLE = (
     "[\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e01ef]+"
@@ -278,6 +281,22 @@ def words(text: str) -> list[str]:
     return [
         _folded(written) for _, piece in _pieces(_plain(text)) for _, written in _piece_words(piece)
     ]
+
+
+def cut_at_known(all_words: Iterable[str], known: Container[str]) -> set[str]:
+    """These words; where no spaces are between words, the known ones and what is left."""
+    found = set[str]()
+    for word in all_words:
+        if not is_unspaced(word):
+            found.add(word)
+            continue
+        at = 0
+        while at < len(word):
+            ends = (end for end in range(len(word), at, -1) if word[at:end] in known)
+            end = next(ends, len(word))
+            found.add(word[at:end])
+            at = end
+    return found
 
 
 def terms(text: str) -> list[str]:

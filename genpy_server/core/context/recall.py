@@ -17,7 +17,7 @@ import msgspec
 
 from genpy_server.core import words
 from genpy_server.core.models import Hit
-from genpy_server.core.phrases import PHRASES
+from genpy_server.core.phrases import listed
 from genpy_server.core.words import STOP_WORDS
 
 T = TypeVar("T")
@@ -340,8 +340,8 @@ def _is_question(text: str) -> bool:
 def needs_recall(text: str) -> bool:
     """Whether earlier messages may help to answer a message: no thanks, follow-ups or statements."""
     all_words = words.words(text)
-    return not any(_parts(all_words, known) <= known for known in _about_nothing()) and (
-        _is_question(text) or all_words[0] not in _listed("statements")
+    return not any(words.cut_at_known(all_words, known) <= known for known in _about_nothing()) and (
+        _is_question(text) or all_words[0] not in listed("statements")
     )
 
 
@@ -349,36 +349,14 @@ def needs_recall(text: str) -> bool:
 def _about_nothing() -> tuple[frozenset[str], ...]:
     """The words of messages that are about nothing, in English and in other languages."""
     return (
-        STOP_WORDS | _listed("small talk"),
-        _listed("small talk elsewhere") | _listed("asking about it"),
+        STOP_WORDS | listed("small talk") | listed("carries on"),
+        listed("small talk elsewhere") | listed("carries on") | listed("asking about it"),
     )
 
 
 def asks_about_conversation(text: str) -> bool:
     """Whether a message asks about the conversation itself ("what did we talk about?"), not a topic."""
-    about = _listed("about the conversation")
-    expected = about | STOP_WORDS | _listed("asking about it")
-    found = _parts(words.words(text), expected)
+    about = listed("about the conversation")
+    expected = about | STOP_WORDS | listed("asking about it")
+    found = words.cut_at_known(words.words(text), expected)
     return not found.isdisjoint(about) and found <= expected
-
-
-def _parts(all_words: Iterable[str], known: frozenset[str]) -> set[str]:
-    """These words; where no spaces are between words, the known ones and what is left."""
-    found = set[str]()
-    for word in all_words:
-        if not words.is_unspaced(word):
-            found.add(word)
-            continue
-        at = 0
-        while at < len(word):
-            ends = (end for end in range(len(word), at, -1) if word[at:end] in known)
-            end = next(ends, len(word))
-            found.add(word[at:end])
-            at = end
-    return found
-
-
-@cache
-def _listed(section: str) -> frozenset[str]:
-    """The words of a section of the phrases, as `words` writes them."""
-    return frozenset(words.words(" ".join(PHRASES.lines(section))))

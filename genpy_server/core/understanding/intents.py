@@ -12,6 +12,8 @@ from functools import cache
 
 import msgspec
 
+from genpy_server.core.patterns import lowered
+from genpy_server.core.phrases import listed
 from genpy_server.core.understanding.examples import ExampleModel, weights
 from genpy_server.core.understanding.learned import Learned
 from genpy_server.core.understanding.linear import (
@@ -24,7 +26,7 @@ from genpy_server.core.understanding.linear import (
     shipped,
 )
 from genpy_server.core.understanding.rules import ANSWER, FOLLOW_UP, GOES_ON, REFERS, WISHES, rules
-from genpy_server.core.words import unspaced
+from genpy_server.core.words import cut_at_known, unspaced, words
 
 MODEL = "intent_model.json"
 INTENTS = ("casual_chat", "code_assistant", "tutorial", "technical_support")
@@ -43,6 +45,8 @@ MOST_PROBABLE = 0.9999
 SHORT_WORDS = 6
 REFERRING_WORDS = 20
 """Words up to which a message that refers back is a follow-up."""
+CARRYING = 60
+"""Characters up to which a message of words that carry on is a follow-up."""
 BRIEF = 12
 """Letters up to which a message of unknown words is likelier a greeting than a question."""
 WIDE = 3
@@ -77,7 +81,7 @@ class IntentDetector:
         if previous not in self._names:
             previous = None
         seen = clip(text)
-        if previous and (FOLLOW_UP.fullmatch(seen) or ANSWER.fullmatch(seen)):
+        if previous and _carries_on(seen):
             return _follow_up(previous)
         seen = _without_wishes(seen)
         found = features(seen)
@@ -107,10 +111,11 @@ def detect_intent(text: str, previous: str | None = None) -> Intent:
 
 
 def _by_rule(seen: str) -> Intent | None:
+    low = lowered(seen)
     for rule in rules():
-        found = rule.pattern.search(seen)
+        found = rule.pattern.search(low)
         if found is not None:
-            words = " ".join(found.group().split())[:40]
+            words = " ".join(seen[slice(*found.span())].split())[:40]
             return Intent(rule.intent, RULE_SCORE, f'rule: {rule.why} ("{words}")')
     return None
 
@@ -127,6 +132,15 @@ def _by_words(seen: str, found: Features, previous: str | None) -> Intent:
     evidence = model.evidence(scored)
     reason = f"words: {_quoted(evidence)}" if evidence else "how it is written, no single word"
     return Intent(scored.label, round(min(max(score, GUESS), SUREST), 3), reason)
+
+
+def _carries_on(seen: str) -> bool:
+    """Whether a message means nothing without the one before."""
+    if FOLLOW_UP.fullmatch(seen) or ANSWER.fullmatch(seen):
+        return True
+    known = listed("carries on")
+    found = cut_at_known(words(seen), known) if len(seen) <= CARRYING else set()
+    return bool(found) and found <= known
 
 
 def _goes_on(seen: str) -> bool:

@@ -14,7 +14,7 @@ from genpy_server.core.phrases import PHRASES
 
 
 class Rule(NamedTuple):
-    """A pattern that only messages of one intent match."""
+    """A pattern that only messages of one intent match, in lower case."""
 
     intent: str
     why: str
@@ -28,7 +28,7 @@ def rules() -> tuple[Rule, ...]:
     for section in PHRASES.sections:
         intent, colon, why = section.removeprefix("rule ").partition(": ")
         if colon:
-            pattern = re.compile(PHRASES.any_of(section), re.IGNORECASE | re.MULTILINE)
+            pattern = re.compile(PHRASES.any_of(section), re.MULTILINE)
             found.append(Rule(intent, why, pattern))
     return tuple(found)
 
