@@ -26,7 +26,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from genpy_server.core.understanding.examples import BACKGROUND
 from genpy_server.core.understanding.intents import INTENTS, MODEL
-from genpy_server.core.understanding.linear import features
+from genpy_server.core.understanding.linear import PASTED, features
 
 DATA = Path(__file__).parent / "data" / "intents_train.jsonl"
 PARTS = DATA.with_name("intents_parts.jsonl")
@@ -54,6 +54,9 @@ OF_FORM = 12
 """Messages that are composed of each form."""
 QUOTED = {"prose": '"{}"', "learn": '"{}"', "code": "```\n{}\n```", "broken": "```\n{}\n```"}
 """How a pasted text may be set off."""
+LONG = ("prose", "code", "log")
+LONG_SHARE = 0.4
+"""Of these kinds, the share of pasted texts that are made as long as what people paste."""
 OPENERS = "Hi, |Hello! |Hey, |Good morning. |Thanks! |Please, |Sorry, |Ok, |Quick question: |So "
 CLOSERS = " Thanks!| thanks| please| Cheers| Thank you.| Have a nice day!| :)|?"
 
@@ -105,6 +108,8 @@ def with_texts(asks: Sequence[Ask], materials: Materials) -> list[Labelled]:
         texts = materials.get((ask.of, ask.language)) or materials[ask.of, ""]
         for text in chance.sample(texts, min(TIMES, len(texts))):
             shown = text
+            if ask.of in LONG and chance.random() < LONG_SHARE:
+                shown = "\n".join([text, *chance.choices(texts, k=PASTED // len(text))])
             if ask.of in QUOTED and chance.random() < 0.25:
                 shown = QUOTED[ask.of].format(text)
             joint = chance.choice(("\n\n", "\n\n", "\n", " " if ask.text[-1] in ":?." else ": "))

@@ -237,7 +237,7 @@ class Keywords:
         if not low[0].isalnum():
             return low
         others, within = self.frame[low] - frame[low], self.inside[low] - inside[low]
-        if others >= FRAME_AT_LEAST and others >= 3 * within:
+        if others >= FRAME_AT_LEAST and others > 3 * within:
             return low
         return SEEN if others > within else OTHER
 
@@ -267,7 +267,7 @@ def main() -> None:
     temperature = temperature_for(logits, truth)
     scaled = np.exp(logits / temperature)
     asked = 1 - scaled[:, 0] / scaled.sum(axis=1)
-    for sure in (0.7, 0.75, SURE, 0.85, 0.9):
+    for sure in (0.7, 0.75, 0.8, SURE, 0.9):
         said = np.where(asked >= sure, logits.argmax(axis=1), 0)
         false = (said[truth == 0] > 0).mean()
         print(f"a third, sure {sure}: tool {(said == truth).mean():.3f}, false {false:.3f}")

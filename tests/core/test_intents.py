@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.composed import DATA, composed_messages, held_out_files
 
+from genpy_server.core.patterns import lowered
 from genpy_server.core.understanding.intents import (
     HELD as HELD_SCORE,
 )
@@ -19,7 +20,14 @@ from genpy_server.core.understanding.intents import (
     SUREST,
     detect_intent,
 )
-from genpy_server.core.understanding.linear import LOOKED_AT, MOST_WORDS, clip, features, shipped
+from genpy_server.core.understanding.linear import (
+    LOOKED_AT,
+    MOST_WORDS,
+    PASTED_READ,
+    clip,
+    features,
+    shipped,
+)
 from genpy_server.core.understanding.rules import rules
 from genpy_server.core.understanding.tool_requests import find_tool_request
 
@@ -130,7 +138,7 @@ def test_every_rule_fires_on_its_example(rule):
     found = detect_intent(example)
     assert found.name == rule.intent
     assert found.reason.startswith("rule: ")
-    assert rule.pattern.search(example)
+    assert rule.pattern.search(lowered(example))
 
 
 def test_the_model_was_trained_on_these_messages():
@@ -167,6 +175,15 @@ def test_the_end_of_a_long_message_counts():
     assert clip("x" * 10_000 + " why does it crash?").endswith("why does it crash?")
 
 
+@pytest.mark.parametrize("pasted", ["one sentence after another. " * 200, "a line\n" * 1000])
+def test_a_question_about_a_paste_is_most_of_what_is_read(pasted):
+    """In front of a long paste or behind it, a question on its own line is read whole, the paste little."""
+    question = "what does it say about the harbour, and is that well put?"
+    for text in (f"{question}\n{pasted}", f"{pasted}\n{question}"):
+        assert question in clip(text)
+        assert len(clip(text)) < 3 * PASTED_READ
+
+
 def test_the_same_message_gets_the_same_answer():
     """Two looks at one message agree in name, score and reason."""
     assert detect_intent("it just sits there") == detect_intent("it just sits there")
@@ -196,10 +213,17 @@ def test_nothing_known_is_not_chat(text):
     assert found.score < 0.5
 
 
+CARRYING_ON = (
+    "shorter please", "no, make it more formal", "mach weiter", "und in Go?", "encore plus court",
+    "otra vez", "e agora?", "и что дальше?", "подробнее", "أكمل", "مرة أخرى", "और एक", "फिर से", "再来一个",
+    "还有呢", "もう一回", "もっと短くして",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("previous", INTENTS)
 def test_a_bare_follow_up_keeps_the_intent(previous):
     """A message that means nothing alone keeps the previous intent and says so."""
-    for text in ("why?", "and now in Rust?", "another one please"):
+    for text in ("why?", "and now in Rust?", "another one please", *CARRYING_ON):
         found = detect_intent(text, previous)
         assert found.name == previous
         assert "previous" in found.reason
@@ -366,7 +390,28 @@ def test_both_ends_of_a_long_message_are_read(text):
     assert {"crash", "why does"} <= set(features(text).words)
 
 
-@pytest.mark.parametrize("text", ["No problem", "thanks", "no worries, thank you", "well done"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "No problem",
+            "thanks",
+            "no worries, thank you",
+            "well done",
+            "vielen Dank",
+            "oui, merci !",
+        ),
+        *(
+            "muchas gracias",
+            "obrigada",
+            "спасибо большое",
+            "شكرا جزيلا",
+            "धन्यवाद",
+            "谢谢你",
+            "ありがとう",
+        ),
+    ],
+)
 def test_a_kind_word_is_no_answer(text):
     """Thanks and kind words in a conversation about code or failures are chat."""
     for previous in ("technical_support", "code_assistant"):

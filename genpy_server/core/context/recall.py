@@ -340,9 +340,9 @@ def _is_question(text: str) -> bool:
 def needs_recall(text: str) -> bool:
     """Whether earlier messages may help to answer a message: no thanks, follow-ups or statements."""
     all_words = words.words(text)
-    return not any(words.cut_at_known(all_words, known) <= known for known in _about_nothing()) and (
-        _is_question(text) or all_words[0] not in listed("statements")
-    )
+    return not any(
+        words.cut_at_known(all_words, known) <= known for known in _about_nothing()
+    ) and (_is_question(text) or all_words[0] not in listed("statements"))
 
 
 @cache

@@ -17,7 +17,7 @@ from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.families import family_of, folded
 from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, shipped
-from genpy_server.core.words import UNSPACED, UNSPACED_CHARS, has_content
+from genpy_server.core.words import APART, ENDS, UNSPACED, UNSPACED_CHARS, has_content
 
 MODEL = "keyword_model.json"
 MOST_WORDS = 8
@@ -33,11 +33,8 @@ SEEN = "<seen>"
 UNLIKELY = 30
 """The weight against an unknown word from which it does not belong to the keyword beside it."""
 
-_APART = rf"(?<![^\W{UNSPACED_CHARS}])"
-_ENDS = rf"(?![^\W{UNSPACED_CHARS}])"
-"""Not behind or before a letter or digit of a script that has spaces between words."""
 _QUOTED = lazy_pattern(
-    rf"{_APART}\"([^\"]{{1,80}})\"{_ENDS}|{_APART}'([^']{{1,80}})'{_ENDS}|{_APART}`([^`]{{1,80}})`{_ENDS}"
+    rf"{APART}\"([^\"]{{1,80}})\"{ENDS}|{APART}'([^']{{1,80}})'{ENDS}|{APART}`([^`]{{1,80}})`{ENDS}"
     "|[\u201c\u201e]([^\u201c\u201d\u201e]{1,80})[\u201c\u201d]|(?<!\\w)\u2018([^\u2018\u2019]{1,80})\u2019(?!\\w)"
     "|\u00ab([^\u00ab\u00bb]{1,80})\u00bb|\u300c([^\u300d]{1,80})\u300d|\u300e([^\u300f]{1,80})\u300f|\u300a([^\u300b]{1,80})\u300b"
 )
@@ -55,7 +52,7 @@ _KANA = lazy_pattern("[\u3041-\u30ff]")
 _RUNS_ON = lazy_pattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
 """Letters of one Japanese word: it changes from one of these scripts to the other at its ends."""
 _ENGLISH = lazy_pattern(
-    r"\b(?:did|do|have|has|had|was|what|where|when|which|find|search|look|show|mention\w*|the|my|our)\b",
+    r"\b(?:did|do (?:i|we|you)|have|has|had|was|what|where|when|which|find|search|look|show|mention\w*|the|my|our)\b",
     re.IGNORECASE,
 )
 """Words of English requests, where "die" and "la" are no articles."""
@@ -146,7 +143,7 @@ def word_features(words: Sequence[Word], kinds: Sequence[str]) -> dict[str, Sequ
     """
     edged = ["^", "^", "^", *kinds, "$", "$", "$"]
     twos = list(map(" ".join, pairwise(edged)))
-    threes = list(map(" ".join, zip(edged, edged[1:], edged[2:], strict=False)))
+    around = list(map(" ".join, zip(edged[2:-4], kinds, edged[4:-2], strict=True)))
     left, lefts = _known_before(kinds, "^")
     right, rights = (found[::-1] for found in _known_before(kinds[::-1], "$"))
     texts = [word.text for word in words]
@@ -160,8 +157,7 @@ def word_features(words: Sequence[Word], kinds: Sequence[str]) -> dict[str, Sequ
     return {
         "0": kinds, "-1": edged[2:-4], "-2": edged[1:-5], "-3": edged[:-6], "+1": edged[4:-2],
         "+2": edged[5:-1], "+3": edged[6:], "-2-1": twos[1:-4], "+1+2": twos[4:-1],
-        "-1+0": twos[2:-3], "+0+1": twos[3:-2], "-1+1": threes[2:-2], "-3-1": threes[:-4],
-        "+1+3": threes[4:], "-2+0": threes[1:-3], "+0+2": threes[3:-1], "<": left, ">": right,
+        "-1+0": twos[2:-3], "+0+1": twos[3:-2], "-1+1": around, "<": left, ">": right,
         "<<": lefts, ">>": rights, "<>": list(map(" ".join, zip(left, kinds, right, strict=True))),
         "capital": [
             kind if first and at else ""

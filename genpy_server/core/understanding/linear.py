@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from heapq import nsmallest
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -17,12 +18,18 @@ T = TypeVar("T")
 
 LOOKED_AT = 600
 """Characters that are read: the beginning and the end of a longer message."""
-FIRST_WORDS, LAST_WORDS = 40, 24
+PASTED = 1200
+"""Characters from which a message with lines has something pasted, which says less than what is asked."""
+PASTED_READ = 90
+"""Characters that are read at an end of it, or the whole line there."""
+FIRST_WORDS, LAST_WORDS = 36, 24
 """Words and signs that are read of a longer message, at its beginning and at its end."""
 MOST_WORDS = FIRST_WORDS + LAST_WORDS
 LONG = 14
 """Words and signs above which a word also counts by standing at the beginning or at the end."""
 OPENING, CLOSING = 6, 4
+LETTERED = 24
+"""Words at the beginning, and as many at the end, whose runs of letters are read."""
 SHORT = 3
 CACHED_WORDS = 4_096
 """Words whose letters and families are cached, since most messages are made of the same."""
@@ -71,9 +78,14 @@ class Scored(NamedTuple):
 
 
 def clip(text: str, limit: int = LOOKED_AT) -> str:
-    """The text, or the beginning and the end of one longer than `limit`."""
-    half = limit // 2
-    return text if len(text) <= limit else f"{text[:half]} {text[-half:]}"
+    """The text, or the beginning and the end of one longer than `limit`: of a pasted one less."""
+    if len(text) <= limit:
+        return text
+    first, last = text[: limit // 2], text[-(limit // 2) :]
+    before, after = first.find("\n"), last[::-1].find("\n")
+    if len(text) > PASTED and max(before, after) > 0:
+        first, last = first[: max(before, PASTED_READ)], last[-max(after, PASTED_READ) :]
+    return f"{first}\n{last}"
 
 
 @lru_cache(CACHED_MESSAGES)
@@ -104,7 +116,8 @@ def features(text: str) -> Features:
         (f"#{min(len(tokens), 40).bit_length()}",),
         _ends(tokens) if len(tokens) > LONG else (),
     )
-    letters = chain.from_iterable(map(_letters, dict.fromkeys(tokens)))
+    lettered = tokens if len(tokens) <= 2 * LETTERED else tokens[:LETTERED] + tokens[-LETTERED:]
+    letters = chain.from_iterable(map(_letters, dict.fromkeys(lettered)))
     if not seen.isascii():
         runs = _RUN.findall(folded(seen))
         letters = chain(letters, chain.from_iterable(map(_characters, runs)))
@@ -167,19 +180,20 @@ class LinearWeights(msgspec.Struct, frozen=True):
 
 
 class _Rows(dict[str, bytes]):
-    """The weights of features, in the groups that were needed so far; empty for an unknown one."""
+    """The weights of features, in the groups that were needed so far."""
 
     def __init__(self, groups: dict[str, msgspec.Raw]) -> None:
         super().__init__()
         self._groups = groups
 
-    def __missing__(self, feature: str) -> bytes:
-        beginning = feature[:GROUPED_BY]
-        group = self._groups.get(beginning)
-        if group is not None:
-            self.update(msgspec.json.decode(group, type=dict[str, bytes]))
-            self._groups.pop(beginning, None)  # last, for other threads
-        return self.get(feature, b"")
+    def of(self, features: Sequence[str]) -> list[bytes]:
+        """The weights of those features that are known."""
+        for beginning in {feature[:GROUPED_BY] for feature in features}:
+            group = self._groups.get(beginning)
+            if group is not None:
+                self.update(msgspec.json.decode(group, type=dict[str, bytes]))
+                self._groups.pop(beginning, None)  # last, for other threads
+        return [*filter(None, map(self.get, features))]
 
 
 class LinearModel:
@@ -194,7 +208,7 @@ class LinearModel:
         raw = self._raw
         totals, known = raw.bias, 0.0
         for group in found:
-            rows = [*filter(None, map(self._rows.__getitem__, group))]
+            rows = self._rows.of(group)
             known = len(rows) / (len(group) or 1)
             if rows:
                 scale = raw.scale / math.sqrt(len(group))
@@ -208,13 +222,13 @@ class LinearModel:
 
     def evidence(self, scored: Scored) -> list[str]:
         """The three words with the largest weight for the label, relative to the other labels."""
-        spoke = []
-        best = self._raw.labels.index(scored.label)
-        for word in scored.words:
-            row = self._rows[word]
-            if row and word[0].isalnum() and word[-1] != "$":
-                spoke.append((sum(row) - len(row) * row[best], word))
-        return [_readable(word) for weight, word in sorted(spoke)[:3] if weight < 0]
+        best, number = self._raw.labels.index(scored.label), len(self._raw.labels)
+        spoke = [
+            (sum(row) - number * row[best], word)
+            for word in scored.words
+            if (row := self._rows.get(word)) and word[0].isalnum() and word[-1] != "$"
+        ]
+        return [_readable(word) for weight, word in nsmallest(3, spoke) if weight < 0]
 
 
 def _readable(feature: str) -> str:

@@ -8,17 +8,14 @@ from typing import Literal, NamedTuple, get_args
 
 from genpy_server.core.patterns import lazy_pattern, lowered
 from genpy_server.core.phrases import PHRASES
+from genpy_server.core.words import APART, ENDS
 
 Period = Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
 
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
-_LETTER = r"[^\W\u3040-\u30ff\u4e00-\u9fff]"
-"""Not one of a script without spaces."""
-_NAMED = lazy_pattern(
-    lambda: rf"(?<!{_LETTER})(?:{'|'.join(map(_named_group, PERIODS))})(?!{_LETTER})"
-)
+_NAMED = lazy_pattern(lambda: f"{APART}(?:{'|'.join(map(_named_group, PERIODS))}){ENDS}")
 """Each period's names, as whole words; Chinese and Japanese ones stand between other letters."""
 
 

@@ -23,6 +23,7 @@ from genpy_server.core.understanding.linear import (
     tokens_of,
 )
 from genpy_server.core.understanding.periods import find_other_time, find_period
+from genpy_server.core.words import APART, ENDS
 
 MODEL = "tool_model.json"
 NO_TOOL = "none"
@@ -31,7 +32,7 @@ SEARCH = "search_chat_history"
 SESSIONS = "get_all_sessions"
 OFFLINE = "offline"
 """The model of replies that no model made."""
-SURE = 0.88
+SURE = 0.87
 """The probability of being any request from which a message counts as the likeliest one."""
 LIKELY = 0.7
 """The same for one that begins as such a request does, or names the conversation as the place."""
@@ -54,7 +55,9 @@ _NAMES_A_PLACE = lazy_pattern(
     lambda: rf"\b(?:{PHRASES.any_of('places')})|{PHRASES.any_of('unbounded places')}"
 )
 _EVERYWHERE = lazy_pattern(
-    lambda: "|".join(rf"(?<!\w)({names})" for names in PHRASES.pairs("all chats").values()),
+    lambda: (
+        f"{APART}(?:{'|'.join(f'({names})' for names in PHRASES.pairs('all chats').values())}){ENDS}"
+    ),
 )
 """Names every conversation of the person, not only the current one; one group a language."""
 _LISTED = lazy_pattern(
@@ -63,8 +66,8 @@ _LISTED = lazy_pattern(
 """Asks to be shown conversations, and not what was said in them."""
 _ELSEWHERE = lazy_pattern(
     lambda: (
-        rf"(?<!\w)(?:{'|'.join(PHRASES.pairs('all chats').values())}|yesterday"
-        r"|(?:this|last|past) (?:week|month|year))(?!\w)"
+        rf"{APART}(?:{'|'.join(PHRASES.pairs('all chats').values())}|yesterday"
+        rf"|(?:this|last|past) (?:week|month|year)){ENDS}"
     ),
 )
 """What the statistics of the current conversation do not say."""
