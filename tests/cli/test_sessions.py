@@ -367,7 +367,7 @@ def test_an_import_that_is_wrong_anywhere_writes_nothing(kept, empty, before, af
 
 def test_a_large_import_is_not_held_in_memory(empty, monkeypatch):
     """The messages of a conversation go through one at a time."""
-    count, text = 20_000, "word " * 100
+    count, text = 2_000, "word " * 1_000
     session = {"session_id": ROME, "user_id": "x", "title": "Rome", "status": "active",
                "start_time": AT, "updated_at": AT, "last_message_id": count}  # fmt: skip
     path = empty.home / "large.json"
