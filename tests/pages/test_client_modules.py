@@ -19,7 +19,7 @@ REFERENCE = '/// <reference path="../types.d.ts" />\n'
 OPTIONS = (
     *("--declaration", "--emitDeclarationOnly", "--allowJs", "--checkJs", "--strict"),
     *("--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"),
-    *("--lib", "es2023,dom,dom.iterable"),
+    *("--lib", "es2023,dom,dom.iterable", "--skipDefaultLibCheck"),
 )
 
 
@@ -104,6 +104,7 @@ async def test_a_page_in_typescript_is_typed(modules: Path, tmp_path: Path):
         "moduleResolution": "bundler",
         "target": "es2022",
         "lib": ["es2023", "dom", "dom.iterable"],
+        "skipDefaultLibCheck": True,
         "types": [],
         "paths": {"/assets/000000000000/*.js": [f"{PAGES}/client/*.d.ts"]},
     }

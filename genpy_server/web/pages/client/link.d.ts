@@ -25,6 +25,7 @@ export class Link {
   wake: () => void;
   named: () => void;
   locked: () => void;
+  silent: () => void;
   get ready(): boolean;
   /**
    * Send a frame; false when not connected.
