@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.async_api import Browser, expect
-from support.browser import visiting
+from support.browser import PHONE, visiting
 from support.running_server import Running
 from support.scripted_model import Upstream
 
@@ -88,9 +88,13 @@ async def test_it_is_printed_without_its_buttons(
         page = visit.page
         await visit.say("Is it?")
         await visit.finished()
+        await page.set_viewport_size(PHONE)
+        await page.emulate_media(media="print")
+        assert await page.get_by_role("button").count() == 0
+        cut = "node => node.scrollWidth > node.clientWidth"
+        assert not await page.locator(".code pre").evaluate(cut)
         await page.goto("/summary/one")
         await expect(page.locator("#transcript .code")).to_be_visible()
-        await page.emulate_media(media="print")
         await expect(page.get_by_role("button", name="Print")).to_be_hidden()
         await expect(page.locator("#transcript pre")).to_be_visible()
         wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
