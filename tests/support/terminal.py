@@ -5,14 +5,19 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 
 from support import running_server
 from support.cells import drawn
 from support.conditions import PATIENCE
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from genpy_tui.app import GenPyApp
 from genpy_tui.chat.screen import ChatScreen
+
+LOOK_SECONDS = 0.2
+"""Seconds after which a screen is looked at again though nothing was drawn."""
 
 
 class Terminal:
@@ -21,6 +26,15 @@ class Terminal:
     def __init__(self, app: GenPyApp, pilot: Pilot[int]) -> None:
         self.app = app
         self.pilot = pilot
+        self._draws = 0
+        """How often the application has drawn something."""
+        display = app._display
+
+        def counted(screen: Screen[object], renderable: object) -> None:
+            self._draws += 1
+            display(screen, renderable)  # type: ignore[arg-type]
+
+        app._display = counted  # type: ignore[method-assign]
 
     @property
     def chat(self) -> ChatScreen:
@@ -51,8 +65,18 @@ class Terminal:
 
     async def shows(self, *texts: str) -> None:
         """Wait until the screen shows every one of these."""
+        looked, at = -1, 0.0
+
+        def seen() -> bool:
+            """Look when something was drawn since the last look, or after a while: a look takes time."""
+            nonlocal looked, at
+            if looked == self._draws and monotonic() - at < LOOK_SECONDS:
+                return False
+            looked, at, shown = self._draws, monotonic(), self.screen
+            return all(text in shown for text in texts)
+
         try:
-            await self.until(lambda: all(text in self.screen for text in texts))
+            await self.until(seen)
         except TimeoutError:
             raise AssertionError(f"{texts} not on the screen:\n{self.screen}") from None
 
