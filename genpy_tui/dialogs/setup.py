@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from textual.app import App
+from textual.timer import Timer
 from textual.widgets import Input
 
 from genpy_server.config import GROQ_KEY
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from genpy_server.core.models import ChosenSetup, ModelChoice
 
 KEY_CHARS = 20
+KEY_SECONDS = 0.3
+"""A key is whole when nothing followed for so long: some terminals type what is pasted."""
 WAYS = (
     Item("groq", "Groq: paste a key", "free at console.groq.com/keys"),
     Item("address", "Another address", "with /chat/completions"),
@@ -40,6 +43,7 @@ class FirstChoice(Pick):
         super().__init__("Set up a model", WAYS, detail=trouble or ABOUT, free=MESSAGE)
         self._prompt = prompt
         self._records = records
+        self._whole: Timer | None = None
 
     def on_mount(self) -> None:
         """Look for servers; take over a line that was typed in the prompt."""
@@ -67,19 +71,22 @@ class FirstChoice(Pick):
         self.say("" if found else NOT_FOUND)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Accept a key at once, so that it is not shown; copy any other text to the prompt."""
+        """Hide a key, and accept it when no more of it comes; copy any other text to the prompt."""
         event.stop()
-        key = event.value.strip()
-        is_key = key.startswith(GROQ_KEY) and len(key) >= KEY_CHARS
+        is_key = event.value.strip().startswith(GROQ_KEY)
+        event.input.password = is_key
         self._prompt.text = "" if is_key else event.value
-        if is_key:
-            self.dismiss(key)
+        if self._whole is not None:
+            self._whole.stop()
+        if is_key and len(event.value.strip()) >= KEY_CHARS:
+            self._whole = self.set_timer(KEY_SECONDS, event.input.action_submit)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Return the marked row, or that a message was typed."""
-        if event.value.strip():
+        """Return the marked row, a key, or that a message was typed."""
+        typed = event.value.strip()
+        if typed:
             event.stop()
-            self.dismiss(MESSAGE)
+            self.dismiss(typed if typed.startswith(GROQ_KEY) else MESSAGE)
         else:
             super().on_input_submitted(event)
 

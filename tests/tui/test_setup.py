@@ -12,6 +12,7 @@ from textual import events
 from genpy_server import config
 from genpy_server.llm import setup
 from genpy_server.settings import Environment, load
+from genpy_tui.dialogs import setup as dialog
 
 KEY = "gsk_of_a_test_0123456789"
 
@@ -57,11 +58,22 @@ async def test_a_key_for_groq(tmp_path: Path, service: Upstream) -> None:
     assert config.read().values == {"GROQ_API_KEY": KEY, "GENPY_MODEL": "groq/tiny"}
 
 
-async def test_a_key_that_is_pasted_at_once(tmp_path: Path, service: Upstream) -> None:
-    """A key of Groq that is pasted into the first screen is taken as one, and is not shown."""
+@pytest.mark.parametrize("typed", [False, True])
+async def test_a_key_that_is_pasted_at_once(
+    tmp_path: Path, service: Upstream, monkeypatch: pytest.MonkeyPatch, *, typed: bool
+) -> None:
+    """A key of Groq that is pasted into the first screen, also one by one, is taken whole and not shown."""
+    service.key = KEY
     async with terminal(tmp_path, server=None, GROQ_BASE_URL=service.root) as tui:
         await tui.shows("No model server was found")
-        tui.app.screen.focused.post_message(events.Paste(f"{KEY}\n"))
+        if typed:
+            monkeypatch.setattr(dialog, "KEY_SECONDS", 60.0)
+            await tui.press(*(key.replace("_", "underscore") for key in KEY))
+            assert tui.app.screen.focused.password
+            assert KEY[:8] not in tui.screen
+            await tui.press("enter")
+        else:
+            tui.app.screen.focused.post_message(events.Paste(f"{KEY}\n"))
         await answered(tui)
         assert KEY not in tui.screen
 
