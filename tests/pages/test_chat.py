@@ -396,7 +396,7 @@ async def test_a_conversation_read_far_back_stays_a_window(browser: Browser, ser
         assert seen[-1] == [300, "Message 0"]
         later = page.locator(".older:visible")
         await later.click()
-        await expect(page.locator(".entries article").first).to_contain_text("Message 30")
+        await expect(page.locator(".entries article").first).to_contain_text("Message 20")
         await page.locator(".jump").click()
         await expect(page.get_by_text("Message 401")).to_be_in_viewport()
         await expect(page.locator(".entries article")).to_have_count(200)
@@ -718,7 +718,7 @@ async def test_an_error_of_the_model_is_told_in_place(
     browser: Browser, server: Running, upstream: Upstream
 ):
     """A model that fails leaves a sentence where its reply would stand, and it can be asked again."""
-    upstream.fail(400, "invalid_request")
+    upstream.fail(401, "invalid_api_key")
     upstream.say("Now it works.")
     async with visiting(browser, server.url) as visit:
         await visit.say("Go")

@@ -11,7 +11,7 @@ import { View } from "./view.js";
 /** @import {Entry} from "./transcript.js" */
 
 const PAGE = 50; // messages asked for at once
-const MORE = 30; // earlier or later ones, which are made in one task of the browser
+const MORE = 20; // earlier or later ones, which are made in one task of the browser
 const MOST = 300; // messages that are shown at once; the document gets slow with many more
 const LIVE = 200; // of them that are kept of the end, where its beginning is left
 const PAUSE = 40; // ms between two looks at what came
