@@ -102,7 +102,8 @@ def find_keyword(line: str) -> str:
     if weight <= 0 and not {OTHER, SEEN}.intersection(kinds[first : last + 1]):
         return ""
     part = [
-        kind == OTHER and weight > -UNLIKELY for kind, weight in zip(kinds, weights, strict=True)
+        weight > -UNLIKELY and (kind == OTHER or _LETTER.match(word.text) is not None)
+        for word, kind, weight in zip(words, kinds, weights, strict=True)
     ]
     while first and part[first - 1] and last - first + 1 < most:
         first -= 1

@@ -188,12 +188,23 @@ class _Rows(dict[str, bytes]):
 
     def of(self, features: Sequence[str]) -> list[bytes]:
         """The weights of those features that are known."""
-        for beginning in {feature[:GROUPED_BY] for feature in features}:
+        rows = [*map(self.get, features)]
+        if None in rows and self._decode(
+            {name[:GROUPED_BY] for name, row in zip(features, rows, strict=True) if row is None}
+        ):
+            rows = [*map(self.get, features)]
+        return [*filter(None, rows)]
+
+    def _decode(self, beginnings: set[str]) -> bool:
+        """Decode the groups of features that begin so; whether there is any."""
+        decoded = False
+        for beginning in beginnings:
             group = self._groups.get(beginning)
             if group is not None:
                 self.update(msgspec.json.decode(group, type=dict[str, bytes]))
                 self._groups.pop(beginning, None)  # last, for other threads
-        return [*filter(None, map(self.get, features))]
+                decoded = True
+        return decoded
 
 
 class LinearModel:
