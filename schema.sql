@@ -471,8 +471,8 @@ select genpy.ensure(genpy.has_trigger('session_logs_counted'), $$
 $$);
 commit;
 
--- Version 18: before, no message had its place. Those of the newest suffice: where too few have one, all
--- that have a term are read. Rows that a reply changes are left out, so that none waits.
+-- Version 18: before, no message had its place. Those of each user's newest suffice: where too few have
+-- one, all that have a term are read. Rows that a reply changes are left out, so that none waits.
 select genpy.ensure(genpy.has_trigger('session_logs_placed'), $$
   create trigger session_logs_placed before insert or update of terms
   on public.session_logs for each row execute function genpy.place_message();
@@ -483,9 +483,12 @@ commit;
 do $$
 begin
   if obj_description('genpy.place_message()'::regprocedure) is null then
-    update public.session_logs set terms = terms
-      where terms is not null and pending_server is null
-        and id > (select max(id) - 20000 from public.session_logs);
+    update public.session_logs m set terms = terms
+      from public.sessions s join (
+        select user_id, max(last_message_id) as last from public.sessions group by user_id
+      ) u using (user_id)
+      where m.session_id = s.session_id and m.terms is not null and m.pending_server is null
+        and m.id > u.last - 20000;
     comment on function genpy.place_message() is 'the newest have it';
   end if;
 end
