@@ -40,7 +40,7 @@ class Tmux:
         environment = {"PYTHONPATH": str(ROOT), **extra}
         words = [f"{name}={value}" for name, value in environment.items()]
         program = [sys.executable, "-c", PROGRAM, str(self.folder / "genpy.db"), server]
-        quoted = " ".join(f"'{word}'" for word in ["env", *words]) + " "
+        quoted = " ".join(f"'{word}'" for word in ["env", "-u", "COLORTERM", *words]) + " "
         quoted += " ".join('"' + word.replace('"', '\\"') + '"' for word in program)
         size = ("-x", str(columns), "-y", str(rows))
         self.run("new-session", "-d", *size, quoted)
