@@ -108,7 +108,7 @@ def _row(made: Composed) -> Row:
     form = made.form["form"]
     if tool != SEARCH:
         return Row(made.text, tool or NO_TOOL, None, language, form)
-    found = next(made.drawn[name] for name in KEYWORD_SLOTS if name in made.drawn)
+    found, *_ = (made.drawn[name] for name in KEYWORD_SLOTS if name in made.drawn)
     keyword = without_article(found.strip(AROUND), english=language == "en")
     return Row(made.text, SEARCH, keyword.lower(), language, form)
 

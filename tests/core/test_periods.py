@@ -50,6 +50,7 @@ def named(text):
         ("list this week please", "this_week"),
         ("I forgot, what did we not finish yesterday?", "yesterday"),
         ("Was haben wir letzte Woche besprochen?", "last_week"),
+        ("on a parlé du chat hier", "yesterday"),
         ("de quoi avons-nous parlé hier ?", "yesterday"),
         ("¿de qué hablamos el mes pasado?", "last_month"),
         ("do que falamos hoje?", "today"),
@@ -101,6 +102,7 @@ def test_a_bound_is_told_from_the_period_itself(text, use):
         "show me all my chats except today's",
         "show my sessions not from today",
         "hab ich das hier gesagt",
+        "war die Miete schon mal Thema hier?",
         "what did I say the day before yesterday",
     ],
 )

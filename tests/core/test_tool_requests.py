@@ -174,6 +174,8 @@ def test_a_long_message_is_no_request():
         ('Search history:"dentist"', "dentist"),
         ("did I mention AT&T?", "at&t"),
         ("what did I say about the Q&A session?", "q&a"),
+        ("did I mention my checking account", "checking account"),
+        ("有没有讨论过数据库备份", "数据库备份"),
         ("Did I mention that?", ""),
         ("search our conversation", ""),
         ("find it in our chat", ""),

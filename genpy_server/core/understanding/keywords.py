@@ -32,6 +32,8 @@ SEEN = "<seen>"
 """A word that is met there now and then."""
 UNLIKELY = 30
 """The weight against an unknown word from which it does not belong to the keyword beside it."""
+OWNED = 30
+"""The same for one between an article or "my" and the keyword, as in "my checking account"."""
 
 _QUOTED = lazy_pattern(
     rf"{APART}\"([^\"]{{1,80}})\"{ENDS}|{APART}'([^']{{1,80}})'{ENDS}|{APART}`([^`]{{1,80}})`{ENDS}"
@@ -48,6 +50,10 @@ _FOREIGN_ARTICLES = lazy_pattern(
     lambda: rf"(?:(?:{PHRASES.any_of('foreign articles')})\s+|l['\u2019])+(?=\S)", re.IGNORECASE
 )
 _LETTER = lazy_pattern(UNSPACED)
+_ENDS_WITH = lazy_pattern(
+    r"(?<=[\u4e00-\u9fff])(?![吗嘛呢吧么啊没了的过])[\u4e00-\u9fff](?![\u4e00-\u9fff])"
+)
+"""The one Chinese character that a message has behind the keyword, and that is no particle."""
 _KANA = lazy_pattern("[\u3041-\u30ff]")
 _RUNS_ON = lazy_pattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
 """Letters of one Japanese word: it changes from one of these scripts to the other at its ends."""
@@ -96,30 +102,47 @@ def find_keyword(line: str) -> str:
     kinds = [model.kind(word.text) for word in words]
     weights = [model.bias] * len(words)
     for name, values in word_features(words, kinds).items():
+        if not any(values):
+            continue
         weights = list(map(add, weights, map(model.weights[name].get, values, repeat(0))))
     most = MOST_LETTERS if _LETTER.search(line) else MOST_WORDS
     weight, first, last = _heaviest(weights, most)
     if weight <= 0 and not {OTHER, SEEN}.intersection(kinds[first : last + 1]):
         return ""
+    english = _ENGLISH.search(line) is not None
     part = [
         weight > -UNLIKELY and (kind == OTHER or _LETTER.match(word.text) is not None)
         for word, kind, weight in zip(words, kinds, weights, strict=True)
     ]
-    while first and part[first - 1] and last - first + 1 < most:
-        first -= 1
-    while last + 1 < len(words) and part[last + 1] and last - first + 1 < most:
-        last += 1
-    if _KANA.search(line):
-        while (
-            first
-            and last - first + 1 < most
-            and _RUNS_ON.fullmatch(line[words[first - 1].start : words[first].end])
-        ):
-            first -= 1
+    articles = _ARTICLES if english else _FOREIGN_ARTICLES
+    for at, (word, after, weight) in enumerate(zip(words, words[1:], weights[1:], strict=False)):
+        owner = articles.match(line, word.start) if weight > -OWNED else None
+        part[at + 1] |= owner is not None and owner.end() == after.start
+    first, last = _widened(line, words, part, (first, last), most)
     found = line[words[first].start : words[last].end].strip(AROUND)
     if not has_content(found):
         return ""
-    return without_article(found, english=_ENGLISH.search(line) is not None).lower()
+    return without_article(found, english=english).lower()
+
+
+def _widened(
+    line: str, words: Sequence[Word], part: Sequence[bool], run: tuple[int, int], most: int
+) -> tuple[int, int]:
+    """The run with the words beside it that are part of it too, at most so many."""
+    first, last = run
+    while first and last - first + 1 < most and part[first - 1]:
+        first -= 1
+    while last + 1 < len(words) and last - first + 1 < most and part[last + 1]:
+        last += 1
+    if not _KANA.search(line):
+        return first, last + (_ENDS_WITH.match(line, words[last].end) is not None)
+    while (
+        first
+        and last - first + 1 < most
+        and _RUNS_ON.fullmatch(line[words[first - 1].start : words[first].end])
+    ):
+        first -= 1
+    return first, last
 
 
 def without_article(found: str, *, english: bool) -> str:

@@ -188,23 +188,23 @@ class _Rows(dict[str, bytes]):
 
     def of(self, features: Sequence[str]) -> list[bytes]:
         """The weights of those features that are known."""
+        size = len(self)
         rows = [*map(self.get, features)]
-        if None in rows and self._decode(
-            {name[:GROUPED_BY] for name, row in zip(features, rows, strict=True) if row is None}
-        ):
-            rows = [*map(self.get, features)]
+        if None in rows:
+            self._decode(
+                {name[:GROUPED_BY] for name, row in zip(features, rows, strict=True) if row is None}
+            )
+            if len(self) != size:  # here, or by another thread meanwhile
+                rows = [*map(self.get, features)]
         return [*filter(None, rows)]
 
-    def _decode(self, beginnings: set[str]) -> bool:
-        """Decode the groups of features that begin so; whether there is any."""
-        decoded = False
+    def _decode(self, beginnings: set[str]) -> None:
+        """Decode the groups of features that begin so."""
         for beginning in beginnings:
             group = self._groups.get(beginning)
             if group is not None:
                 self.update(msgspec.json.decode(group, type=dict[str, bytes]))
                 self._groups.pop(beginning, None)  # last, for other threads
-                decoded = True
-        return decoded
 
 
 class LinearModel:

@@ -30,6 +30,7 @@ _SINCE, _BEFORE, _SET_AGAINST = (
 _SINCE_BEHIND = lazy_pattern(lambda: rf" *(?:{PHRASES.any_of('since behind')})")
 _BEFORE_BEHIND = lazy_pattern(lambda: rf" *(?:{PHRASES.any_of('before behind')})")
 """The same in languages that put it behind the time."""
+_SAYS_HERE = lazy_pattern(lambda: rf"\b(?:{PHRASES.any_of('says here')})\b")
 _BOUNDS: tuple[tuple[Literal["since", "until"], re.Pattern[str], re.Pattern[str]], ...] = (
     ("since", _SINCE, _SINCE_BEHIND),
     ("until", _BEFORE, _BEFORE_BEHIND),
@@ -84,7 +85,7 @@ def find_period(text: str) -> Named | None:
         return None
     period = next(name for name in PERIODS if found[name])
     before, rest = low[: found.start()], low[found.end() :]
-    if before.endswith("the day before "):
+    if before.endswith("the day before ") or (found[0] == "hier" and _SAYS_HERE.search(before)):
         return None
     for use, front, behind in _BOUNDS:
         if bound := front.search(before):

@@ -36,6 +36,10 @@ SURE = 0.87
 """The probability of being any request from which a message counts as the likeliest one."""
 LIKELY = 0.7
 """The same for one that begins as such a request does, or names the conversation as the place."""
+SPOKEN = 0.81
+"""The same for one about what "I" or "you" said, by the families of its words."""
+PERSONS = frozenset(("<me>", "<you>"))
+"""The families of those two words."""
 CERTAIN = 0.95
 """The probability from which a message is left alone without a second look."""
 CACHED_REQUESTS = 64
@@ -159,6 +163,8 @@ def _scored(line: str, low: str) -> Scored | None:
 def _is_sure(scored: Scored, low: str) -> bool:
     """Whether it is probable enough that a line asks for a tool, whichever."""
     asked = 1 - scored.probabilities[NO_TOOL]
+    if asked >= SPOKEN and "<say>" in scored.words and not PERSONS.isdisjoint(scored.words):
+        return True
     return asked >= SURE or (
         asked >= LIKELY and (_IN_SO_MANY_WORDS.match(low) or _NAMES_A_PLACE.search(low)) is not None
     )
