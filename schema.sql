@@ -1629,7 +1629,10 @@ begin
     'memory', public.genpy_memory(p_user_id, p_session_id),
     'hosting', hosting,
     'elsewhere', genpy.is_elsewhere(p_session_id, p_server),
-    'left', genpy.left_behind(p_session_id));
+    'left', genpy.left_behind(p_session_id) or exists (
+      select 1 from public.session_logs
+      where session_id = p_session_id and pending_server is not null
+        and pending_server = nullif(p_server, '')));
 end
 $$;
 

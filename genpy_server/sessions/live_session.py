@@ -115,6 +115,8 @@ class LiveSession:
         """Whether another server hosts it too."""
         self._queued = set[int]()  # ids of the messages that are answered here
         self._uncertain = set[str]()  # client ids of messages whose commit may have failed
+        self._unanswered = False
+        """Whether messages may wait here of which the store's answer was lost."""
         self._used = 0  # tokens of the last request
         self._known: tuple[ContextSize, str] | None = None
         """The context size and the default model, as they were published last."""
@@ -157,7 +159,7 @@ class LiveSession:
         if hosted.elsewhere != self.elsewhere:
             self.elsewhere = hosted.elsewhere
             self._publish_session()
-        if hosted.left:
+        if hosted.left or self._unanswered:
             await self.take_over()
 
     @property
@@ -190,15 +192,23 @@ class LiveSession:
             self._set_stored(session)
 
     async def take_over(self) -> None:
-        """Store the unfinished replies of servers that have ended, and answer what waited there."""
-        left = await self._chat.store.take_over(self.user_id, self.id, self._chat.server)
-        await recover(self._chat.store, self.user_id, self.id, left.replies)
-        async with self._sending:
-            await self._catch_up()
-        for question in left.questions:
-            if question.id not in self._queued:
-                meta = question.meta
-                self._answer(question, meta.intent, meta.intent_corrected_from, meta.model)
+        """Store the unfinished replies of servers that have ended, and answer what waited there or here.
+
+        What fails in the middle of it is done at the next `follow`.
+        """
+        self._unanswered = False
+        try:
+            left = await self._chat.store.take_over(self.user_id, self.id, self._chat.server)
+            await recover(self._chat.store, self.user_id, self.id, left.replies)
+            async with self._sending:
+                await self._catch_up()
+                for question in left.questions:
+                    if question.id not in self._queued:
+                        meta = question.meta
+                        self._answer(question, meta.intent, meta.intent_corrected_from, meta.model)
+        except BaseException:
+            self._unanswered = True
+            raise
 
     @property
     def is_empty(self) -> bool:
@@ -327,8 +337,9 @@ class LiveSession:
                 self.runs.add(*withdrawn)
                 raise
             self._check_exists()
-            if not appended.duplicate or frame.id in self._uncertain:
-                self._uncertain.discard(frame.id)
+            new = not appended.duplicate or frame.id in self._uncertain
+            self._uncertain.discard(frame.id)
+            if new and appended.message.id not in self._queued:
                 await self._publish_message(appended, frame, recalled)
         return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
@@ -397,6 +408,7 @@ class LiveSession:
         except StoreError:
             if not self._conversation.holds(frame.id):
                 self._uncertain.add(frame.id)
+                self._unanswered = True
             raise
 
     async def _publish_message(

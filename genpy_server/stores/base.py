@@ -152,7 +152,7 @@ class Opened(msgspec.Struct, frozen=True):
     elsewhere: bool = False
     """Whether another server hosts it too."""
     left: bool = False
-    """Whether a stopped server left unfinished work; see `Store.take_over`."""
+    """Whether `Store.take_over` has something: of a stopped server, or what waits at this one."""
 
 
 class StoreHealth(msgspec.Struct, frozen=True):

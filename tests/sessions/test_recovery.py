@@ -15,6 +15,7 @@ from support.raw_client import Peer
 from support.running_server import ServerProcess, configure, serving
 from support.scripted_model import Script, Upstream, chunk
 
+from genpy_server.errors import StoreUnavailable
 from genpy_server.llm.providers import Providers
 from genpy_server.runs import journal
 from genpy_server.sessions.live_session import CUT_SHORT, NOT_ANSWERED, LiveSession
@@ -182,6 +183,57 @@ async def test_what_waits_at_one_of_several_servers_is_answered_by_one_of_them(d
         ("seen by all", ids["a"]),
         ("answer to b", ids["b"]),
     ]
+
+
+async def test_a_take_over_whose_answer_was_lost_is_done_again(
+    database, upstream, dead, monkeypatch
+):
+    """What waited is answered when the session is opened again."""
+    upstream.say("answer to b")
+    upstream.say("answer to c")
+    lose_an_answer(monkeypatch, "take_over")
+    async with serving(database, GENPY_LLM_URL=upstream.url) as server:
+        with pytest.raises(StoreUnavailable):
+            await server.app.hub.attach("local", "one", None, history=0)
+        async with Peer(server.url, "one") as peer:
+            for _ in range(2):
+                await peer.until("run_finished")
+        texts = [message.text for message in await messages(server)]
+    assert texts == ["the first", "the b", "the c", "seen by all", "answer to b", "answer to c"]
+
+
+async def test_a_message_whose_commit_was_not_known_is_answered_once(
+    database, upstream, monkeypatch
+):
+    """By the next heartbeat, though nobody sends it again; and not twice when somebody does."""
+    upstream.say("the answer")
+    upstream.say("another answer")
+    async with (
+        serving(database, GENPY_LLM_URL=upstream.url) as server,
+        Peer(server.url, "one") as peer,
+    ):
+        lose_an_answer(monkeypatch, "append")
+        await peer.say(Send("a", "hello"))
+        await peer.until("error")
+        await server.app.hub.leases.renew()
+        await peer.until("run_finished")
+        await peer.say(Send("a", "hello"))
+        assert (await peer.until("ack"))["duplicate"]
+        await peer.ask("b", "and now?")
+        texts = [message.text for message in await messages(server)]
+    assert texts == ["hello", "the answer", "and now?", "another answer"]
+
+
+def lose_an_answer(monkeypatch, name):
+    """Let a method of the store do its work once, and fail."""
+    method = getattr(SqliteStore, name)
+
+    async def lost(*args, **kwargs):
+        await method(*args, **kwargs)
+        monkeypatch.setattr(SqliteStore, name, method)
+        raise StoreUnavailable("The database does not answer.")
+
+    monkeypatch.setattr(SqliteStore, name, lost)
 
 
 async def messages(server):

@@ -110,7 +110,10 @@ async def _ask(person: Person, text: str, server: str, **meta: Any) -> Message:
 async def test_what_waits_at_a_server_that_is_gone_is_taken_over_once(
     store: Store, person: Person
 ) -> None:
-    """Every question without a reply, whatever was answered behind it, goes to one other server."""
+    """Every question without a reply, whatever was answered behind it, goes to one other server.
+
+    That one finds it again when it opens the session anew.
+    """
     gone, one, two = (str(uuid4()) for _ in range(3))
     ids = person.id, person.session
     await store.beat(gone, 60)
@@ -133,6 +136,7 @@ async def test_what_waits_at_a_server_that_is_gone_is_taken_over_once(
     taken = await store.take_over(*ids, one)
     assert [reply.run for reply in taken.replies] == ["r2"]
     assert list(taken.questions) == [first, last]
+    assert (await store.attach(*ids, limit=9, live_seconds=60, server=one)).left
     assert (await store.take_over(*ids, two)).questions == ()
     await person.say(
         "half", role="assistant", client_id="r2", meta=MessageMeta(reply_to=running.id)

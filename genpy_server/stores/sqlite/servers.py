@@ -105,6 +105,18 @@ def take_over(
     return LeftBehind(tuple(replies), tuple(message_of(row) for row in waiting))
 
 
+def waits(connection: sqlite3.Connection, session_id: str, server: str) -> bool:
+    """Whether a message of a session waits for its reply at this server."""
+    found = connection.execute(
+        """
+        SELECT 1 FROM session_logs INDEXED BY session_logs_pending
+        WHERE session_id = ? AND pending_server IS NOT NULL AND pending_server = ? LIMIT 1
+        """,
+        (session_id, server),
+    )
+    return found.fetchone() is not None
+
+
 def interrupted(
     connection: sqlite3.Connection, limit: int, *, users: Sequence[str]
 ) -> list[tuple[str, str]]:

@@ -75,7 +75,9 @@ def _bound(
     return lambda connection: function(connection, *clean, **named)  # type: ignore[arg-type]  # of the same types
 
 
-def _found(connection: sqlite3.Connection, user_id: str, session_id: str, *, limit: int) -> Opened:
+def _found(
+    connection: sqlite3.Connection, user_id: str, session_id: str, *, limit: int, server: str
+) -> Opened:
     """A session with its messages and memory, read in one transaction."""
     session = session_sql.session(connection, user_id, session_id)
     if session is None:
@@ -84,6 +86,7 @@ def _found(connection: sqlite3.Connection, user_id: str, session_id: str, *, lim
         session,
         message_sql.messages(connection, user_id, session_id, limit=limit),
         session_sql.memory(connection, user_id, session_id),
+        left=server_sql.waits(connection, session_id, server),
     )
 
 
@@ -209,16 +212,19 @@ class SqliteStore:
     async def attach(
         self, user_id: str, session_id: str, *, limit: int, live_seconds: float, server: str
     ) -> Opened:
-        found = await self._found(user_id, session_id, limit=limit)
+        found = await self._found(user_id, session_id, limit=limit, server=server)
         if found.session is None:
             return found
         known = {session_id: known_state(found.session.state, found.memory)}
         try:
             hosted = await self.touch(known, live_seconds, server)
         except StoreForbidden:  # what takes no changes can be read
-            return found
-        seen = {name: any(getattr(one, name) for one in hosted) for name in ("elsewhere", "left")}
-        return msgspec.structs.replace(found, **seen)
+            return msgspec.structs.replace(found, left=False)
+        return msgspec.structs.replace(
+            found,
+            elsewhere=any(one.elsewhere for one in hosted),
+            left=found.left or any(one.left for one in hosted),
+        )
 
     _found = _reads(_found)
     touch = _writes(session_sql.touch)
