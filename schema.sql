@@ -1375,8 +1375,10 @@ begin
       join public.session_logs m on m.id = hit.id
       join public.sessions s on s.session_id = m.session_id and s.user_id = p_user_id
       left join public.session_logs b on b.id = hit.before and b.id <> all (left_out)
+        and (p_before is null or b.id < p_before)
         and (p_about_records or not b.about_records)
       left join public.session_logs a on a.id = hit.after and a.id <> all (left_out)
+        and (p_before is null or a.id < p_before)
         and (p_about_records or not a.about_records)
       cross join lateral (
         select sum(least(found, least_way)) / nullif(sum(least_way), 0) as share,

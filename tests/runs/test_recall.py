@@ -98,9 +98,15 @@ async def test_what_was_edited_away_is_not_recalled(chat: Chat) -> None:
 
 
 async def test_a_question_recalls_neither_itself_nor_what_came_later(chat: Chat) -> None:
-    """Only messages before the question are recalled."""
+    """Only messages before the question are recalled, and only those beside a hit are shown."""
     question = "What is the name of our gecko?"
     assert question not in [hit.message.text for hit in await recalled(chat, question)]
+    session = str(uuid4())
+    await chat.store.append("local", session, "user", "My dog is called Rex", title="Now")
+    asked = await chat.store.append("local", session, "user", "What is my dog called?", title="Now")
+    request = RunRequest(user_id="local", session_id=session, question=asked.message)
+    (hit, *_) = await chat._recall(request)
+    assert (hit.message.text, hit.after) == ("My dog is called Rex", None)
 
 
 async def test_without_a_model_what_was_just_said_is_recalled(chat: Chat) -> None:

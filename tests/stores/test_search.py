@@ -153,7 +153,7 @@ async def test_the_limit_counts_the_users_own_hits(
 
 
 async def test_a_search_may_end_before_a_message(store: Store, person: Person) -> None:
-    """`before` leaves a message and all later ones out, better hits or not."""
+    """`before` leaves a message and all later ones out, better hits or not, also beside a hit."""
     first = await person.say("one penguin in a long sentence about the cold south")
     second = await person.say("penguin penguin")
     await person.say("penguin")
@@ -161,7 +161,7 @@ async def test_a_search_may_end_before_a_message(store: Store, person: Person) -
         hits = await store.search(
             person.id, "penguin", limit=1, before=second.id, distinct=distinct
         )
-        assert [hit.message for hit in hits] == [first]
+        assert [(hit.message, hit.after) for hit in hits] == [(first, None)]
 
 
 async def test_distinct_hits_count_the_same_words_once(store: Store, person: Person) -> None:

@@ -613,6 +613,8 @@ def _read(scope: _Scope, found: Sequence[Candidate], scores: Scores) -> list[Hit
 def _beside(scope: _Scope, row: tuple[Any, ...], about_records: int | None) -> Message | None:
     if row[0] is None or row[0] in scope.left_out:
         return None
+    if scope.before is not None and row[0] >= scope.before:
+        return None
     return None if about_records and not scope.about_records else message_of(row)
 
 
