@@ -112,7 +112,7 @@ async def test_what_waits_at_a_server_that_is_gone_is_taken_over_once(
 ) -> None:
     """Every question without a reply, whatever was answered behind it, goes to one other server.
 
-    That one finds it again when it opens the session anew.
+    That one finds it when it opens the session again.
     """
     gone, one, two = (str(uuid4()) for _ in range(3))
     ids = person.id, person.session
