@@ -127,7 +127,7 @@ def test_a_text_holds_each_of_its_words(text: str) -> None:
 
 
 def test_words_held_in_a_text() -> None:
-    """Each word of a question counts once, in any form; a letter is no beginning of a word."""
+    """Each word of a question counts once, in any form; a single letter does not count as the beginning of a word."""
     assert WordPlaces("cat C").held_in("two cats") == 1
     assert WordPlaces("天 天气").held_in("今天天气") == 2
     assert WordPlaces("天 气").held_in("天") == 1

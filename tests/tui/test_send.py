@@ -212,7 +212,7 @@ async def test_a_chat_begins_with_a_model_and_instructions(
 
 
 async def test_modes_are_those_of_the_server(server: ScriptedServer, tmp_path: Path) -> None:
-    """A mode of the server is chosen by its label; one chosen before that it lacks is told of and taken back."""
+    """A server's mode is chosen by its label; an earlier choice that it does not have is reported and reset."""
     server.modes = (ListedMode("sql_review", "SQL review"),)
     async with terminal(tmp_path, server=server.url, mode="tutorial") as tui:
         await tui.shows("✗ Unknown mode: tutorial. Choose one of SQL review, automatic.")

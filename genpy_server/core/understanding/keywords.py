@@ -53,7 +53,7 @@ _LETTER = lazy_pattern(UNSPACED)
 _ENDS_WITH = lazy_pattern(
     r"(?<=[\u4e00-\u9fff])(?![吗嘛呢吧么啊没了的过])[\u4e00-\u9fff](?![\u4e00-\u9fff])"
 )
-"""The one Chinese character that a message has behind the keyword, and that is no particle."""
+"""A single Chinese character at the end of a message, behind the keyword, unless it is a particle."""
 _KANA = lazy_pattern("[\u3041-\u30ff]")
 _RUNS_ON = lazy_pattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
 """Letters of one Japanese word: it changes from one of these scripts to the other at its ends."""
