@@ -110,6 +110,15 @@ def test_held_out_messages_were_not_trained_on():
         ("any mention of my cousin?", "search_chat_history", {"keyword": "cousin"}),
         ('Did we say "lossy codec"?', "search_chat_history", {"keyword": "lossy codec"}),
         ('Did the name "Ottoline" come up?', "search_chat_history", {"keyword": "ottoline"}),
+        ("What did we say about **tigers**?", "search_chat_history", {"keyword": "tigers"}),
+        ("Did I mention *bread*?", "search_chat_history", {"keyword": "bread"}),
+        ("did i mention `foo_bar`", "search_chat_history", {"keyword": "foo_bar"}),
+        ("Did we talk about `a*b*c`?", "search_chat_history", {"keyword": "a*b*c"}),
+        (
+            "What did I say about [docs](http://a.example/b)?",
+            "search_chat_history",
+            {"keyword": "docs"},
+        ),
     ],
 )
 def test_a_request_is_recognised(text, tool, args):

@@ -47,7 +47,9 @@ CACHED_REQUESTS = 64
 LONGEST = 200
 """Characters of a message that can be a request."""
 
-
+_MARKED = lazy_pattern(r"(?<![\w`])(\*\*|\*|~~)(?=[^\s`])([^`]+?)(?<=\S)\1|\[([^\]]+)\]\([^)\s]+\)")
+"""Markdown's emphasis and links."""
+_QUOTE_MARKS = lazy_pattern(r"[`\"\u201c-\u201f\u00ab\u00bb\u300c-\u300f]")
 _IN_SO_MANY_WORDS = lazy_pattern(lambda: PHRASES.any_of("in so many words"))
 _PLAINLY = lazy_pattern(
     lambda: (
@@ -111,7 +113,7 @@ def find_tool_request(text: str) -> ToolRequest | None:
     line = text.strip()
     if not line or len(line) > LONGEST or "\n" in line:
         return None
-    return _request_in(line)
+    return _request_in(_MARKED.sub(lambda found: found[2] or found[3], line))
 
 
 def is_about_records(message: Message) -> bool:
@@ -147,7 +149,7 @@ def _scored(line: str, low: str) -> Scored | None:
     it names: most that are known name none.
     """
     scored = request_model().score(request_features(line))
-    if _PLAINLY.fullmatch(low):
+    if _PLAINLY.fullmatch(low) or _PLAINLY.fullmatch(_QUOTE_MARKS.sub("", low)):
         return scored._replace(label=SEARCH)
     if scored.label != NO_TOOL and _is_sure(scored, low):
         return scored
