@@ -28,14 +28,15 @@ WAYS = (
     Item("address", "Another address", "with /chat/completions"),
     Item("leave", "Go on without a model", "esc"),
 )
-MESSAGE = "Paste a key, or type a message"
+MESSAGE = "Paste a key or an address, or type a message"
+SCHEMES = ("http://", "https://")
 ABOUT = "GenPy needs a model. It is tried now, and kept for every folder."
 LOOKING = "Looking for model servers on this machine …"
 NOT_FOUND = "No model server was found (Ollama, LM Studio, llama.cpp, vLLM)."
 
 
 class FirstChoice(Pick):
-    """Where the model is; a line that is typed instead is a key, else a message."""
+    """Where the model is; a line that is typed instead is a key or an address, else a message."""
 
     FILTERS = False
 
@@ -86,7 +87,10 @@ class FirstChoice(Pick):
         typed = event.value.strip()
         if typed:
             event.stop()
-            self.dismiss(typed if typed.startswith(GROQ_KEY) else MESSAGE)
+            chosen = typed.startswith((GROQ_KEY, *SCHEMES)) and " " not in typed
+            if chosen:
+                self._prompt.text = ""
+            self.dismiss(typed if chosen else MESSAGE)
         else:
             super().on_input_submitted(event)
 
@@ -124,19 +128,20 @@ async def _choice(app: "App[int]", answer: str) -> "ModelChoice | None":
         ask = AskLine("Key for Groq (not shown)", hidden=True)
         key = await app.push_screen_wait(ask) if answer == "groq" else answer
         return None if key is None else ModelChoice("groq", key=key)
-    if answer != "address":
+    line: str | None = answer
+    if answer == "address":
+        line = await app.push_screen_wait(AskLine("Address of the server"))
+    elif not answer.startswith(SCHEMES):
         return ModelChoice(answer)
-    trouble, typed = "", ""
     while True:
-        ask = AskLine("Address of the server", typed, detail=trouble)
-        line = await app.push_screen_wait(ask)
         if line is None:
             return None
         try:
             url = setup.provider_at(line).url
             break
         except ConfigError as error:
-            trouble, typed = error.message, line
+            ask = AskLine("Address of the server", line, detail=error.message)
+            line = await app.push_screen_wait(ask)
     ask = AskLine("Key, if it needs one (not shown)", hidden=True, optional=True)
     key = await app.push_screen_wait(ask)
     return None if key is None else ModelChoice(url=url, key=key)

@@ -112,6 +112,20 @@ async def test_an_address(tmp_path: Path, service: Upstream) -> None:
     assert config.read().providers["own"].url == service.url
 
 
+async def test_an_address_that_is_typed_at_once(tmp_path: Path, service: Upstream) -> None:
+    """An address in place of a key is tried, one that is no address corrected; neither is sent."""
+    async with terminal(tmp_path, server=None) as tui:
+        await tui.shows("No model server was found")
+        await tui.press(*"http://", "enter")
+        await tui.shows("Address of the server", "begins with http://")
+        tui.app.screen.focused.value = service.url
+        await tui.press("enter", "enter")
+        await answered(tui)
+        assert "http:" not in tui.transcript
+        assert tui.chat.prompt.text == ""
+    assert config.read().providers["own"].url == service.url
+
+
 @pytest.mark.parametrize("keys", [["escape"], ["up", "enter"]])
 async def test_going_on_without_a_model(tmp_path: Path, keys: list[str]) -> None:
     """One key goes on without a model; what was typed until then stands in the prompt."""
@@ -132,7 +146,9 @@ async def test_a_message_is_typed_instead(tmp_path: Path) -> None:
         await tui.shows("› You", "Hi you", "No model is configured")
         tui.chat.prompt.text = "A draft\nof two lines"
         await tui.chat.action_command("setup")
-        await tui.shows("│  ▌ Paste a key, or type a message", "A draft", "of two lines")
+        await tui.shows(
+            "│  ▌ Paste a key or an address, or type a message", "A draft", "of two lines"
+        )
         await tui.press(*"Oh", "enter")
         await tui.until(lambda: tui.transcript.count("› You") > 1)
         assert tui.chat.prompt.text == ""
