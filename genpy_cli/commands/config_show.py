@@ -18,6 +18,9 @@ from genpy_server.settings import (
     without_password,
 )
 
+WINDOW = "default, or the model's window"
+"""Where the tokens of a request come from unless they are set."""
+
 
 class ShownSetting(NamedTuple):
     """A setting in force, and where it was set."""
@@ -80,4 +83,5 @@ def _shown(field: Field, settings: Settings, value: object) -> ShownSetting:
         text = msgspec.json.encode(value).decode() if several else " ".join(value)
     else:
         text = "" if value is None else without_password(str(value))
-    return ShownSetting(field.variable, text, settings.sources.get(field.variable, "default"))
+    default = WINDOW if field.name == "context_tokens" else "default"
+    return ShownSetting(field.variable, text, settings.sources.get(field.variable, default))

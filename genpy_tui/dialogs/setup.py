@@ -142,7 +142,7 @@ async def _choice(app: "App[int]", answer: str) -> "ModelChoice | None":
         except ConfigError as error:
             ask = AskLine("Address of the server", line, detail=error.message)
             line = await app.push_screen_wait(ask)
-    ask = AskLine("Key, if it needs one (not shown)", hidden=True, optional=True)
+    ask = AskLine("Key, if it needs one (not shown)", detail=url, hidden=True, optional=True)
     key = await app.push_screen_wait(ask)
     return None if key is None else ModelChoice(url=url, key=key)
 

@@ -26,7 +26,7 @@ def test_path_is_in_the_config_folder(empty):
 
 def test_set_and_show(empty):
     """What is set holds in every working directory, and `config show` says where it comes from."""
-    assert shown(empty)["context_tokens"] == ("5000", "default")
+    assert shown(empty)["context_tokens"] == ("5000", "default, or the model's window")
     empty("config", "set", "context_tokens", "8000")
     empty("config", "set", "limits.tool_calls", "3")
     empty("config", "set", "hosts", "a.example,b.example")
@@ -38,7 +38,7 @@ def test_set_and_show(empty):
     assert "environment" in ran.err
     assert shown(empty, GENPY_CONTEXT_TOKENS="700")["context_tokens"] == ("700", "environment")
     empty("config", "set", "context_tokens", "--unset")
-    assert shown(empty)["context_tokens"] == ("5000", "default")
+    assert shown(empty)["context_tokens"] == ("5000", "default, or the model's window")
     assert "config.toml" in empty("config", "show").out
 
 
