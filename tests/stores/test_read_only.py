@@ -67,20 +67,31 @@ async def _everything(store: Store, person: Person) -> list[object]:
 
 
 @pytest.mark.parametrize("journal", ["WAL", "DELETE"])
-async def test_what_is_kept_can_be_read(folder: Path, journal: str) -> None:
-    """Everything is read as before, a change is refused with a sentence, and no file is made."""
+async def test_what_is_kept_can_be_read(
+    folder: Path, journal: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Everything is read as before, a change is refused with a sentence, and no file is made.
+
+    What another program wrote is not in the index, which is said once.
+    """
     store = SqliteStore(folder / "genpy.db")
     await store.open()
     person = Person(store)
     await person.say("a penguin?", title="Birds")
     before = await _everything(store, person)
     await store.close()
-    with closing(sqlite3.connect(folder / "genpy.db")) as connection:
+    with closing(sqlite3.connect(folder / "genpy.db", isolation_level=None)) as connection:
+        connection.execute("INSERT INTO search_missing VALUES (-198)")
         connection.execute(f"PRAGMA journal_mode = {journal}")
     files = sorted(folder.iterdir())
     with read_only(folder):
         await store.open()
-        assert await _everything(store, person) == before
+        for _ in range(3):
+            assert await _everything(store, person) == before
+            await store.indexed()
+        assert [record.message for record in caplog.records] == [
+            "index not finished: store_forbidden"
+        ]
         with pytest.raises(StoreForbidden, match="read-only"):
             await person.say("and now?")
         with pytest.raises(StoreForbidden, match="read-only"):

@@ -574,10 +574,16 @@ def limited(pages: int) -> Callable[[sqlite3.Connection], None]:
 
 
 async def test_a_database_that_stays_locked(path: Path) -> None:
-    """Another program's lock is waited for a while, then named."""
+    """Another program's lock is waited for a while, then named; what is indexed is found meanwhile."""
     async with opened(path, busy_seconds=0.02) as store:
         person = Person(store)
+        said = await person.say("a penguin")
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("INSERT INTO search_missing VALUES (-198)")
         with held_up(path) as let_go:
+            assert [hit.message for hit in await store.search(person.id, "penguin", limit=5)] == [
+                said
+            ]
             with pytest.raises(StoreTimeout, match="locked"):
                 await person.say("x")
             let_go()

@@ -9,7 +9,7 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,7 +19,7 @@ import msgspec
 
 from genpy_server.core.models import Hit
 from genpy_server.core.text import storable_value
-from genpy_server.errors import StoreForbidden
+from genpy_server.errors import StoreError, StoreForbidden
 from genpy_server.stores.base import Opened, StoreHealth, known_state, repeat_with_rests
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
@@ -61,6 +61,7 @@ def _writes(function: _Function[P, T]) -> _Method[P, T]:
         self.check_file()  # SQLite would mix its commits with what another program wrote
         result = await self.run(self.runner.write, _bound(function, *args, **kwargs))
         self.check_file()  # a commit to a removed file is lost
+        self._takes_changes = True
         return result
 
     return method
@@ -108,6 +109,8 @@ class SqliteStore:
         self._reindexing: asyncio.Task[None] | None = None
         self._file: DatabaseFile | None = None
         self._recalling = asyncio.Lock()
+        self._takes_changes = True
+        """False from a failure to index until a change succeeds."""
         self.runner = Runner(partial(schema.connect, path, busy_seconds=busy_seconds))
 
     async def open(self) -> None:
@@ -194,13 +197,16 @@ class SqliteStore:
         """
         async with self._recalling if distinct else nullcontext():
             hits, is_missing = await self._search(user_id, query, distinct=distinct, **options)
-            if is_missing:
-                with suppress(StoreForbidden):  # what takes no changes can be read
-                    await self._index_missing(INDEXED)
-                if not self._is_reindexing():
-                    self._reindexing = asyncio.create_task(self._reindex())
-                hits, _ = await self._search(user_id, query, distinct=distinct, **options)
-            return hits
+            if not (is_missing and self._takes_changes):
+                return hits
+            try:
+                await self._index_missing(INDEXED)
+            except StoreError:  # what takes no changes, or is locked, can be read
+                self._takes_changes = False
+                return hits
+            if not self._is_reindexing():
+                self._reindexing = asyncio.create_task(self._reindex())
+            return (await self._search(user_id, query, distinct=distinct, **options))[0]
 
     session = _reads(session_sql.session)
     sessions = _reads(session_sql.sessions)
