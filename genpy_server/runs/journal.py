@@ -32,7 +32,7 @@ All of its writes together are then at most `GROWTH / (GROWTH - 1)` times as lon
 log = logging.getLogger("genpy.journal")
 
 
-class _Progress:
+class RunProgress:
     """How much of a run is written to the journal."""
 
     def __init__(self, run: ReplyRun) -> None:
@@ -86,14 +86,13 @@ class ReplyJournal:
     def __init__(self, store: Store, server: str) -> None:
         self._store = store
         self._server = server
-        self._open: set[_Progress] = set()
+        self._open: set[RunProgress] = set()
         self._begun = asyncio.Event()
         self._failing = False
 
     @contextmanager
-    def following(self, run: ReplyRun) -> Iterator[None]:
+    def following(self, progress: RunProgress) -> Iterator[None]:
         """Journal a run while the context is open."""
-        progress = _Progress(run)
         self._open.add(progress)
         self._begun.set()
         try:

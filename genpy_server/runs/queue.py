@@ -18,7 +18,7 @@ from genpy_server.runs.approvals import ApprovalAudience, Approvals
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.history import Conversation
-from genpy_server.runs.journal import ReplyJournal
+from genpy_server.runs.journal import ReplyJournal, RunProgress
 from genpy_server.runs.memory import MemoryKeeper, MemorySchedule
 from genpy_server.runs.run import ReplyRun, RunControl
 from genpy_server.wire import message_event
@@ -207,8 +207,9 @@ class RunQueue:
             sent_notices=self._sent_notices,
         )
         self._conversation.being_written.add(run.id)
+        progress = RunProgress(run)
         try:
-            with self._journal.following(run):
+            with self._journal.following(progress):
                 reply = await run.answer(self._control, model_asked)
         finally:
             self._run, self._control = None, RunControl()
@@ -223,7 +224,7 @@ class RunQueue:
         else:
             self._conversation.being_written.add(run.id)
             self._unsaved[run.id] = run, reply.message
-            self._tasks.spawn(self._save(run))
+            self._tasks.spawn(self._save(progress))
         dropped = reply.dropped_upto
         if run.model is not None and self._memory.due(dropped):
             self._tasks.spawn(self._memory.extend(dropped, run.model))
@@ -274,10 +275,11 @@ class RunQueue:
         self._closed = True
         self._waiting.clear()
 
-    async def _save(self, run: ReplyRun) -> None:
+    async def _save(self, progress: RunProgress) -> None:
         """Store a reply as soon as the database is available."""
+        run = progress.run
         try:
-            with self._journal.following(run):
+            with self._journal.following(progress):
                 for attempt in count():
                     await asyncio.sleep(SAVE.delay(attempt, chance=random.random()))  # noqa: S311 - no secret
                     if self._closed:

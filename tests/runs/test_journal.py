@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import msgspec
 
 from genpy_server.core.models import MessageMeta
-from genpy_server.runs.journal import GROWTH, LAST, ReplyJournal
+from genpy_server.runs.journal import GROWTH, LAST, ReplyJournal, RunProgress
 
 
 class Written:
@@ -50,7 +50,7 @@ async def test_reasoning_is_not_written_with_every_piece():
     """All writes of a reply have at most a few times the bytes of its reasoning and its text."""
     store, run = Written(), Run()
     journal = ReplyJournal(store, "server")
-    with journal.following(run):
+    with journal.following(RunProgress(run)):
         for number in range(200):
             run.think(f"{number:4} and so on through the night. ")
             await journal.write()
@@ -86,7 +86,7 @@ async def test_a_slow_write_does_not_delay_the_next(monkeypatch):
     journal = ReplyJournal(store, "server")
     keeping = asyncio.create_task(journal.keep())
     async with asyncio.timeout(20):
-        with journal.following(run):
+        with journal.following(RunProgress(run)):
             run.say("text")
             while not store.rows:
                 await sleep(0)

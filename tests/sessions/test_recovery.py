@@ -224,6 +224,31 @@ async def test_a_message_whose_commit_was_not_known_is_answered_once(
     assert texts == ["hello", "the answer", "and now?", "another answer"]
 
 
+async def test_a_reply_that_cannot_be_stored_is_journalled_on(database, upstream, monkeypatch):
+    """While it waits for the database its journal has each part once."""
+    append = SqliteStore.append
+
+    async def refused(self, user, session, role, *args, **kwargs):
+        if role == "assistant":
+            raise StoreUnavailable("The database does not answer.")
+        return await append(self, user, session, role, *args, **kwargs)
+
+    monkeypatch.setattr(SqliteStore, "append", refused)
+    parts, gates = ["one", " two", " three"], {1: asyncio.Event(), 2: asyncio.Event()}
+    pieces = [*(chunk({"content": part}) for part in parts), chunk(finish="stop")]
+    upstream.script(Script(pieces=pieces, gates=gates))
+    async with (
+        serving(database, GENPY_LLM_URL=upstream.url) as server,
+        Peer(server.url, "one") as peer,
+    ):
+        await peer.say(Send("a", "hello"))
+        for number, gate in gates.items():
+            await until_journalled(database, "".join(parts[:number]))
+            gate.set()
+        await peer.until("run_finished")
+        await until_journalled(database, "".join(parts))
+
+
 def lose_an_answer(monkeypatch, name):
     """Let a method of the store do its work once, and fail."""
     method = getattr(SqliteStore, name)
