@@ -2,8 +2,8 @@
 
 h11 parses the head and the body. `RequestReader` limits what h11 gets, and refuses what h11 accepts
 but other servers may parse in another way: control characters, a line that ends in LF alone, folded
-fields, repeated fields of `SINGLE`, both Content-Length and Transfer-Encoding, and trailers. It
-returns one `Request`, or raises the error to answer with.
+fields, repeated fields of `SINGLE`, both Content-Length and Transfer-Encoding, trailers, and control
+characters beside the size of a chunk. It returns one `Request`, or raises the error to answer with.
 """
 
 import re
@@ -30,6 +30,7 @@ SINGLE = ("authorization", "content-length", "content-type", "host", "origin", "
 
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _FOLDED = re.compile(rb"\r\n[ \t]")
+_CHUNK = re.compile(rb"([0-9a-f]+)(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n", re.IGNORECASE)
 _SINGLE = re.compile(rb"\r\n(%s)[ \t]*:" % "|".join(SINGLE).encode(), re.IGNORECASE)
 _LENGTHS = re.compile(rb"\r\ncontent-length:[^\r]*,", re.IGNORECASE)
 _NOT_HTTP = "Not a valid HTTP request. The server speaks HTTP/1.1 without TLS."
@@ -46,8 +47,8 @@ class RequestReader:
         self._scanned = 0
         self._request: Request | None = None
         self._body = bytearray()
-        self._body_fed = 0
-        self._tail = b""
+        self._fed = bytearray()
+        """What came of the body, with the sizes of chunks."""
         self._skipped = False
         self.started = False
         """Whether any byte came."""
@@ -90,7 +91,7 @@ class RequestReader:
         waiting = (
             not self.finished
             and self._request is not None
-            and self._body_fed == 0
+            and not self._fed
             and self._h11.they_are_waiting_for_100_continue
         )
         if not waiting:
@@ -170,8 +171,7 @@ class RequestReader:
     def _read_body(self, request: Request, data: bytes) -> Request | None:
         if data:
             self._h11.receive_data(data)
-            self._body_fed += len(data)
-            self._tail = self._tail[-len(END) :] + data
+            self._fed += data
         while True:
             event = self._h11.next_event()
             if event is h11.NEED_DATA or event is h11.PAUSED:
@@ -181,20 +181,25 @@ class RequestReader:
                 if len(self._body) > self._body_bytes:
                     raise TooLarge(f"The body of a request has at most {self._body_bytes} bytes.")
             if isinstance(event, h11.EndOfMessage):
-                self._check_end(request, event)
+                if "transfer-encoding" in request.headers:
+                    _check_chunks(self._fed, len(self._fed) - len(self._h11.trailing_data[0]))
                 return msgspec.structs.replace(request, body=bytes(self._body))
-        if self._body_fed > self._body_bytes + self._head_bytes:
+        if len(self._fed) > self._body_bytes + self._head_bytes:
             raise TooLarge("The body of the request comes in too many small chunks.")
         return None
 
-    def _check_end(self, request: Request, event: h11.EndOfMessage) -> None:
-        """Refuse trailers after the last chunk, which only some servers read."""
-        if "transfer-encoding" not in request.headers:
-            return
-        behind = len(self._h11.trailing_data[0])
-        end = self._tail[: len(self._tail) - behind]
-        if list(event.headers) or not end.endswith(END):
-            raise BadRequest("A chunked body must end without trailers.")
+
+def _check_chunks(body: bytearray, end: int) -> None:
+    """Refuse what only some servers read: trailers, and control characters or spaces beside a size."""
+    at, size = 0, 1
+    while size:
+        line = _CHUNK.match(body, at)
+        if line is None:
+            raise BadRequest("The size of a chunk cannot be read.")
+        size = int(line[1], 16)
+        at = line.end() + size + len(EMPTY_LINE)
+    if at != end:
+        raise BadRequest("A chunked body must end without trailers.")
 
 
 def check_framing(request: Request, version: bytes, body_bytes: int) -> None:
