@@ -1,12 +1,12 @@
 """Shell completion of sessions, models and modes, from the data of this machine."""
 
 from genpy_cli.backend import with_records
+from genpy_server.core.identity import short_id
 from genpy_server.errors import GenPyError
 from genpy_server.records import Records
 from genpy_server.settings import load
 
 SESSIONS = 100
-SHORT = 8
 TITLE_CHARS = 50
 
 
@@ -16,9 +16,11 @@ def complete_session(incomplete: str) -> list[tuple[str, str]]:
         sessions = _sessions()
     except GenPyError:
         return []  # a completion has no place to print an error
-    length = None if len(incomplete) > SHORT else SHORT
     named = [("last", "the newest")]
-    named += [(name or id_[:length], _shell_safe(title)) for id_, name, title in sessions]
+    for id_, name, title in sessions:
+        short = short_id(id_)
+        ref = name or (short if short.startswith(incomplete) else id_)
+        named.append((ref, _shell_safe(title)))
     return [(ref, title) for ref, title in named if ref.startswith(incomplete)]
 
 

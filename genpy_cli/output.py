@@ -6,7 +6,7 @@ characters with visible ones. JSON escapes the same characters.
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -29,8 +29,10 @@ PROGRESS_SECONDS = 0.2
 MESSAGE_WIDTH = 100
 """Columns of a message at most: longer lines are hard to read."""
 WIDTH = 100
-"""Columns of a table if standard output is not a terminal."""
-SHORT_ID = 8
+"""Columns of a text if standard output is not a terminal."""
+GAP = 2
+"""Columns between two of a table."""
+CUT_CELLS = 16
 STATUS = {"active": "● active", "completed": "✓ completed"}
 ROLES = {"user": "You", "assistant": "GenPy", "system": "Note"}
 
@@ -162,27 +164,51 @@ def table(
     *,
     right: Sequence[str] = (),
     cut: Sequence[str] = (),
+    spare: Sequence[str] = (),
 ) -> None:
-    """Print rows under their titles; the columns in `cut` are clipped to fit the width."""
+    """Print rows under their titles; a pipe gets every cell whole.
+
+    If a terminal is too narrow, the columns in `cut` are clipped, to `CUT_CELLS` at least, and those
+    in `spare` left out, the first of them first. What is still too wide is for the terminal to wrap.
+    """
+    from rich.cells import cell_len
     from rich.text import Text
 
+    shown = {
+        title: [visible(one_line(cell)) for cell in column]
+        for title, column in zip(columns, zip(*rows, strict=True), strict=True)
+    }
+    cells = {title: max(map(cell_len, (title, *column))) for title, column in shown.items()}
+    least = {title: min(wide, CUT_CELLS) if title in cut else wide for title, wide in cells.items()}
+    room = width() if _is_cut() else _total(cells)
+    for title in spare:
+        if _total(least) > room:
+            del shown[title], least[title]
     grid = _table(header_style="bold")
-    for title in columns:
+    for title in shown:
         grid.add_column(
-            title, justify="right" if title in right else "left", no_wrap=title not in cut
+            title,
+            justify="right" if title in right else "left",
+            no_wrap=title not in cut,
+            min_width=least[title],
         )
-    cells = [
-        "\n".join(visible(one_line(cell)) for cell in column) for column in zip(*rows, strict=True)
-    ]
     # A column is one cell of many lines: Rich's time per cell is most of the time of a command.
-    grid.add_row(*(Text(column, no_wrap=True, overflow="ellipsis") for column in cells))
-    console().print(grid)
+    grid.add_row(
+        *(Text("\n".join(column), no_wrap=True, overflow="ellipsis") for column in shown.values())
+    )
+    printer = console()
+    printer.width = max(room, _total(least))
+    with printer.capture() as capture:
+        printer.print(grid)
+    printer.width = width()
+    for row in capture.get().splitlines():
+        sys.stdout.write(row.rstrip() + "\n")
 
 
 def _table(**options: Any) -> "Table":
     from rich.table import Table
 
-    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), **options)
+    return Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), **options)
 
 
 @cache
@@ -226,6 +252,16 @@ def json_line(encoded: str) -> None:
     """Print one line of JSON and flush."""
     sys.stdout.write(escaped(encoded) + "\n")
     sys.stdout.flush()
+
+
+def _total(cells: Mapping[str, int]) -> int:
+    """Columns of a table whose columns have so many cells."""
+    return sum(cells.values()) + GAP * (len(cells) - 1)
+
+
+def _is_cut() -> bool:
+    """Whether a table is made to fit: on a terminal, or if the environment says how wide it is."""
+    return is_terminal(sys.stdout) or "COLUMNS" in os.environ
 
 
 def width() -> int:

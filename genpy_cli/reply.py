@@ -8,6 +8,7 @@ from genpy_cli.exit_codes import FAILED
 from genpy_server import wire
 from genpy_server.client.session_client import Event, Link, SessionClient
 from genpy_server.client.transcript import Entry
+from genpy_server.core.identity import short_id
 from genpy_server.errors import (
     GenPyError,
     LlmCutOff,
@@ -123,7 +124,7 @@ class ReplyPrinter:
     def _cut_off(self) -> LlmCutOff:
         return LlmCutOff(
             "The server restarted while it answered. "
-            f"`genpy sessions show {self._client.transcript.session[:8]}` shows what was kept."
+            f"`genpy sessions show {short_id(self._client.transcript.session)}` shows what was kept."
         )
 
     def _error(self, frame: wire.ErrorFrame) -> None:

@@ -47,9 +47,8 @@ def config_show(*, as_json: Json = False) -> None:
         )
         return
     output.table(
-        ("NAME", "VALUE", "FROM"),
-        [(config_name(row.variable), row.value, row.source) for row in rows],
-        cut=("VALUE",),
+        ("NAME", "FROM", "VALUE"),
+        [(config_name(row.variable), row.source, row.value) for row in rows],
     )
     output.text("")
     output.table(("PROVIDER", "ADDRESS", "KEY"), [list(p.values()) for p in providers])

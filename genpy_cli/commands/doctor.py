@@ -39,9 +39,14 @@ def doctor(*, trust: Trust = False, server: Server = None, as_json: Json = False
     """Check settings, database and model; say what to do about faults."""
     settings = load()
     rows = shown_settings(settings)
+    sources = {*settings.sources.values()}
     if not as_json:
         output.text(f"GenPy {__version__}\n")
-        output.table(("SETTING", "VALUE", "FROM"), rows, cut=("VALUE",))
+        chosen = [(row.variable, row.source, row.value) for row in rows if row.source in sources]
+        if chosen:
+            output.table(("SETTING", "FROM", "VALUE"), chosen)
+        others = "Every other setting" if chosen else "Every setting"
+        output.text(f"{others} has its default; `genpy config show` lists them.")
         for name in settings.unknown:
             output.text(f"! {name} is set, but GenPy has no such setting. Is it misspelt?")
         output.text("")
@@ -135,7 +140,7 @@ async def _database(settings: Settings) -> str:
     finally:
         await store.close()
     sessions, messages = (
-        count(seen.sessions, "session"),
+        count(seen.sessions, "conversation"),
         count(seen.messages, "message"),
     )
     unindexed = f", {seen.unindexed:,} of them still to be indexed" if seen.unindexed else ""

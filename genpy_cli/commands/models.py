@@ -35,7 +35,9 @@ def models(
         return
     rows = [row for one in found for row in _rows(one)]
     if rows:
-        output.table(("MODEL", "CONTEXT", "CAN"), rows, right=("CONTEXT",))
+        output.table(
+            ("MODEL", "CONTEXT", "CAN"), rows, right=("CONTEXT",), spare=("CAN", "CONTEXT")
+        )
     for one in found:
         expected = one.provider == settings.provider or one.provider not in LOCAL_PROVIDERS
         if one.error and (one.models or expected):

@@ -10,6 +10,7 @@ from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.options import Json, Server, session_option
 from genpy_server.core.display import age, one_line
+from genpy_server.core.identity import short_id
 from genpy_server.core.models import Hit
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def search(
 def _show(hit: Hit, words: list[str], now: datetime) -> None:
     message = hit.message
     if hit.found_in != "message":
-        facts = f"found in the {hit.found_in} · {message.session_id[: output.SHORT_ID]}"
+        facts = f"found in the {hit.found_in} · {short_id(message.session_id)}"
         output.heading(hit.session_title, facts)
         return
-    place = f"{message.session_id[: output.SHORT_ID]}#{message.id}"
+    place = f"{short_id(message.session_id)}#{message.id}"
     facts = f"{output.ROLES[message.role]} · {age(message.at, now)} · {place}"
     output.heading(hit.session_title, facts)
     output.line(("  ", ""), excerpt(message.text, words, output.width() - 2))

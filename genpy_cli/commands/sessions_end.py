@@ -10,6 +10,7 @@ from genpy_cli.exit_codes import WrongUsageError, require_yes
 from genpy_cli.options import Json, OptionalRef, Server, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.core.display import count, one_line
+from genpy_server.core.identity import short_id
 from genpy_server.core.models import Session
 from genpy_server.records import Records
 from genpy_server.settings import Settings
@@ -50,7 +51,7 @@ def _end(ref: str, server: str | None) -> Session:
         if session.status == "completed":
             raise WrongUsageError(
                 f"“{one_line(session.title)}” has ended already. `genpy summary "
-                f"{session.id[: output.SHORT_ID]} --regenerate` writes its summary again."
+                f"{short_id(session.id)} --regenerate` writes its summary again."
             )
         return await records.regenerate(session.id)
 

@@ -9,12 +9,11 @@ from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.options import Json, Server
 from genpy_server.core.display import age, stars
-from genpy_server.core.identity import is_question
+from genpy_server.core.identity import is_question, short_id
 from genpy_server.core.models import ListedSession, Session
 from genpy_server.records import PAGE, Records
 
-SUMMARY_WIDTH = 100
-"""Columns of a terminal from which the summary is shown."""
+NONE_LIKE_THAT = "No conversation has that status and that text in its title, summary or topics."
 QUESTIONS = 5
 """Single questions that are shown below the conversations."""
 
@@ -61,7 +60,10 @@ def sessions_list(
     if conversations:
         show(conversations)
     elif not questions:
-        output.note("No conversations here. `genpy chat` begins one.")
+        narrowed = status is not None or find is not None
+        output.note(
+            NONE_LIKE_THAT if narrowed else "No conversations here. `genpy chat` begins one."
+        )
     if questions:
         if conversations:
             output.text("")
@@ -77,7 +79,7 @@ def _show_questions(questions: list[ListedSession]) -> None:
     output.heading("Single questions", f"genpy ask{more}")
     output.table(
         ("ID", "QUESTION", "ASKED"),
-        [(one.id[: output.SHORT_ID], one.title, age(_last_active(one), now)) for one in shown],
+        [(short_id(one.id), one.title, age(_last_active(one), now)) for one in shown],
         right=("ASKED",),
         cut=("QUESTION",),
     )
@@ -86,16 +88,18 @@ def _show_questions(questions: list[ListedSession]) -> None:
 def show(sessions: list[ListedSession]) -> None:
     """Print a table of conversations."""
     now = datetime.now(UTC)
-    columns = ["ID", "TITLE", "STATUS", "ACTIVE", "MSGS", "RATING", "SUMMARY"]
-    if output.width() < SUMMARY_WIDTH:
-        columns.remove("SUMMARY")
-    rows = [_row(session, now)[: len(columns)] for session in sessions]
-    output.table(columns, rows, right=("ACTIVE", "MSGS"), cut=("TITLE", "SUMMARY"))
+    output.table(
+        ("ID", "TITLE", "STATUS", "ACTIVE", "MSGS", "RATING", "SUMMARY"),
+        [_row(session, now) for session in sessions],
+        right=("ACTIVE", "MSGS"),
+        cut=("TITLE", "SUMMARY"),
+        spare=("SUMMARY", "RATING", "MSGS", "STATUS"),
+    )
 
 
 def _row(session: Session, now: datetime) -> tuple[str, ...]:
     return (
-        session.id[: output.SHORT_ID],
+        short_id(session.id),
         session.title,
         output.STATUS[session.status],
         age(_last_active(session), now),

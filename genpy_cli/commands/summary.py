@@ -10,6 +10,7 @@ from genpy_cli.exit_codes import FAILED
 from genpy_cli.options import Json, Ref, Server, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.core.display import date_time, stars
+from genpy_server.core.identity import short_id
 from genpy_server.core.metrics import statistics
 from genpy_server.core.models import Session
 
@@ -57,7 +58,7 @@ def _show(session: Session) -> None:
 
 def _missing(session: Session) -> str:
     return (
-        f"It has not ended yet. `genpy summary {session.id[: output.SHORT_ID]} --regenerate` "
+        f"It has not ended yet. `genpy summary {short_id(session.id)} --regenerate` "
         "ends it and writes a summary."
     )
 

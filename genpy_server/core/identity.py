@@ -15,6 +15,7 @@ REF_PATTERN = "[A-Za-z0-9._-]{1,64}"
 _NAMED_VERSION = 8
 _QUESTION_VERSION = 7
 _QUESTION_MESSAGES = 2
+_SHORT, _SHORT_QUESTION = 8, 13
 _REF = re.compile(REF_PATTERN)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -32,7 +33,7 @@ def checked_ref(ref: str) -> str | None:
         return ref.lower()
     if not _REF.fullmatch(ref):
         raise BadRequest(
-            "A session is named by a UUID, or by 1 to 64 of the characters A-Z a-z 0-9 . _ -"
+            f"{ref!r} is neither an id nor a name of 1 to 64 of the characters A-Z a-z 0-9 . _ -"
         )
     return None
 
@@ -76,6 +77,12 @@ def question_id(milliseconds: int, chance: int) -> str:
 def is_question(session_id: str, message_count: int) -> bool:
     """Whether a session is a single question that was not continued."""
     return message_count <= _QUESTION_MESSAGES and _uuid_version(session_id) == _QUESTION_VERSION
+
+
+def short_id(session_id: str) -> str:
+    """The start of an id that is shown and typed; a question's includes the time to a millisecond."""
+    asked = _uuid_version(session_id) == _QUESTION_VERSION
+    return session_id[: _SHORT_QUESTION if asked else _SHORT]
 
 
 def is_loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from genpy_server.core.display import count
+from genpy_server.core.identity import short_id
 from genpy_server.core.models import Session
 from genpy_server.core.understanding.periods import Period
 from genpy_server.tools.base import (
@@ -90,7 +91,7 @@ def _line(session: Session, *, current: str) -> str:
     topics = f"  \n  {safe_excerpt(', '.join(session.topics))}" if session.topics else ""
     return (
         f"- **{safe_excerpt(session.title, limit=60)}**{here} · {short_date(session.updated_at)} · "
-        f"{count(session.message_count, 'message')}{stars} · `{session.id[:8]}`{topics}"
+        f"{count(session.message_count, 'message')}{stars} · `{short_id(session.id)}`{topics}"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from genpy_server.core.display import count
+from genpy_server.core.identity import short_id
 from genpy_server.core.models import Hit
 from genpy_server.core.understanding.periods import Period
 from genpy_server.core.words import WordPlaces
@@ -169,7 +170,7 @@ def _display(
 def _line(hit: Hit, keyword: str) -> str:
     message = hit.message
     who = WHO.get(message.role, message.role)
-    where = f"{safe_excerpt(hit.session_title, limit=40)} · `{message.session_id[:8]}#{message.id}`"
+    where = f"{safe_excerpt(hit.session_title, limit=40)} · `{short_id(message.session_id)}#{message.id}`"
     near = [m for m in (hit.before, hit.after) if m is not None]
     lines = [f"- {short_date(message.at)} · {who} · {where}", safe_excerpt(message.text, keyword)]
     lines += [f"*{WHO.get(m.role, m.role)}: {safe_excerpt(m.text, limit=80)}*" for m in near]

@@ -134,7 +134,7 @@ def test_wrong_settings_are_all_shown(empty):
 def test_a_server_that_is_not_there(empty):
     """A server that cannot be reached is exit code 3, with the next step; settings are shown first."""
     ran = empty("doctor", "--server", "http://127.0.0.1:9", code=3)
-    assert "GENPY_SERVER" in ran.out
+    assert "GENPY_DATABASE" in ran.out
     assert "genpy serve" in ran.err
 
 

@@ -16,14 +16,18 @@ from genpy_server.core.display import age, one_line
 from genpy_server.core.models import Session
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+NARROW = 40
 TEXT = st.text(max_size=120).map(one_line)
 TITLES = st.text("ab 世界é👍", max_size=90)
 
 
 def printed(monkeypatch, width, show):
-    """What is printed in so many columns."""
+    """What is printed in so many columns; None is a pipe."""
     out = StringIO()
-    monkeypatch.setenv("COLUMNS", str(width))
+    if width is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", str(width))
     with redirect_stdout(out):
         output.console.cache_clear()
         show()
@@ -31,9 +35,12 @@ def printed(monkeypatch, width, show):
     return out.getvalue().splitlines()
 
 
-@given(st.lists(st.tuples(TITLES, TITLES), min_size=1, max_size=5), st.sampled_from([80, 100, 200]))
+@given(
+    st.lists(st.tuples(TITLES, TITLES), min_size=1, max_size=5),
+    st.sampled_from([NARROW, 80, 100, 200]),
+)
 def test_a_list_fits_and_lines_up(texts, width):
-    """The list of sessions is never wider than the terminal, with one line a conversation."""
+    """The list of sessions is never wider than the terminal, one line each, and whole in a pipe."""
     sessions = [
         Session(
             id=f"{number:08x}-0000-4000-8000-000000000000",
@@ -51,9 +58,15 @@ def test_a_list_fits_and_lines_up(texts, width):
     ]
     with pytest.MonkeyPatch.context() as monkeypatch:
         shown = printed(monkeypatch, width, lambda: show_list(sessions))
-    assert max(cell_len(line.rstrip()) for line in shown) <= width
+        whole = printed(monkeypatch, None, lambda: show_list(sessions))
+    assert max(map(cell_len, shown)) <= width
     assert [line[:8] for line in shown[1:]] == [session.id[:8] for session in sessions]
-    assert {line[: line.index("✓")].rstrip() != "" for line in shown[1:]} == {True}
+    for line, narrow, session in zip(whole[1:], shown[1:], sessions, strict=True):
+        assert one_line(session.title) in line
+        assert one_line(session.summary) in line
+        assert one_line(session.title)[:5] in narrow
+    if width == NARROW:
+        return
     starts = {cell_len(line.partition("✓")[0]) for line in shown[1:]}
     assert starts == {cell_len(shown[0].partition("STATUS")[0])}
 

@@ -87,6 +87,7 @@ def test_list_can_be_narrowed(kept):
     assert [row["session_id"] for row in completed] == [ROME]
     found = kept("sessions", "list", "--json", "--find", "rome").json
     assert [row["session_id"] for row in found] == [ROME]
+    assert "that text" in kept("sessions", "list", "--find", "nowhere").err
 
 
 def test_show_is_a_transcript(kept):
@@ -397,16 +398,22 @@ def test_import_of_one_message(kept, empty):
 
 
 def test_single_questions_stand_apart(genpy):
-    """Questions of `genpy ask` are listed below the conversations, until one is continued."""
+    """Questions are listed below the conversations, by ids that find them, until one is continued."""
+    genpy("ask", "What is a monoid?")
     genpy("ask", "What is a monad?")
     shown = genpy("sessions", "list").out
     conversations, questions = shown.split("Single questions")
     assert "monad" not in conversations
     assert "monad" in questions
-    assert len(genpy("sessions", "list", "--json").json) == 4
+    asked = {row.split()[0] for row in questions.splitlines() if "mon" in row}
+    assert len(asked) == 2
+    assert "monad" in "".join(genpy("sessions", "show", ref).out for ref in asked)
+    assert len(genpy("sessions", "list", "--json").json) == 5
     assert "Trip to Rome" in genpy("sessions", "list", "--limit", "3").out
     genpy("ask", "And a functor?", "--session", "last")
-    assert "Single questions" not in genpy("sessions", "list").out
+    conversations, questions = genpy("sessions", "list").out.split("Single questions")
+    assert "monad" in conversations
+    assert "monoid" in questions
 
 
 def test_end_of_a_conversation(genpy):
@@ -489,7 +496,7 @@ def test_notes_are_exported_and_imported(kept, empty):
     empty("import", "-", given=export)
     assert empty("memory", "--session", ROME, "--json").json["on"] is False
     assert "Note 3 not found" in empty("memory", "forget", "3", "--session", ROME, code=1).err
-    assert "number of a note" in empty("memory", "forget", code=2).err
+    assert "forgotten by its number" in empty("memory", "forget", code=2).err
 
 
 def test_show_names_a_model_once(genpy):

@@ -57,7 +57,7 @@ def test_tools_of_ones_own_are_listed(home: Genpy) -> None:
     assert "file bad.py: failed: ZeroDivisionError: division by zero" in listed.err
     refused = home("tools", "revoke", "note", code=1)
     assert refused.err.endswith("The tool note has no permission to always run.\n")
-    assert "Name a tool" in home("tools", "revoke", code=2).err
+    assert "tools revoke NAME" in home("tools", "revoke", code=2).err
 
 
 async def test_permissions_of_tools_that_are_gone_are_listed(home: Genpy) -> None:
