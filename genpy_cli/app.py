@@ -1,5 +1,6 @@
 """The Typer application: every command, in the order and the groups of the help."""
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -75,7 +76,7 @@ class GroupedHelp(TyperGroup):
             command: Any = self.get_command(ctx, name)
             panel = command.rich_help_panel
             group = panel if isinstance(panel, str) else "Commands"
-            groups.setdefault(group, []).append((name, command.get_short_help_str(formatter.width)))
+            groups.setdefault(group, []).append((name, command.get_short_help_str(sys.maxsize)))
         for group, rows in groups.items():
             with formatter.section(group):
                 formatter.write_dl(rows)

@@ -68,7 +68,7 @@ def _described(error: Exception) -> tuple[int, str]:
 
 
 def _usage(error: typer.TyperException) -> str:
-    message = error.format_message()
+    message = error.format_message().replace("a valid int range", "a whole number")
     if message.startswith("Usage:"):  # the help of a group without a command
         return message
     context = getattr(error, "ctx", None)

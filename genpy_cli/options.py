@@ -7,9 +7,15 @@ import typer
 from genpy_cli.completion import complete_mode, complete_model, complete_session
 
 
-def session_option(help_text: str, *names: str) -> Any:
+def session_option(help_text: str) -> Any:
     """The option --session of a command."""
-    return typer.Option(*names, help=help_text, metavar="SESSION", autocompletion=complete_session)
+    return typer.Option(
+        "--session",
+        "-s",
+        help=help_text,
+        metavar="SESSION",
+        autocompletion=complete_session,
+    )
 
 
 _SESSION: Any = typer.Argument(

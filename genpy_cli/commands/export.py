@@ -51,7 +51,10 @@ def export(
     output_file: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="File to write, for you only (0600); else standard output."
+            "--output",
+            "-o",
+            help="File to write, for you only (0600); else standard output.",
+            metavar="FILE",
         ),
     ] = None,
     yes: Annotated[
@@ -62,7 +65,7 @@ def export(
 ) -> None:
     """Export a conversation, or all, as Markdown or JSON."""
     if (ref is None) != (every or (corrected and ref is None)):
-        raise WrongUsageError("Name the conversation to export, or --all.")
+        raise WrongUsageError("Name the conversation to export, or --all: one of them.")
     if corrected and form is not None:
         raise WrongUsageError("--corrections is JSON lines; leave --format out.")
     write_all = (

@@ -23,16 +23,16 @@ def memory(
     ] = None,
     ref: Annotated[
         str,
-        session_option(
-            "An id, any unambiguous prefix of it, a name, or `last`.", "--session", "-s"
-        ),
+        session_option("An id, any unambiguous prefix of it, a name, or `last`."),
     ] = "last",
     server: Server = None,
     as_json: Json = False,
 ) -> None:
     """Show or change what is remembered of a long conversation."""
     if (action == "forget") != (number is not None):
-        raise WrongUsageError("Name the number of a note with `forget`, and only there.")
+        raise WrongUsageError(
+            "A note is forgotten by its number, which `genpy memory` shows: forget 2."
+        )
     if action == "show":
         kept = with_records(server, lambda records: records.memory(ref))
     elif number is not None:

@@ -14,11 +14,14 @@ from genpy_cli.options import OwnApp
 def serve(
     *,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on, instead of GENPY_HOST.")
+        str | None,
+        typer.Option(help="Address to listen on, instead of GENPY_HOST.", metavar="HOST"),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help="Port, instead of GENPY_PORT; 0 takes any.", min=0, max=65_535),
+        typer.Option(
+            help="Port, instead of GENPY_PORT; 0 takes any.", metavar="PORT", min=0, max=65_535
+        ),
     ] = None,
     app: OwnApp = None,
 ) -> None:

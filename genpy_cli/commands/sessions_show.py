@@ -9,13 +9,13 @@ from genpy_cli import output
 from genpy_cli.backend import with_records
 from genpy_cli.options import Json, Ref, Server
 from genpy_server.core.display import date_time
-from genpy_server.core.models import Message, Session
+from genpy_server.core.models import Message, Session, shown_model
 from genpy_server.errors import NotFound
 from genpy_server.records import Records
 
 NEAR = 6
 """Messages that are shown for SESSION#NUMBER, that one included."""
-_PLACE = re.compile(r"(.+)#(\d{1,18})")
+_PLACE = re.compile(r"(.+)#(\d{1,18})", re.ASCII)
 
 
 def sessions_show(
@@ -63,7 +63,7 @@ def _title(message: Message, model: str | None) -> str:
     meta = message.meta
     facts = [output.ROLES[message.role], date_time(message.at)]
     if meta.model and meta.model != model:
-        facts.append(meta.model)
+        facts.append(shown_model(meta.model))
     facts += [f"used {tool.name}" for tool in meta.tools]
     if meta.status not in {None, "done"}:
         facts.append(str(meta.status))

@@ -22,11 +22,9 @@ TINY_FROM, NARROW_FROM, WIDE_FROM = 48, 72, 100
 def stats(
     *,
     days: Annotated[
-        int, typer.Option(help="Days to count, today included.", min=1, max=3_660)
+        int, typer.Option(help="Days to count, today included.", metavar="N", min=1, max=3_660)
     ] = 30,
-    session: Annotated[
-        str | None, session_option("Count this conversation alone.", "--session", "-s")
-    ] = None,
+    session: Annotated[str | None, session_option("Count this conversation alone.")] = None,
     server: Server = None,
     as_json: Json = False,
 ) -> None:

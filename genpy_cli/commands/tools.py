@@ -23,7 +23,9 @@ def tools(
 ) -> None:
     """List the tools that a model may call, and revoke permissions."""
     if (action == "revoke") != (name is not None):
-        raise WrongUsageError("Name a tool with `revoke`, and only there.")
+        raise WrongUsageError(
+            "A permission is revoked by the name of its tool: genpy tools revoke NAME."
+        )
     found = run(
         on_server(
             settings_with(server),

@@ -20,6 +20,8 @@ RATINGS = range(1, 6)
 SYSTEM_CHARS = 20_000
 """Longest instructions of a conversation."""
 MODEL_CHARS = 200
+OFFLINE = "offline"
+"""The model of replies that no model made."""
 STOP_TEXTS = 4
 STOP_CHARS = 100
 MOST_REPLY_TOKENS = 1_000_000
@@ -29,6 +31,11 @@ SEEDS = range(-(2**53) + 1, 2**53)
 RunStatus = Literal["done", "stopped", "length", "content_filter", "interrupted", "error"]
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 """A number of messages, words or tokens."""
+
+
+def shown_model(model: str) -> str:
+    """A model as a person reads it."""
+    return "no model" if model == OFFLINE else model
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):

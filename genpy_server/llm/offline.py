@@ -6,8 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, NoReturn
 
 from genpy_server.core.context.recall import asks_about_conversation
-from genpy_server.core.models import Hit, Message
-from genpy_server.core.understanding.tool_requests import OFFLINE
+from genpy_server.core.models import OFFLINE, Hit, Message
 from genpy_server.core.words import WordPlaces
 from genpy_server.errors import LlmUnavailable
 from genpy_server.llm.base import ChatRequest, Finish, LlmEvent, LlmHealth, TextDelta

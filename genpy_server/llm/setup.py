@@ -1,6 +1,7 @@
 """Setting up a model: finding providers, trying a model, and saving it in the user's files."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ import msgspec
 
 from genpy_server import config
 from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
+from genpy_server.core.identity import is_near
 from genpy_server.core.models import ChosenSetup, ModelChoice
 from genpy_server.errors import ConfigError, LlmError
 from genpy_server.llm.catalog import list_models
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from genpy_server.llm.catalog import ProviderModels
 
 ADDRESS = "An address begins with http:// or https:// and mostly ends in /v1."
+_WITHOUT_SCHEME = re.compile(
+    r"(localhost|\[[0-9a-f:]+\]|(?:\d+\.){3}\d+)(:\d+)?(/\S*)?"
+    r"|((?:[\w-]+\.)+[a-z]{2,})(:\d+(/\S*)?|/\S*)",
+    re.IGNORECASE,
+)
 NOT_ASCII = "A key consists of ASCII characters."
 
 
@@ -36,9 +43,18 @@ def groq_provider(settings: Settings, key: str) -> Provider:
     return Provider(GROQ, f"{url}/openai/v1", key)
 
 
+def typed_address(text: str) -> str:
+    """A text; one that is an address without its scheme gets that, and TLS beyond this network."""
+    text = text.strip()
+    if not _WITHOUT_SCHEME.fullmatch(text):
+        return text
+    host = urlsplit(f"//{text}").hostname or ""
+    return f"{'http' if is_near(host) else 'https'}://{text}"
+
+
 def provider_at(url: str, key: str | None = None) -> Provider:
     """A provider of an address, named after its host; raises `ConfigError` for an invalid address."""
-    url = url.strip().rstrip("/")
+    url = typed_address(url).rstrip("/")
     try:
         load({"GENPY_LLM_URL": url or "-"})
     except ConfigError:

@@ -104,9 +104,13 @@ class LocalRecords(Records):
             )
             found = [session] if session is not None else await self._by_prefix(ref)
         if not found:
-            raise NotFound(f"Session {ref!r} not found.")
+            raise NotFound(
+                "There is no conversation yet."
+                if ref == "last"
+                else f"No conversation has the id or the name {ref!r}."
+            )
         if len(found) > 1:
-            raise Ambiguous(f"More than one session begins with {ref!r}. Give more of its id.")
+            raise Ambiguous(f"More than one conversation begins with {ref!r}. Give more of its id.")
         return found[0]
 
     async def _by_prefix(self, ref: str) -> list[Session]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from genpy_server import __version__, wire
 from genpy_server.client.transcript import Entry
-from genpy_server.core.understanding.tool_requests import OFFLINE
+from genpy_server.core.models import OFFLINE
 from genpy_server.errors import BadFrame, Busy, from_wire
 from genpy_tui.activity import newer
 from genpy_tui.chat.approval import ApprovalControl

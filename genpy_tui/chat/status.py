@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from genpy_server.core.understanding.tool_requests import OFFLINE
+from genpy_server.core.models import shown_model
 from genpy_tui.activity import Activity, shown_state
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.commands import Keys
@@ -87,8 +87,7 @@ class StatusControl:
         labels = {mode.name: mode.label for mode in transcript.modes}
         mode = AUTOMATIC if chosen is None else labels.get(chosen, chosen)
         model = transcript.next_model
-        model = "no model" if model == OFFLINE else model
-        facts = [model, mode] if model else [mode]
+        facts = [shown_model(model), mode] if model else [mode]
         size, left = transcript.context, transcript.quota.get("tokens_left")
         if size is not None and size.used:
             facts.append(f"{short(size.used)}/{short(size.budget)}")

@@ -86,7 +86,10 @@ class FirstChoice(Pick):
         """Return the marked row, a key, or that a message was typed."""
         typed = event.value.strip()
         if typed:
+            from genpy_server.llm.setup import typed_address  # noqa: PLC0415 - when first needed
+
             event.stop()
+            typed = typed_address(typed)
             chosen = typed.startswith((GROQ_KEY, *SCHEMES)) and " " not in typed
             if chosen:
                 self._prompt.text = ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from genpy_server.client.transcript import Entry, ToolLine
 from genpy_server.core.display import newlines, protect
 from genpy_server.core.metrics import duration
-from genpy_server.core.models import STOPPED
+from genpy_server.core.models import STOPPED, shown_model
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line, Styled, chars, wrap
 
@@ -205,7 +205,7 @@ class MessageBlock:
                 facts.append(f"{meta.intent_score:.0%} sure")
             facts.append(protect(" ".join((meta.intent_reason or "").split())))
         if self.detailed or self.other_model or self.entry.earlier:
-            facts.append(protect(meta.model or ""))
+            facts.append(protect(shown_model(meta.model or "")))
         if self.entry.earlier:
             count = len(self.entry.earlier) + 1
             facts.append(f"answer {count - self.back} of {count}")

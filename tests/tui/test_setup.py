@@ -118,12 +118,31 @@ async def test_an_address_that_is_typed_at_once(tmp_path: Path, service: Upstrea
         await tui.shows("No model server was found")
         await tui.press(*"http://", "enter")
         await tui.shows("Address of the server", "begins with http://")
-        tui.app.screen.focused.value = service.url
+        tui.app.screen.focused.value = service.url.removeprefix("http://")
         await tui.press("enter", "enter")
         await answered(tui)
         assert "http:" not in tui.transcript
         assert tui.chat.prompt.text == ""
     assert config.read().providers["own"].url == service.url
+
+
+def test_an_address_without_its_scheme() -> None:
+    """An address may be typed without http://; beyond this network it gets TLS, a message nothing."""
+    for text, url in {
+        "127.0.0.1:8000/v1": "http://127.0.0.1:8000/v1",
+        " localhost:1234 ": "http://localhost:1234",
+        "[::1]:80": "http://[::1]:80",
+        "models.lan:8080": "http://models.lan:8080",
+        "api.example.org/v1": "https://api.example.org/v1",
+        "http://localhost:1/v1": "http://localhost:1/v1",
+        "hello": "hello",
+        "main.py": "main.py",
+        "12:30": "12:30",
+        "3.5/7": "3.5/7",
+        "and/or": "and/or",
+        "see api.example.org/v1": "see api.example.org/v1",
+    }.items():
+        assert setup.typed_address(text) == url
 
 
 @pytest.mark.parametrize("keys", [["escape"], ["up", "enter"]])

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 import msgspec
 
-from genpy_server.core.models import Message
+from genpy_server.core.models import OFFLINE, Message
 from genpy_server.core.patterns import lazy_pattern, lowered
 from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.keywords import find_keyword
@@ -30,8 +30,6 @@ NO_TOOL = "none"
 STATISTICS = "get_session_stats"
 SEARCH = "search_chat_history"
 SESSIONS = "get_all_sessions"
-OFFLINE = "offline"
-"""The model of replies that no model made."""
 SURE = 0.87
 """The probability of being any request from which a message counts as the likeliest one."""
 LIKELY = 0.7
