@@ -80,11 +80,17 @@ class Leases:
             await self._touch(live[start : start + TOUCH_SESSIONS])
 
     async def _touch(self, sessions: Sequence[LiveSession]) -> None:
-        known = {live.id: live.known for live in sessions}
-        found = await self._store.touch(known, self._presence.live_seconds, self._presence.server)
+        own = await asyncio.gather(*map(self._is_own, sessions))
+        known = {live.id: live.known for live, is_own in zip(sessions, own, strict=True) if is_own}
+        server, seconds = self._presence.server, self._presence.live_seconds
+        found = await self._store.touch(known, seconds, server) if known else []
         news = {hosted.session_id: hosted for hosted in found}
         for live in sessions:
             await live.follow(news.get(live.id) or Hosted(live.id))
+
+    async def _is_own(self, live: LiveSession) -> bool:
+        """Whether its user has it: the id of a new session may be that of another user's."""
+        return live.status != "new" or await self._store.session(*live.key) is not None
 
     async def sweep(self) -> None:
         """Store the replies, and end the sessions, of servers that are gone, for this server's users."""

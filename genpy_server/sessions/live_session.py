@@ -147,7 +147,8 @@ class LiveSession:
 
     async def follow(self, hosted: Hosted) -> None:
         """Apply and publish changes that other servers and programs made to the stored session."""
-        if hosted.deleted:
+        taken = hosted.session is not None and hosted.session.user_id != self.user_id
+        if hosted.deleted or taken:
             self.session_deleted()
             return
         if hosted.session is not None:

@@ -14,6 +14,7 @@ from support.conditions import eventually
 from support.raw_client import Message, Peer
 from support.running_server import Running, serving
 from support.scripted_model import Upstream
+from websockets.exceptions import ConnectionClosed
 
 from genpy_server.client.transcript import Transcript
 from genpy_server.core.models import Memory
@@ -221,6 +222,36 @@ async def test_conversations_of_others_are_left_alone(pair: Pair) -> None:
     assert await store.abandoned(9, users=[stranger]) == [(stranger, foreign)]
     assert await store.abandoned(9, users=[user]) == []
     assert await pair.one.app.records(user).abandoned() == [never]
+
+
+async def test_nothing_of_another_user_arrives(settings: dict[str, str], tmp_path: Path) -> None:
+    """Who is attached to the id of another user's session is shown and sent nothing of it.
+
+    Nor is one whose session was deleted elsewhere, and its id taken by the other user.
+    """
+    tokens = {"ann": "a" * 16, "bob": "b" * 16}
+    listed = ",".join(f"{name}:{token}" for name, token in tokens.items())
+    async with serving(tmp_path / "shared.db", **settings, GENPY_TOKEN=listed) as server:
+        store, leases, ref = server.app.store, server.app.hub.leases, str(uuid4())
+        await store.append("ann", ref, "user", "private", title="private")
+        hosted = AsyncMock(wraps=store.touch)
+        async with Peer(server.url, ref, token=tokens["bob"]) as bob:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(type(store), "touch", hosted)
+                await leases.renew()
+            await bob.say(Send("a", "mine?"))
+            await bob.until("error")
+        assert [frame["type"] for frame in bob.frames] == ["ready", "error"]
+        assert ref not in {key for call in hosted.call_args_list for key in call.args[0]}
+        await store.delete("ann", ref)
+        async with Peer(server.url, ref, token=tokens["bob"]) as bob:
+            await bob.say(Send("a", "mine"))
+            await bob.until("run_finished")
+            await store.delete("bob", ref)
+            await store.append("ann", ref, "user", "private", title="private")
+            with pytest.raises(ConnectionClosed):
+                await bob.until("nothing")
+    assert "private" not in str(bob.frames)
 
 
 def shown(peer: Peer) -> list[object]:
