@@ -44,8 +44,22 @@ class ModelControl(Control):
         """Choose the model of the next replies; opens a dialog if it is not given."""
         if name.strip():
             self._change("model", name)
+            self._background(partial(self._look_up, name.strip()), "model")
         else:
             self._pick("Which model answers from now on?", partial(self.change, "model"))
+
+    async def _look_up(self, name: str) -> None:
+        """Notify that no provider lists a model, which may be mistyped."""
+        records = self._conversation.records
+        if records is None or name.lower() == DEFAULT:
+            return
+        try:
+            found = await records.models()
+        except GenPyError:
+            return
+        listed = {model.name for model in found.models}
+        if listed and not listed & {name, f"{found.default.partition('/')[0]}/{name}"}:
+            self._notify(f"No provider lists the model {name}. /model shows what there is.")
 
     def again(self, name: str = "") -> None:
         """Answer the last message again with another model; opens a dialog if it is not given."""

@@ -88,6 +88,9 @@ class RetryControl(Control):
         for mode in modes:
             if wanted in {mode.name, mode.label.lower()}:
                 return mode.name
+        begun = [one.name for one in modes if one.name.startswith(wanted.replace(" ", "_"))]
+        if len(begun) == 1:
+            return begun[0]
         labels = ", ".join([*(mode.label for mode in modes), AUTOMATIC])
         raise Mistyped(f"Unknown mode: {name.strip()}. Choose one of {labels}.")
 

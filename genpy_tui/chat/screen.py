@@ -316,8 +316,9 @@ class ChatScreen(Screen[None]):
         self.app.push_screen(HelpScreen(self._keys))
 
     def _theme(self, name: str = "") -> None:
-        if name and name in self.app.available_themes:
-            self.app.theme = name
+        themes = self.app.available_themes
+        if found := next((one for one in (name, f"genpy-{name}") if one in themes), None):
+            self.app.theme = found
         elif name:
             raise Mistyped(f"Unknown theme: {name}. /theme lists them.")
         else:

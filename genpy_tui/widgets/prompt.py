@@ -20,6 +20,7 @@ from textual.content import Content
 from textual.dom import NoScreen
 from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location
 
@@ -151,6 +152,10 @@ class Prompt(TextArea):
         self.show_facts(self._facts)
         room = self.content_size.width
         self.placeholder = Content(next(text for text in PLACEHOLDERS if len(text) <= room))
+
+    def render_line(self, y: int) -> Strip:
+        """Draw a line; Textual fails to draw its placeholder in no width at all."""
+        return super().render_line(y) if self.content_size.width else Strip.blank(0)
 
     def load_text(self, text: str) -> None:
         """Replace the text and clear the undo history."""

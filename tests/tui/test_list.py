@@ -98,6 +98,19 @@ async def test_the_list_keeps_its_place(tmp_path: Path) -> None:
             assert (tui.chat.list.sidebar.highlighted, tui.chat.list.sidebar.scroll_y) == before
 
 
+async def test_a_list_beside_a_narrow_conversation(server: ScriptedServer, tmp_path: Path) -> None:
+    """The list leaves half of a narrow terminal to the conversation, and no width crashes it."""
+    async with terminal(tmp_path, server=server.url, size=(40, 12)) as tui:
+        await tui.says("ready")
+        await tui.press("ctrl+b")
+        prompt = tui.chat.prompt
+        await tui.until(lambda: tui.chat.list.shown and 10 < prompt.size.width < 20)
+        await tui.pilot.resize_terminal(8, 4)
+        await tui.until(lambda: prompt.size.width == 0)
+        prompt.placeholder = "Ask anything"
+        assert prompt.render_line(0).cell_length == 0
+
+
 async def stored(running: Any, count: int, title: str = "Conversation {}") -> None:
     """So many conversations in the database, the last of them the newest."""
     for number in range(count):

@@ -48,7 +48,10 @@ async def opened(tui: Terminal, server: ScriptedServer, key: str) -> None:
 async def test_a_model_is_picked_by_a_part_of_its_name(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
-    """What is typed filters the models; enter sets the marked one, which the prompt then names."""
+    """What is typed filters the models; enter sets the marked one, which the prompt then names.
+
+    A typed one that no provider lists is set all the same, and told.
+    """
     async with terminal(tmp_path, server=server.url) as tui:
         await opened(tui, server, "f7")
         await tui.shows("work: Nothing answers there.")
@@ -63,6 +66,9 @@ async def test_a_model_is_picked_by_a_part_of_its_name(
         await tui.shows("Default: groq/openai/gpt-oss-120b")
         await tui.press(*"default", "enter")
         assert (await server.until(Set, 2)).model is None
+        await tui.type("/model qwen4")
+        assert (await server.until(Set, 3)).model == "qwen4"
+        await tui.until(lambda: "No provider lists the model qwen4" in "".join(tui.notices))
 
 
 async def test_settings_are_shown_and_set(server: ScriptedServer, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ async def test_a_theme_that_is_chosen_is_remembered(server: ScriptedServer, tmp_
     in_the_way.mkdir()
     async with configured(server, tmp_path, "") as tui:
         await tui.says("ready")
-        await tui.type("/theme gruvbox")
+        await tui.type("/theme light")
         await tui.until(lambda: "The theme is not kept: Is a directory." in tui.notices)
         in_the_way.rmdir()
         await tui.type("/theme nord")

@@ -184,7 +184,7 @@ async def test_another_mode_for_the_next_messages(server: ScriptedServer, tmp_pa
     async with terminal(tmp_path, server=server.url) as tui:
         await server.attach()
         await tui.says("ready")
-        await tui.type("/mode tutorial")
+        await tui.type("/mode tut")
         await tui.shows("scripted-model · Tutorial")
         await tui.type("Generators")
         assert (await server.until(Send)).intent == "tutorial"
