@@ -32,6 +32,8 @@ class SchemaState(msgspec.Struct, frozen=True):
     messages: int | None = None
     lock_seconds: float | None = None
     """How long other programs wait for a table at most while it runs."""
+    rewritten: int | None = None
+    """Messages that it writes again, at most; a change of one of them waits for all."""
 
 
 def schema(
@@ -74,14 +76,17 @@ async def _state(settings: Settings) -> SchemaState:
     try:
         installed = await store.installed_version()
         try:
-            sessions, messages = await store.table_rows()
+            sessions, messages, indexed = await store.table_rows()
         except StoreError:  # there are no tables
             return SchemaState(installed, SCHEMA_VERSION)
-        longest = 0.0
+        longest, rewritten = 0.0, 0
         if installed < SCHEMA_VERSION:
             each = INDEX_SECONDS if installed else FIRST_SECONDS
             longest = LOCK_SECONDS + each * messages / 100_000
-        return SchemaState(installed, SCHEMA_VERSION, sessions, messages, round(longest, 1))
+            rewritten = indexed if installed else messages
+        return SchemaState(
+            installed, SCHEMA_VERSION, sessions, messages, round(longest, 1), rewritten
+        )
     finally:
         await store.close()
 
@@ -93,6 +98,11 @@ def _sentence(state: SchemaState) -> str:
         rows = f" It has {sessions} and {count(state.messages, 'message')}, which stay."
         if state.lock_seconds:
             rows += f" Programs that use it may wait up to {state.lock_seconds:g} s for a table."
+        if state.rewritten:
+            rows += (
+                f" It writes up to {count(state.rewritten, 'message')} again; a change or deletion of "
+                "one of them waits until it has."
+            )
     if not state.installed:
         return (
             "The project has no functions of GenPy yet. Run the output of `genpy schema` in its SQL "

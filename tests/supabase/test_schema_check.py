@@ -23,6 +23,7 @@ def test_the_newest_version_needs_nothing(make_stack, tmp_path):
         "sessions": 0,
         "messages": 0,
         "lock_seconds": 0.0,
+        "rewritten": 0,
     }
     assert "which is up to date" in genpy("schema", "--check").out
 
@@ -33,11 +34,19 @@ def test_an_earlier_version_is_to_be_upgraded(make_stack, tmp_path):
     stack.sql(
         "create or replace function genpy_version() returns jsonb language sql as $$ select '1'::jsonb $$"
     )
+    stack.sql("""
+        insert into sessions (session_id, user_id, title) values (gen_random_uuid(), 'u', 't');
+        insert into session_logs (session_id, event_type, message, terms)
+            select session_id, 'user', 'x', t::tsvector
+            from sessions, unnest(array['a', 'b', null]) t
+    """)
     before = stack.sql(CATALOGUE)
     ran = command(tmp_path, stack)("schema", "--check", code=1)
     assert "version 1" in ran.out
     assert f"needs {SCHEMA_VERSION}" in ran.out
+    assert "1 session and 3 messages" in ran.out
     assert "may wait up to 0.5 s" in ran.out
+    assert "writes up to 2 messages again" in ran.out
     assert stack.sql(CATALOGUE) == before
 
 
@@ -48,6 +57,7 @@ def test_a_project_without_functions(make_stack, tmp_path):
     ran = command(tmp_path, stack)("schema", "--check", code=1)
     assert "genpy schema" in ran.out
     assert "3 sessions and 4 messages" in ran.out
+    assert "writes up to 4 messages again" in ran.out
     assert "may wait up to 0.5 s" in ran.out
 
 

@@ -119,11 +119,16 @@ class Functions:
             raise NotFound("Session not found.")
         return data
 
-    async def rows(self, table: str) -> int:
-        """The number of rows of a table; raises `StoreSchemaMissing` if the table does not exist."""
+    async def rows(self, table: str, having: str | None = None) -> int:
+        """The number of rows of a table, or of those that have a column's value.
+
+        Raises `StoreError` if the table or the column does not exist.
+        """
         if self._client is None:
             raise StoreUnavailable("The store is not open.")
         counted = self._client.table(table).select("id", count=CountMethod.exact, head=True)
+        if having is not None:
+            counted = counted.not_.is_(having, "null")
         try:
             return (await counted.execute()).count or 0
         except httpx.HTTPError as error:

@@ -229,9 +229,14 @@ class SupabaseStore:
         except StoreSchemaMissing:
             return 0
 
-    async def table_rows(self) -> tuple[int, int]:
-        """The numbers of sessions and messages in the tables of any version."""
-        return await self._functions.rows("sessions"), await self._functions.rows("session_logs")
+    async def table_rows(self) -> tuple[int, int, int]:
+        """The numbers of sessions, of messages and of indexed ones in the tables of any version."""
+        sessions = await self._functions.rows("sessions")
+        messages = await self._functions.rows("session_logs")
+        try:
+            return sessions, messages, await self._functions.rows("session_logs", "terms")
+        except StoreError:  # the first versions have no such column
+            return sessions, messages, 0
 
     async def close(self) -> None:
         if self._indexing is not None:
