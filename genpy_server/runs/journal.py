@@ -21,6 +21,9 @@ from genpy_server.stores.base import JournalPiece, Store
 JOURNAL_SECONDS = 0.4
 """Seconds from the beginning of a write to the next, unless it takes longer."""
 
+RETRY_SECONDS = 0.1
+"""Seconds between writes while they fail, which then have one run only."""
+
 LAST = 2**31 - 1
 """The position of the piece with the reasoning: after all text, so that its metadata counts."""
 GROWTH = 1.2
@@ -107,13 +110,18 @@ class ReplyJournal:
             await asyncio.sleep(JOURNAL_SECONDS)
             while self._open:
                 # A kill loses what came since the last write began, so its time is part of the interval.
-                await asyncio.gather(self.write(), asyncio.sleep(JOURNAL_SECONDS))
+                rest = RETRY_SECONDS if self._failing else JOURNAL_SECONDS
+                await asyncio.gather(self.write(), asyncio.sleep(rest))
             self._begun.clear()
 
     async def write(self) -> None:
-        """Write what is new; after a failure the next call writes it."""
-        # What comes during the write is written the next time.
-        ends = [(o, o.pieces(), o.now()) for o in self._open]
+        """Write what is new; after a failure the next call writes it, once one run could be written."""
+        tried, ends = self._failing, []
+        for one in self._open:
+            if found := one.pieces():
+                ends.append((one, found, one.now()))  # what comes during the write is written next
+                if tried:
+                    break
         pieces = [piece for _, found, _ in ends for piece in found]
         if not pieces:
             return
@@ -126,5 +134,6 @@ class ReplyJournal:
             return
         self._failing = False
         for one, found, now in ends:
-            if found:
-                one.written(now, last=found[-1].position == LAST)
+            one.written(now, last=found[-1].position == LAST)
+        if tried:
+            await self.write()

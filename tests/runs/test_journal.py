@@ -1,12 +1,21 @@
 """What the journal of replies in progress writes."""
 
 import asyncio
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import msgspec
 
 from genpy_server.core.models import MessageMeta
-from genpy_server.runs.journal import GROWTH, LAST, ReplyJournal, RunProgress
+from genpy_server.errors import StoreUnavailable
+from genpy_server.runs.journal import (
+    GROWTH,
+    JOURNAL_SECONDS,
+    LAST,
+    RETRY_SECONDS,
+    ReplyJournal,
+    RunProgress,
+)
 
 
 class Written:
@@ -93,3 +102,38 @@ async def test_a_slow_write_does_not_delay_the_next(monkeypatch):
     keeping.cancel()
     await asyncio.wait([keeping])
     assert [piece.text for piece in store.rows.values()] == ["text"]
+
+
+async def test_what_came_in_an_outage_is_written_as_soon_as_it_is_over(monkeypatch):
+    """While writes fail one run is tried often, and with its success the others are written."""
+    rests, sleep = [], asyncio.sleep
+
+    async def rest(seconds):
+        rests.append(seconds)
+        await sleep(0)
+
+    class Failing(Written):
+        tried = 0
+
+        async def journal(self, _server, pieces):
+            self.tried += 1
+            if self.tried < 4:
+                raise StoreUnavailable("The database does not answer.")
+            sizes.append(len(pieces))
+            await super().journal(_server, pieces)
+
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    store, runs, sizes = Failing(), [Run() for _ in range(3)], []
+    journal = ReplyJournal(store, "server")
+    keeping = asyncio.create_task(journal.keep())
+    async with asyncio.timeout(20):
+        with ExitStack() as stack:
+            for number, run in enumerate(runs):
+                run.say(f"text {number}")
+                stack.enter_context(journal.following(RunProgress(run)))
+            while len(sizes) < 2:
+                await sleep(0)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert sizes[:2] == [1, 2]
+    assert rests[:5] == [JOURNAL_SECONDS] * 2 + [RETRY_SECONDS] * 3
