@@ -106,7 +106,14 @@ class GenPyApp(App[int]):
         self.local: LocalServer | None = None
         self._keys = configured(settings.keyboard)
         offers = preferences.Offers(settings.database.parent)
-        self.chat = ChatScreen(self.open_session, self.set_up, offers, keys=self._keys, mode=mode)
+        self.chat = ChatScreen(
+            self.open_session,
+            self.set_up,
+            offers,
+            keys=self._keys,
+            fresh=session is None,
+            mode=mode,
+        )
         self._client_types: tuple[type[SessionClient], type[RemoteRecords]] | None = None
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
         self._left: list[SessionClient] = []

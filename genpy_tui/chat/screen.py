@@ -66,13 +66,14 @@ class ChatScreen(Screen[None]):
         offers: Offers,
         *,
         keys: Keys,
+        fresh: bool,
         mode: str | None = None,
     ) -> None:
         super().__init__()
         self._set_up = set_up
         self._keys = keys
         self.conversation = OpenConversation()
-        self.view = TranscriptView(keys)
+        self.view = TranscriptView(keys, fresh=fresh)
         self.prompt = Prompt()
         self.below = Static(id="below")
         self.keys = Vertical(id="keys")
@@ -370,6 +371,10 @@ class ChatScreen(Screen[None]):
     def on_transcript_view_link_clicked(self, event: TranscriptView.LinkClicked) -> None:
         """A link was clicked."""
         self.blocks.follow_link(event.target)
+
+    def on_transcript_view_example_clicked(self, event: TranscriptView.ExampleClicked) -> None:
+        """Put an example into the prompt, to be sent or changed."""
+        self.prompt.restore(event.text)
 
     def on_rating_offer_rated(self, event: RatingOffer.Rated) -> None:
         """Rate the conversation that was left."""

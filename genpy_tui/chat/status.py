@@ -69,7 +69,9 @@ class StatusControl:
         conversation, transcript = self._conversation, self._conversation.transcript
         self.heading.state = shown_state(self.activity, conversation, monotonic(), self._keys)
         if conversation.client is not None:
-            self.heading.title = transcript.title or "New conversation"
+            self.heading.title = transcript.title or (
+                "New conversation" if transcript.epoch else ""
+            )
         frame = (self._title(), self._hint())
         if frame != self._frame:  # Textual draws the prompt again for each assigned title
             self._frame = frame

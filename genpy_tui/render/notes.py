@@ -65,8 +65,12 @@ def greeting(keys: Keys, *, model: bool = True) -> NoteBlock:
             BLANK,
         ]
         for example in examples:
+            asked = example.split()[0] if example.startswith("/") else example
             lines += wrap(
-                [Styled(example)], width, (Styled("  › ", "you mark"),), (Styled("    "),)
+                [Styled(example, link=asked)],
+                width,
+                (Styled("  › ", "you mark"),),
+                (Styled("    "),),
             )
         lines += [BLANK, BLANK]
         named = [(keys.way(name), does) for name, does in COMMANDS]

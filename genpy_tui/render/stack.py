@@ -10,7 +10,7 @@ from genpy_tui.render.notes import NoteBlock, greeting, older_waiting
 class Stack:
     """The blocks as of the last `rebuild`; an entry keeps its block as long as it or its message exists."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, *, fresh: bool) -> None:
         self._keys = keys
         self.transcript = Transcript()
         self.blocks: list[Block] = []
@@ -20,7 +20,7 @@ class Stack:
         self._above: list[NoteBlock] = []
         self._below: dict[int, tuple[MessageBlock | None, list[NoteBlock]]] = {}
         self._outgoing: dict[str, MessageBlock] = {}
-        self._greeting = greeting(keys)
+        self._greeting = greeting(keys) if fresh else None
         self._older = older_waiting()
 
     def greet(self, *, model: bool) -> None:
@@ -61,7 +61,7 @@ class Stack:
             self.blocks.append(block)
             self.blocks += self._below.get(id(block), (None, ()))[1]
         self.blocks += self._outgoing.values()
-        if not self.blocks:
+        if not self.blocks and self._greeting is not None:
             self.blocks.append(self._greeting)
         self._by_entry, self._by_message = by_entry, by_message
         self._places = {id(block): place for place, block in enumerate(self.blocks)}
@@ -114,6 +114,7 @@ class Stack:
 
     def clear(self) -> None:
         """Remove all blocks, before another conversation is shown."""
+        self._greeting = None
         self._above.clear()
         self._below.clear()
         self._by_entry.clear()

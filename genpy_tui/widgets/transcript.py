@@ -47,9 +47,16 @@ class TranscriptView(Window, can_focus=True):
             super().__init__()
             self.target = target
 
-    def __init__(self, keys: Keys, **arguments: Any) -> None:
+    class ExampleClicked(Message):
+        """An example of the greeting was clicked."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, keys: Keys, *, fresh: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._stack = Stack(keys)
+        self._stack = Stack(keys, fresh=fresh)
         self._stack.rebuild(Transcript())
         self.column.blocks = self._stack.blocks
         self._structure: Transcript | None = None
@@ -322,6 +329,8 @@ class TranscriptView(Window, can_focus=True):
         for run in row.line.runs:
             size = cell_len(run.text)
             if 0 <= at < size and run.link:
-                self.post_message(self.LinkClicked(restore(run.link)))
+                said = isinstance(row.block, MessageBlock)
+                clicked = self.LinkClicked if said else self.ExampleClicked
+                self.post_message(clicked(restore(run.link)))
                 return
             at -= size

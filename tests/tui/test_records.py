@@ -147,6 +147,9 @@ async def test_delete_asks_first(tmp_path: Path) -> None:
         await tui.press("down", "enter")
         await tui.until(lambda: "Try asking" in tui.transcript)
         assert tui.chat.list.sidebar.sessions == []
+        row = next(n for n, line in enumerate(tui.screen.split("\n")) if "Show my sessions" in line)
+        await tui.pilot.click(offset=(tui.screen.split("\n")[row].index("my"), row))
+        await tui.until(lambda: tui.chat.prompt.text == "Show my sessions")
 
 
 async def test_the_end_shows_what_it_was_about(tmp_path: Path) -> None:
