@@ -229,6 +229,14 @@ def test_sessions_are_asked_for_by_time_and_topic(text, args):
     [
         ("did I mention 'tax return' here?", {"keyword": "tax return"}),
         (
+            "kya maine kal mortgage mention kiya tha",
+            {"keyword": "mortgage", "period": "yesterday", "scope": "all_sessions"},
+        ),
+        (
+            "meri sabhi chats me mortgage search karo",
+            {"keyword": "mortgage", "scope": "all_sessions"},
+        ),
+        (
             "search all my chats for mortgage",
             {"keyword": "mortgage", "scope": "all_sessions"},
         ),

@@ -30,7 +30,8 @@ _SINCE, _BEFORE, _SET_AGAINST = (
 _SINCE_BEHIND = lazy_pattern(lambda: rf" *(?:{PHRASES.any_of('since behind')})")
 _BEFORE_BEHIND = lazy_pattern(lambda: rf" *(?:{PHRASES.any_of('before behind')})")
 """The same in languages that put it behind the time."""
-_SAYS_HERE = lazy_pattern(lambda: rf"\b(?:{PHRASES.any_of('says here')})\b")
+_SPEAKS_FRENCH = lazy_pattern(lambda: rf"\b(?:{PHRASES.any_of('speaks french')})\b")
+"""Beside it "hier" is a time, and not the German word for "here"."""
 _BOUNDS: tuple[tuple[Literal["since", "until"], re.Pattern[str], re.Pattern[str]], ...] = (
     ("since", _SINCE, _SINCE_BEHIND),
     ("until", _BEFORE, _BEFORE_BEHIND),
@@ -80,12 +81,13 @@ class Named(NamedTuple):
 def find_period(text: str) -> Named | None:
     """The period that a text names first; None when there is none or it is excluded."""
     low = lowered(text)
-    found = _NAMED.search(low)
+    named = (one for one in _NAMED.finditer(low) if one[0] != "hier" or _SPEAKS_FRENCH.search(low))
+    found = next(named, None)
     if found is None:
         return None
     period = next(name for name in PERIODS if found[name])
     before, rest = low[: found.start()], low[found.end() :]
-    if before.endswith("the day before ") or (found[0] == "hier" and _SAYS_HERE.search(before)):
+    if before.endswith("the day before "):
         return None
     for use, front, behind in _BOUNDS:
         if bound := front.search(before):
