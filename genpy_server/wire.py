@@ -323,6 +323,8 @@ class RunFinished(RunEvent, tag="run_finished"):
     ms: float
     first_token_ms: float | None = None
     message_id: int | None = None
+    at: str | None = None
+    """The time of the stored reply."""
     usage: Usage | None = None
     quota: dict[str, int] | None = None
     model: str | None = None
@@ -455,13 +457,20 @@ def run_started(meta: MessageMeta) -> RunStarted:
 def run_finished(
     meta: MessageMeta,
     *,
-    message_id: int | None,
+    reply: Message,
     quota: dict[str, int] | None,
     context: ContextSize | None = None,
 ) -> RunFinished:
-    """The event of the end of a reply, from its metadata."""
+    """The event of the end of a reply, from its metadata; without an id the reply is not stored."""
     fields = _shared(meta, RunFinished)
-    return RunFinished(seq=0, message_id=message_id, quota=quota, context=context, **fields)
+    return RunFinished(
+        seq=0,
+        message_id=reply.id or None,
+        at=reply.at or None,
+        quota=quota,
+        context=context,
+        **fields,
+    )
 
 
 def with_frame(meta: MessageMeta, frame: RunStarted | RunFinished) -> MessageMeta:

@@ -329,7 +329,7 @@ def _apply_to_reply(entry: Entry, frame: wire.ServerFrame) -> None:
             line.result, line.error = frame.result or "", frame.error or ""
         case wire.RunFinished():
             entry.meta, entry.streaming = wire.with_frame(entry.meta, frame), False
-            entry.message_id = frame.message_id
+            entry.message_id, entry.at = frame.message_id, frame.at or entry.at
         case wire.ErrorFrame():
             entry.meta = msgspec.structs.replace(entry.meta, error=frame.message)
 

@@ -203,7 +203,7 @@ class ReplyRun:
                 task.uncancel()
             status = control.status
         except LlmError as caught:
-            error, status = caught, "interrupted" if self.length else "error"
+            error, status = caught, "interrupted" if self._wrote else "error"
         except StoreError as caught:
             error, status = caught, "error"
         except Exception:  # a bug in a run must not lose its partial reply
@@ -232,9 +232,7 @@ class ReplyRun:
             text = f"{failed.message} {UNSAVED if failed.retryable else LOST}"
             self.publisher.publish(Notice(seq=0, code=failed.code, text=text))
         quota = msgspec.to_builtins(self.quota) if self.quota else None
-        finished = run_finished(
-            self.meta, message_id=reply.id or None, quota=quota, context=self.context
-        )
+        finished = run_finished(self.meta, reply=reply, quota=quota, context=self.context)
         self.publisher.publish(finished)
         if self.reasoning_spans and reply.id:
             self.publisher.publish(message_event(reply))  # with the corrected text
@@ -261,12 +259,12 @@ class ReplyRun:
         self.context = ContextSize(used, plan.budget, chat.models.window(model))
         model_asked()
         reason = await self._rounds(plan, built)
-        length = self.length - sum(end - start for start, end in self.reasoning_spans)
-        if not length and (self.reasoning_length or self.reasoning_spans):
+        answered = bool(self._answer.strip())
+        if not answered and (self.reasoning_length or self.reasoning_spans):
             raise LlmCutOff(ONLY_REASONING)
         if reason in {"length", "content_filter"}:
             return reason
-        if not length:
+        if not answered:
             raise LlmCutOff(EMPTY)
         return "done"
 
@@ -412,10 +410,21 @@ class ReplyRun:
     def _text(self) -> str:
         """The text of the reply; parts that turned out to be reasoning are moved to the reasoning."""
         text = "".join(self.parts)
+        self.reasoning[:0] = [text[start:end] for start, end in self.reasoning_spans]
+        return self._answer
+
+    @property
+    def _answer(self) -> str:
+        """The text without the parts that turned out to be reasoning."""
+        text = "".join(self.parts)
         for start, end in reversed(self.reasoning_spans):
-            self.reasoning.insert(0, text[start:end])
             text = text[:start] + text[end:]
         return text
+
+    @property
+    def _wrote(self) -> bool:
+        """Whether there is more than white space to keep."""
+        return bool("".join(self.parts).strip())
 
     def _left_out(self, model: ChosenModel, parts: Sequence[str]) -> None:
         """Send a notice about parameters that the model does not accept, once per conversation."""

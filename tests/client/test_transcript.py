@@ -72,7 +72,7 @@ def test_retry_replaces_the_reply_before_it():
 
 
 def test_stored_replies_show_as_they_did_live():
-    """A reload shows tools, status and text of a reply as the stream did."""
+    """A reload shows tools, status, time and text of a reply as the stream did."""
     live = Transcript()
     live.apply(ready())
     live.apply(MessageEvent(1, 1, "user", "q", "t"))
@@ -80,7 +80,7 @@ def test_stored_replies_show_as_they_did_live():
     live.apply(ToolStarted(3, "r", "c", "get_session_stats", {}))
     live.apply(ToolFinished(4, "r", "c", ok=True, ms=1.5, result="| a |"))
     live.apply(Delta(5, "r", 0, "text"))
-    live.apply(RunFinished(6, "r", "stopped", 2.0, message_id=2))
+    live.apply(RunFinished(6, "r", "stopped", 2.0, message_id=2, at="t"))
     stored = Transcript()
     stored.apply(ready())
     stored.apply(MessageEvent(0, 1, "user", "q", "t"))
@@ -88,6 +88,7 @@ def test_stored_replies_show_as_they_did_live():
     meta = MessageMeta(run="r", reply_to=1, status="stopped", tools=(tool,))
     stored.apply(MessageEvent(0, 2, "assistant", "text", "t", meta=meta))
     assert shown(stored) == shown(live)
+    assert live.entries[-1].at == "t"
 
 
 def test_reply_stored_late_keeps_its_place():

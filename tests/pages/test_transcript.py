@@ -47,7 +47,7 @@ PLAY = """async ([source, plays]) => {
     }
     const { seq, epoch, title, status, rating, before } = transcript;
     const entries = transcript.entries.map((entry) => [entry.role, entry.text, entry.length,
-      entry.messageId, entry.clientId, entry.run, entry.replyTo, entry.intent, entry.status,
+      entry.messageId, entry.clientId, entry.at, entry.run, entry.replyTo, entry.intent, entry.status,
       entry.replaces, entry.replaced,
       entry.error, entry.earlier.map(({ text }) => text), entry.tools.map((tool) => [tool.call, tool.name, tool.ok, tool.result])]);
     return [gaps, seq, epoch, title, status, rating, before, entries];
@@ -59,7 +59,7 @@ def shown(entry: Entry) -> list[Any]:
     """What is compared of an entry."""
     tools = [[line.call, line.name, line.ok, line.result or line.error] for line in entry.tools]
     return [
-        *(entry.role, entry.text, entry.length, entry.message_id, entry.client_id),
+        *(entry.role, entry.text, entry.length, entry.message_id, entry.client_id, entry.at),
         *(entry.meta.run, entry.meta.reply_to, entry.meta.intent, entry.status),
         *(entry.meta.replaces, entry.replaced, entry.meta.error or ""),
         *([earlier.text for earlier in entry.earlier], tools),
@@ -155,7 +155,9 @@ class Storm:
         """The end of a reply."""
         status: Any = self.random.choice(("done", "stopped", "length", "interrupted", "error"))
         self.ids += 1
-        return RunFinished(self.next(), self.run, status, 5.0, message_id=self.ids)
+        return RunFinished(
+            self.next(), self.run, status, 5.0, message_id=self.ids, at=f"t{self.ids}"
+        )
 
     def stored(self) -> Frame:
         """A reply as the store has it, perhaps long after."""

@@ -50,6 +50,7 @@ async def test_reply_streams_token_by_token_and_is_kept_with_its_numbers(server,
     assert reply.text == peer.text == "Hello, you"
     assert reply.meta.model == "openai/gpt-oss-120b"
     assert reply.meta.usage is not None
+    assert finished["at"] == reply.at
     assert finished["usage"] == {"prompt_tokens": 11, "completion_tokens": 7}
     assert 0 < finished["first_token_ms"] <= finished["ms"]
 
@@ -488,9 +489,10 @@ async def test_reply_at_its_limit_says_so(server, upstream, peer):
     assert (await peer.ask("a", "hi"))["status"] == "length"
 
 
-async def test_empty_reply_is_an_error(server, upstream, peer):
-    """A model that says nothing is not taken for an answer."""
-    upstream.say()
+@pytest.mark.parametrize("pieces", [(), (" ", "\n\n")])
+async def test_empty_reply_is_an_error(server, upstream, peer, pieces):
+    """A model that says nothing, or white space, is not taken for an answer."""
+    upstream.say(*pieces)
     await peer.say(Send("a", "hi"))
     assert (await peer.until("error"))["code"] == "llm_cut_off"
     assert (await peer.until("run_finished"))["status"] == "error"

@@ -168,6 +168,7 @@ interface RunFinishedFrame {
   ms: number;
   first_token_ms?: number;
   message_id?: number;
+  at?: string;
   usage?: Usage;
   quota?: Record<string, number>;
   model?: string;

@@ -84,6 +84,7 @@ const FRAMES = {
     ms: 0,
     "first_token_ms?": 0,
     "message_id?": 0,
+    "at?": "",
     "model?": "",
     "quota?": {},
     "usage?": META["usage?"],

@@ -391,6 +391,7 @@ export class Transcript {
         ms: frame.ms,
         firstTokenMs: frame.first_token_ms ?? null,
         messageId: frame.message_id ?? null,
+        at: frame.at ?? entry.at,
         usage: frame.usage ?? {},
         model: frame.model ?? entry.model,
       });
