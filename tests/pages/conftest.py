@@ -3,15 +3,20 @@
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
-from support.browser import CHROMIUM, DESKTOP, PHONE, launch
+from support.browser import CHROMIUM, DESKTOP, PHONE, launch, visiting
 from support.running_server import Running, serving
 from support.scripted_model import Upstream
 
+from genpy_server.web.renderer import Renderer
+
 Clean = Callable[..., Awaitable[None]]
+Call = Callable[..., Awaitable[Any]]
 INSTALLED = Path(__file__).parent / "node_modules"
 SUMMARY = {
     "summary": "The person asked for a merge of two sorted lists, and got one.",
@@ -40,6 +45,33 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+@pytest_asyncio.fixture(scope="package", loop_scope="session", autouse=True)
+async def _one_renderer() -> AsyncIterator[None]:
+    """Every server of these tests has its Markdown rendered by one process, and starts none."""
+    shared, ask = Renderer(), Renderer._ask
+
+    async def ask_shared(_: Renderer, job: Any, kind: Any) -> Any:
+        async with shared._lock:
+            return await ask(shared, job, kind)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Renderer, "_ask", ask_shared)
+        yield
+    await shared.close()
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def call(browser: Browser) -> AsyncIterator[Call]:
+    """Calls a function of JavaScript with the address of the page's script, and with what is given."""
+    with TemporaryDirectory() as folder:
+        async with (
+            serving(Path(folder) / "genpy.db") as server,
+            visiting(browser, server.url) as visit,
+        ):
+            source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
+            yield lambda function, *given: visit.page.evaluate(function, [source, *given])
+
+
 @pytest.fixture(scope="session")
 def modules() -> Path:
     """What npm installed here."""
@@ -65,7 +97,7 @@ COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 def clean(modules: Path) -> Clean:
     """Checks that axe finds nothing wrong, best practices included: wide and narrow, light and dark.
 
-    The page is left as wide as it was; `sizes` are those to look at.
+    The page is left as wide as it was; `sizes` are those to look at, dark in the first of them.
     """
     axe = (modules / "axe-core" / "axe.min.js").read_text()
 
@@ -77,6 +109,8 @@ def clean(modules: Path) -> Clean:
         for size in sizes:
             await page.set_viewport_size(size)
             for scheme, rules in (("light", {}), ("dark", COLOURS)):
+                if scheme == "dark" and size is not sizes[0]:
+                    continue  # colours do not depend on the width
                 await page.emulate_media(color_scheme=scheme)
                 if broken := await page.evaluate(AXE, rules):
                     found[f"{size['width']} {scheme}"] = broken

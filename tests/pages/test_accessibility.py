@@ -39,7 +39,7 @@ async def talk(visit: Visit) -> None:
     reply = await visit.finished()
     await reply.locator(".tool summary").click()
     await reply.locator(".chip summary").click()
-    await expect(reply.locator(".tool table")).to_be_visible()
+    await expect(reply.locator(".tool table")).to_contain_text("Messages")
     await expect(reply.locator(".body .code pre").last).to_be_visible()
 
 

@@ -82,7 +82,10 @@ async def test_a_tool_that_acts_is_asked_about(browser: Browser, asking: Running
 async def test_all_of_a_call_is_seen_before_it_is_allowed(
     browser: Browser, tmp_path: Path, upstream: Upstream, site: Site
 ):
-    """No argument is cut off at any width, and a mark that is invisible or turns the direction is named."""
+    """No argument is cut off at any width, and a mark that is invisible or turns the direction is named.
+
+    Stopping the reply takes the question away; the tool does not run and is stopped.
+    """
     upstream.call("deploy", {"to": f"{'a-long-name.' * 20}\u202egpj.exe\u200b\n{'x' * 300}end"})
     variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "m"}
     async with (
@@ -99,8 +102,11 @@ async def test_all_of_a_call_is_seen_before_it_is_allowed(
         for width in (320, 390, 1280):
             await page.set_viewport_size({"width": width, "height": 700})
             assert await boxes.evaluate_all(CUT) == []
-        await page.get_by_role("button", name="Stop the reply").click()
-        await visit.finished()
+        await page.locator("#say").press("Escape")
+        reply = await visit.finished()
+        await expect(asks(page)).to_have_count(0)
+        await expect(reply.locator(".tool-state")).to_have_text("stopped")
+    assert site.deployed == []
 
 
 CUT = """boxes => boxes.filter((box) => box.checkVisibility() && getComputedStyle(box).display !== "inline"
@@ -191,16 +197,4 @@ async def test_no_answer_is_no(browser: Browser, tmp_path: Path, upstream: Upstr
         await expect(reply.locator(".body").last).to_have_text("Nobody allowed it.")
         await expect(asks(visit.page)).to_have_count(0)
         await expect(reply.locator(".tool-state")).to_have_text("failed")
-    assert site.deployed == []
-
-
-async def test_a_stopped_reply_asks_no_more(browser: Browser, asking: Running, site: Site):
-    """Stopping a reply whose call waits takes the question away; the tool does not run and is stopped."""
-    async with visiting(browser, asking.url) as visit:
-        await visit.say("Deploy it")
-        await expect(asks(visit.page)).to_be_visible()
-        await visit.page.keyboard.press("Escape")
-        reply = await visit.finished()
-        await expect(asks(visit.page)).to_have_count(0)
-        await expect(reply.locator(".tool-state")).to_have_text("stopped")
     assert site.deployed == []

@@ -61,7 +61,10 @@ async def test_code_is_copied_as_it_is(browser: Browser, server: Running, upstre
 
 
 async def test_a_reply_grows_formatted(browser: Browser, server: Running, upstream: Upstream):
-    """While a reply streams, finished blocks are HTML already and stay the same nodes."""
+    """While a reply streams, finished blocks are HTML already and stay the same nodes.
+
+    It is announced once when it begins, and read once it is over.
+    """
     gate = upstream.say(
         "A **first** block.\n\n", "- one\n- *two*\n", "- thr", "ee\n\nEnd.", paused_at=3
     )
@@ -72,33 +75,32 @@ async def test_a_reply_grows_formatted(browser: Browser, server: Running, upstre
         await expect(reply.locator("li em")).to_have_text("two")
         await expect(reply.locator("li")).to_have_text(["one", "two", "thr"])
         assert await reply.get_attribute("aria-busy") == "true"
+        spoken = visit.page.locator("#spoken")
+        await expect(spoken).to_have_text("GenPy is writing.")
         await reply.locator("strong").evaluate("node => { node.marked = true; }")
         gate.set()
         await visit.finished()
         await expect(reply.locator("li")).to_have_count(3)
         assert await reply.locator("strong").evaluate("node => node.marked")
+        await expect(spoken).to_have_text(re.compile("^GenPy: A first block.*End.$", re.DOTALL))
 
 
-async def test_only_finished_replies_are_announced(
+async def test_a_reply_that_fails_or_is_stopped_says_so(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """A reply is announced once when it begins, and read once it is over."""
-    gate = upstream.say("Half. ", "Whole.", paused_at=1)
-    async with visiting(browser, server.url) as visit:
-        await visit.say("Go")
-        await expect(visit.reply().locator(".body")).to_have_text("Half. ")
-        spoken = visit.page.locator("#spoken")
-        await expect(spoken).to_have_text("GenPy is writing.")
-        gate.set()
-        await expect(spoken).to_have_text("GenPy: Half. Whole.")
+    """A model that fails leaves a sentence in place of its reply, which can be asked for again.
 
-
-async def test_a_reply_is_stopped(browser: Browser, server: Running, upstream: Upstream):
-    """Stop ends a reply and says so; what came is kept, and before the first word nothing is promised."""
+    Of a reply that is stopped what came is kept; before the first word nothing is promised.
+    """
+    upstream.fail(401, "invalid_api_key")
     upstream.say("Half.", " Never.", paused_at=1)
     upstream.say("Never.", paused_at=0)
     async with visiting(browser, server.url) as visit:
         await visit.say("Go")
+        reply = await visit.finished()
+        await expect(reply.locator(".note")).to_be_visible()
+        await expect(visit.page.get_by_role("alert")).to_be_hidden()
+        await reply.get_by_role("button", name="Answer again").click()
         await expect(visit.reply().locator(".body")).to_have_text("Half.")
         await visit.page.get_by_role("button", name="Stop the reply").click()
         reply = await visit.finished()
@@ -191,37 +193,15 @@ async def test_the_intent_is_told_and_corrected(
         await expect(visit.reply().locator(".chip summary")).to_have_text("Tutorial")
 
 
-async def test_a_tool_call_is_shown(browser: Browser, server: Running, upstream: Upstream):
-    """A tool that was asked is a disclosure with its result as a table."""
-    upstream.say("You said one thing.")
-    async with visiting(browser, server.url) as visit:
-        await visit.say("Show me the stats of this conversation")
-        reply = await visit.finished()
-        await reply.locator(".tool summary").click()
-        await expect(reply.locator(".tool table")).to_contain_text("Messages")
-
-
-async def test_two_tabs_show_the_same(browser: Browser, server: Running, upstream: Upstream):
-    """What one tab says and hears, another on the same address sees as it happens."""
-    gate = upstream.say("Half. ", "Whole.", paused_at=1)
-    async with visiting(browser, server.url) as visit:
-        await visit.state("Connected")
-        other = await visit.context.new_page()
-        await other.goto(visit.page.url)
-        await visit.state("Connected", other)
-        await visit.say("Go")
-        await expect(other.locator("article.user .body")).to_have_text("Go")
-        await expect(visit.reply(other).locator(".body")).to_have_text("Half. ")
-        gate.set()
-        for page in (visit.page, other):
-            reply = await visit.finished(page)
-            await expect(reply.locator(".body")).to_have_text("Half. Whole.")
-
-
 async def test_a_session_is_renamed_searched_opened_and_deleted(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """The list finds a conversation by its title and by its words, and can rename and delete it."""
+    """The list finds a conversation by its title and by its words, and can rename and delete it.
+
+    A hit deep in a long message is shown by the words around it, which are marked. What is found by
+    its title is listed once, and not by one of its messages too.
+    """
+    store, user = server.app.store, server.app.settings.user
     upstream.say("The capital is Canberra.")
     async with visiting(browser, server.url) as visit:
         page = visit.page
@@ -241,12 +221,28 @@ async def test_a_session_is_renamed_searched_opened_and_deleted(
             "The capital is Canberra."
         )
         await expect(page.locator("article.assistant")).to_be_focused()
-        await search.fill("geog")
+        deep = f"{'word ' * 200}needle {'word ' * 200}"
+        await store.append(user, LONG, "user", deep, title="A geologist")
+        await search.fill("needle")
+        mark = page.locator("#sessions mark")
+        await expect(mark).to_have_text("needle")
+        assert await mark.evaluate(WITHIN_TITLE)
+        await store.append(user, LONG, "user", "A message of a geologist", title="A geologist")
+        await search.fill("geologist")
+        titles = page.locator("#sessions .title")
+        await expect(titles).to_have_text(["A geologist", "A message of a geologist"])
+        await search.fill("geogr")
         await page.get_by_role("button", name=re.compile("More for .Geography")).click()
         await page.get_by_role("button", name="Delete").click()
         await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         await expect(page.locator("#sessions")).to_contain_text("No conversation is called that")
         await expect(page.get_by_role("heading", level=1)).to_have_text("New conversation")
+
+
+WITHIN_TITLE = """mark => {
+  const [row, word] = [mark.closest(".title"), mark].map((one) => one.getBoundingClientRect());
+  return word.right <= row.right && word.bottom <= row.bottom;
+}"""
 
 
 LONG = "00000000-0000-4000-8000-000000000001"
@@ -320,8 +316,8 @@ async def test_answers_on_two_pages_are_one_to_flip_between(browser: Browser, se
         await expect(answers.locator(".body")).to_have_text(["The first."])
 
 
-async def test_the_time_of_a_tool_is_told_in_seconds_from_one_on(browser: Browser, server: Running):
-    """Below a second it is told in milliseconds."""
+async def test_the_times_of_tools_and_thoughts_are_told(browser: Browser, server: Running):
+    """A tool's is told in seconds from one on; a thought that took some says so, where it is known."""
     store, user = server.app.store, server.app.settings.user
     asked = (await remember(server, 1))[-1]
     times = {"30.2 s": 30_230.0, "1.0 s": 999.6, "12 ms": 12.3, "1 ms": 0.1}
@@ -329,8 +325,13 @@ async def test_the_time_of_a_tool_is_told_in_seconds_from_one_on(browser: Browse
         reply_to=asked, tools=tuple(ToolRecord("stats", ms=ms) for ms in times.values())
     )
     await store.append(user, LONG, "assistant", "Asked.", title="Long", meta=meta)
+    for ms in (12_300, None):
+        meta = MessageMeta(reasoning="Hm.", first_token_ms=ms)
+        await store.append(user, LONG, "assistant", "Done.", title="Long", meta=meta)
     async with visiting(browser, server.url, f"/?session={LONG}") as visit:
         await expect(visit.page.locator(".tool-state")).to_have_text(list(times))
+        thoughts = visit.page.locator(".thinking summary")
+        await expect(thoughts).to_have_text(["Thought for 12 s", "Thoughts"])
 
 
 async def test_a_link_leads_to_an_old_message(browser: Browser, server: Running):
@@ -521,18 +522,6 @@ async def test_thoughts_are_kept_apart(browser: Browser, server: Running, upstre
             await visit.page.reload()
 
 
-async def test_how_long_a_model_thinks_is_told(browser: Browser, server: Running):
-    """A thought that took seconds says so, one whose time is not known does not."""
-    store, user = server.app.store, server.app.settings.user
-    await store.append(user, LONG, "user", "Think", title="T")
-    for ms in (12_300, None):
-        meta = MessageMeta(reasoning="Hm.", first_token_ms=ms)
-        await store.append(user, LONG, "assistant", "Done.", title="T", meta=meta)
-    async with visiting(browser, server.url, f"/?session={LONG}") as visit:
-        summaries = visit.page.locator(".thinking summary")
-        await expect(summaries).to_have_text(["Thought for 12 s", "Thoughts"])
-
-
 async def test_a_long_message_is_shown_before_it_is_formatted(browser: Browser, server: Running):
     """A message of many thousand characters stands there as it was written until its HTML has come."""
     text = "\n".join(["```", *("  x = 1",) * 5_000, "```"])
@@ -634,22 +623,6 @@ async def test_the_list_follows_other_tabs_and_terminals(
         await expect(visit.page.get_by_role("link", name="Long")).to_be_visible()
 
 
-async def test_a_conversation_is_exported(browser: Browser, server: Running, upstream: Upstream):
-    """The menu of a conversation saves it as a Markdown document."""
-    upstream.say("It is **done**.")
-    async with visiting(browser, server.url, "/?session=trip") as visit:
-        await visit.say("Do it")
-        await visit.finished()
-        await visit.page.get_by_role("button", name="More for this conversation").click()
-        async with visit.page.expect_download() as download:
-            await visit.page.get_by_role("button", name="Export as Markdown").click()
-        saved = await download.value
-        assert saved.suggested_filename == "trip.md"
-        text = Path(await saved.path()).read_text()
-    assert text.startswith("# trip\n")
-    assert "It is **done**." in text
-
-
 async def test_the_list_renames_and_deletes(browser: Browser, server: Running, upstream: Upstream):
     """The menu of a row in the list renames and deletes the conversation of that row."""
     await remember(server, 1)
@@ -666,67 +639,27 @@ async def test_the_list_renames_and_deletes(browser: Browser, server: Running, u
         await expect(page.locator("#sessions .title")).to_have_count(0)
 
 
-async def test_an_excerpt_shows_the_word_that_was_found(browser: Browser, server: Running):
-    """A hit deep in a long message is shown by the words around it, which are marked.
-
-    A conversation that is found by its title is listed once, and not by one of its messages too.
-    """
-    store, user = server.app.store, server.app.settings.user
-    await store.append(user, LONG, "user", f"{'word ' * 200}needle {'word ' * 200}", title="Long")
-    async with visiting(browser, server.url) as visit:
-        await visit.page.get_by_role("searchbox").fill("needle")
-        mark = visit.page.locator("#sessions mark")
-        await expect(mark).to_have_text("needle")
-        assert await mark.evaluate(WITHIN_TITLE)
-        await store.append(user, LONG, "user", "A message of Long", title="Long")
-        await visit.page.get_by_role("searchbox").fill("long")
-        titles = visit.page.locator("#sessions .title")
-        await expect(titles).to_have_text(["Long", "A message of Long"])
-
-
-WITHIN_TITLE = """mark => {
-  const [row, word] = [mark.closest(".title"), mark].map((one) => one.getBoundingClientRect());
-  return word.right <= row.right && word.bottom <= row.bottom;
-}"""
-
-
 async def test_a_name_is_an_address(browser: Browser, server: Running, upstream: Upstream):
-    """A session can be opened by a name of one's own, which stays in the address."""
-    upstream.say("Ciao.")
+    """A session has a name of one's own in its address, its heading, and its export; Back returns to it."""
+    upstream.say("It is **done**.")
     async with visiting(browser, server.url, "/?session=trip-to-rome") as visit:
-        await visit.say("Hello")
+        page = visit.page
+        await visit.say("Do it")
         await visit.finished()
-        assert visit.page.url.endswith("/?session=trip-to-rome")
-        await expect(visit.page.get_by_role("heading", level=1)).to_have_text("trip-to-rome")
-
-
-async def test_going_back_returns_to_the_session_before(
-    browser: Browser, server: Running, upstream: Upstream
-):
-    """The browser's Back opens the conversation that was open before."""
-    upstream.say("Yes.")
-    async with visiting(browser, server.url, "/?session=one") as visit:
-        await visit.say("Is this one?")
-        await visit.finished()
-        await visit.page.get_by_role("button", name="New conversation").click()
-        await expect(visit.page.locator("article")).to_have_count(0)
-        await visit.page.go_back()
-        await expect(visit.page.locator("article.assistant .body")).to_have_text("Yes.")
-
-
-async def test_an_error_of_the_model_is_told_in_place(
-    browser: Browser, server: Running, upstream: Upstream
-):
-    """A model that fails leaves a sentence where its reply would stand, and it can be asked again."""
-    upstream.fail(401, "invalid_api_key")
-    upstream.say("Now it works.")
-    async with visiting(browser, server.url) as visit:
-        await visit.say("Go")
-        reply = await visit.finished()
-        await expect(reply.locator(".note")).to_be_visible()
-        await expect(visit.page.get_by_role("alert")).to_be_hidden()
-        await reply.get_by_role("button", name="Answer again").click()
-        await expect(visit.reply().locator(".body")).to_have_text("Now it works.")
+        assert page.url.endswith("/?session=trip-to-rome")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("trip-to-rome")
+        await page.get_by_role("button", name="More for this conversation").click()
+        async with page.expect_download() as download:
+            await page.get_by_role("button", name="Export as Markdown").click()
+        saved = await download.value
+        assert saved.suggested_filename == "trip-to-rome.md"
+        text = Path(await saved.path()).read_text()
+        await page.get_by_role("button", name="New conversation").click()
+        await expect(page.locator("article")).to_have_count(0)
+        await page.go_back()
+        await expect(page.locator("article.assistant .body")).to_have_text("It is done.")
+    assert text.startswith("# trip-to-rome\n")
+    assert "It is **done**." in text
 
 
 async def test_new_text_is_followed_only_at_the_end(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pages.commands import tables
+from pages.conftest import Call
 from playwright.async_api import Browser, Route, expect
 from support.browser import Visit, visiting
 from support.mcp_prompts import mcp_prompts
@@ -30,7 +31,7 @@ READ = """async ([source, lines, modes]) => {
     return [kind, command?.slash ?? "", argument, wrong];
   });
 }"""
-TABLES = """async (source) => ({ ...await import(source.replace("chat.js", "commands.js")) })"""
+TABLES = """async ([source]) => ({ ...await import(source.replace("chat.js", "commands.js")) })"""
 
 
 def lines() -> list[str]:
@@ -46,12 +47,9 @@ def lines() -> list[str]:
     return made
 
 
-async def test_the_page_reads_a_line_as_the_terminal_does(browser: Browser, server: Running):
+async def test_the_page_reads_a_line_as_the_terminal_does(call: Call):
     """Both take the same lines for commands, messages and mistakes, from the same table."""
-    async with visiting(browser, server.url) as visit:
-        source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
-        written = await visit.page.evaluate(TABLES, source)
-        found = await visit.page.evaluate(READ, [source, lines(), MODES])
+    written, found = await call(TABLES), await call(READ, lines(), MODES)
     assert written == tables(), "Run tests/pages/commands.py"
     for line, mine in zip(lines(), found, strict=True):
         read = read_line(line, BY_SLASH, MODES)

@@ -30,24 +30,28 @@ async def test_drafts_are_kept_for_each_conversation(browser: Browser, server: R
         await expect(box).to_have_value("about another")
 
 
-async def test_the_box_grows_with_wrapped_text(browser: Browser, server: Running):
-    """A long line that wraps makes the box higher, up to a bound."""
+async def test_a_refused_message_is_taken_back(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A message over the limit says why, is discarded, or returns to the box before what is there.
+
+    A long line that wraps makes the box higher, up to a bound. Enter that ends a composition does
+    not send, also where only its key code says so.
+    """
+    upstream.say("Fine.")
     async with visiting(browser, server.url) as visit:
-        box = visit.page.locator("#say")
+        page, box = visit.page, visit.page.locator("#say")
+        await visit.state("Connected")
+        await box.fill("にほんご")
+        for event in ({"isComposing": True}, {"keyCode": 229}):
+            await box.dispatch_event("keydown", {"key": "Enter", "bubbles": True, **event})
+        await expect(box).to_have_value("にほんご")
+        await expect(page.locator("article")).to_have_count(0)
         heights = []
         for words in (1, 60, 5_000):
             await box.fill("word " * words)
             heights.append((await box.bounding_box() or {})["height"])
-    assert heights[0] < heights[1] < heights[2] < 800 * 0.45
-
-
-async def test_a_refused_message_is_taken_back(
-    browser: Browser, server: Running, upstream: Upstream
-):
-    """A message over the limit says why, is discarded, or returns to the box before what is there."""
-    upstream.say("Fine.")
-    async with visiting(browser, server.url) as visit:
-        page, box = visit.page, visit.page.locator("#say")
+        assert heights[0] < heights[1] < heights[2] < 800 * 0.45
         await visit.say("y" * 200_001)
         await expect(page.locator(".pending .note")).to_contain_text("at most 200,000")
         await page.get_by_role("button", name="Discard").click()
@@ -102,18 +106,6 @@ async def test_a_conversation_deleted_in_mid_reply_is_over(
         gate.set()
 
 
-async def test_a_key_of_an_input_method_never_sends(browser: Browser, server: Running):
-    """Enter that ends a composition does not send, also where only its key code says so."""
-    async with visiting(browser, server.url) as visit:
-        box = visit.page.locator("#say")
-        await visit.state("Connected")
-        await box.fill("にほんご")
-        for event in ({"isComposing": True}, {"keyCode": 229}):
-            await box.dispatch_event("keydown", {"key": "Enter", "bubbles": True, **event})
-        await expect(box).to_have_value("にほんご")
-        await expect(visit.page.locator("article")).to_have_count(0)
-
-
 async def test_enter_on_a_phone_begins_a_line(
     browser: Browser, server: Running, upstream: Upstream
 ):
@@ -133,36 +125,34 @@ async def test_enter_on_a_phone_begins_a_line(
         await expect(visit.page.locator("article.user .body")).to_have_text("One\nTwo")
 
 
-async def test_a_kind_of_help_is_chosen_from_those_of_the_server(
+async def test_a_model_and_a_kind_of_help_are_chosen(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """The kinds of help are those of the server, and the one that is chosen is the reply's."""
-    upstream.say("Yes.")
-    async with visiting(browser, server.url) as visit:
+    """Both are those of the server: a kind of help is the reply's, a model the conversation's, in every tab.
+
+    What one tab says and hears, another on the same address sees as it happens.
+    """
+    gate = upstream.say("Half. ", "Whole.", paused_at=1)
+    async with visiting(browser, server.url, "/?session=one") as visit:
         modes = (await (await visit.context.request.get(f"{server.url}/api/modes")).json())["modes"]
-        choice = visit.page.get_by_label("Kind of help")
-        await expect(choice.locator("option")).to_have_text(
+        help_ = visit.page.get_by_label("Kind of help")
+        await expect(help_.locator("option")).to_have_text(
             ["Help: automatic", *(mode["label"] for mode in modes)]
         )
-        await choice.select_option(modes[-1]["name"])
-        await visit.say("Hello")
-        reply = await visit.finished()
-        await expect(reply.locator(".chip summary")).to_have_text(modes[-1]["label"])
-
-
-async def test_a_model_is_chosen_for_the_conversation(
-    browser: Browser, server: Running, upstream: Upstream
-):
-    """The models are those of the server; a choice holds for the conversation, in every tab."""
-    upstream.say("Yes.")
-    async with visiting(browser, server.url, "/?session=one") as visit:
+        await help_.select_option(modes[-1]["name"])
         choice = visit.page.get_by_label("Model", exact=True)
         name = await choice.locator("option").nth(1).get_attribute("value")
         other = await visit.context.new_page()
         await other.goto(visit.page.url)
         await visit.state("Connected", other)
         await visit.say("First")
-        await visit.finished()
+        await expect(other.locator("article.user .body")).to_have_text("First")
+        await expect(visit.reply(other).locator(".body")).to_have_text("Half. ")
+        gate.set()
+        for page in (visit.page, other):
+            reply = await visit.finished(page)
+            await expect(reply.locator(".body")).to_have_text("Half. Whole.")
+            await expect(reply.locator(".chip summary")).to_have_text(modes[-1]["label"])
         await choice.select_option(name)
         await expect(other.get_by_label("Model", exact=True)).to_have_value(name or "")
         await visit.say("Second")

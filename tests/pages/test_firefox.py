@@ -15,14 +15,11 @@ from pages.test_chat import (
 )
 from pages.test_composer import (
     test_a_conversation_deleted_in_mid_reply_is_over,
-    test_a_key_of_an_input_method_never_sends,
     test_a_refused_message_is_taken_back,
     test_drafts_are_kept_for_each_conversation,
-    test_the_box_grows_with_wrapped_text,
 )
 from pages.test_cuts import (
-    test_a_cut_in_mid_reply_costs_nothing,
-    test_a_reload_in_mid_reply_goes_on_with_it,
+    test_a_reload_and_a_cut_in_mid_reply_cost_nothing,
 )
 from pages.test_looks import test_a_theme_is_chosen_and_remembered
 from playwright.async_api import Browser, async_playwright
@@ -31,16 +28,13 @@ from support.browser import FIREFOX, launch_firefox
 __all__ = [
     "test_a_conversation_deleted_in_mid_reply_is_over",
     "test_a_conversation_from_first_word_to_rating",
-    "test_a_cut_in_mid_reply_costs_nothing",
     "test_a_far_message_opens_among_its_neighbours",
-    "test_a_key_of_an_input_method_never_sends",
     "test_a_link_is_opened_by_its_document_alone",
     "test_a_refused_message_is_taken_back",
-    "test_a_reload_in_mid_reply_goes_on_with_it",
+    "test_a_reload_and_a_cut_in_mid_reply_cost_nothing",
     "test_a_selection_survives_new_text",
     "test_a_theme_is_chosen_and_remembered",
     "test_drafts_are_kept_for_each_conversation",
-    "test_the_box_grows_with_wrapped_text",
     "test_the_list_follows_other_tabs_and_terminals",
     "test_the_list_renames_and_deletes",
 ]

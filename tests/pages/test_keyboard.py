@@ -78,19 +78,7 @@ async def test_a_conversation_by_keyboard_alone(
 
 
 async def test_escape_stops_a_reply(browser: Browser, server: Running, upstream: Upstream):
-    """Escape ends the reply in progress."""
-    upstream.say("Half.", " Never.", paused_at=1)
-    async with visiting(browser, server.url) as visit:
-        await visit.say("Go")
-        await expect(visit.reply().locator(".body")).to_have_text("Half.")
-        await visit.page.keyboard.press("Escape")
-        await expect(await visit.finished()).to_contain_text("Stopped by you")
-
-
-async def test_escape_of_an_input_method_is_not_ours(
-    browser: Browser, server: Running, upstream: Upstream
-):
-    """While a character is being composed, Escape leaves an edit and a running reply alone."""
+    """Escape gives up an edit, and then ends the reply in progress; not while a character is composed."""
     upstream.say("Half.", " Whole.", paused_at=1)
     async with visiting(browser, server.url) as visit:
         page, box = visit.page, visit.page.locator("#say")
@@ -104,6 +92,8 @@ async def test_escape_of_an_input_method_is_not_ours(
         await expect(page.locator("#stop")).to_be_visible()
         await box.dispatch_event("keydown", {"key": "Escape", "isComposing": True})
         await expect(page.locator("#stop")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(await visit.finished()).to_contain_text("Stopped by you")
 
 
 async def test_the_first_tab_skips_to_the_message_box(browser: Browser, server: Running):

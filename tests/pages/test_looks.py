@@ -132,8 +132,11 @@ async def test_a_theme_is_chosen_and_remembered(browser: Browser, server: Runnin
         assert await page.evaluate(ground) == dark
 
 
-async def test_the_open_conversation_is_seen_in_forced_colours(browser: Browser, server: Running):
-    """Where a person's own few colours are used, the chosen row of the list has an outline."""
+async def test_a_menu_follows_its_button(browser: Browser, server: Running):
+    """A menu that is open while the window changes its size stands below its button again.
+
+    Where a person's own few colours are used, the chosen row of the list beside it has an outline.
+    """
     store, user = server.app.store, server.app.settings.user
     session = "00000000-0000-4000-8000-000000000005"
     for number in range(2):
@@ -145,14 +148,6 @@ async def test_the_open_conversation_is_seen_in_forced_colours(browser: Browser,
             "rows => rows.map((row) => getComputedStyle(row).outlineStyle)"
         )
         assert sorted(outlines) == ["none", "solid"]
-
-
-async def test_a_menu_follows_its_button(browser: Browser, server: Running):
-    """A menu that is open while the window changes its size stands below its button again."""
-    store, user = server.app.store, server.app.settings.user
-    session = "00000000-0000-4000-8000-000000000006"
-    await store.append(user, session, "user", "text", title="T")
-    async with visiting(browser, server.url, f"/?session={session}") as visit:
         more = visit.page.get_by_role("button", name="More for this conversation")
         menu = visit.page.locator(".menu:popover-open")
         await more.click()
@@ -173,22 +168,20 @@ async def test_nothing_moves_where_that_is_not_wanted(
     browser: Browser, server: Running, upstream: Upstream
 ):
     """With reduced motion nothing is animated, neither a reply in progress nor the list on a phone."""
-    for motion, moves in (("no-preference", True), ("reduce", False)):
-        gate = upstream.say("Half. ", "Whole.", paused_at=1)
-        async with visiting(browser, server.url, viewport=PHONE, reduced_motion=motion) as visit:
-            await visit.say("Go")
-            await expect(visit.reply().locator(".body")).to_have_text("Half. ")
-            dot = (
-                await visit.reply()
-                .locator(".body")
-                .evaluate("node => getComputedStyle(node, '::after').content")
-            )
+    gate = upstream.say("Half. ", "Whole.", paused_at=1)
+    async with visiting(browser, server.url, viewport=PHONE) as visit:
+        page, body = visit.page, visit.reply().locator(".body")
+        await visit.say("Go")
+        for motion, moves in (("no-preference", True), ("reduce", False)):
+            await page.emulate_media(reduced_motion=motion)
+            await expect(body).to_have_text("Half. ")
+            dot = await body.evaluate("node => getComputedStyle(node, '::after').content")
             assert dot == '""'
-            await visit.page.get_by_role("button", name="Conversations", exact=True).click()
-            assert await visit.page.evaluate("document.getAnimations().length > 0") is moves
-            await visit.page.keyboard.press("Escape")
-            gate.set()
-            await visit.finished()
+            await page.get_by_role("button", name="Conversations", exact=True).click()
+            assert await page.evaluate("document.getAnimations().length > 0") is moves
+            await page.keyboard.press("Escape")
+        gate.set()
+        await visit.finished()
 
 
 WIDE = f"""# A heading with `a_name_{"x" * 90}`

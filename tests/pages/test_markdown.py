@@ -1,15 +1,9 @@
 """The page's own parser, which formats what is still being written: right at every moment, and quick."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page
-from support.browser import visiting
-from support.running_server import serving
+from pages.conftest import Call
 
 from genpy_server.web.markdown import render
 
@@ -88,21 +82,9 @@ HOSTILE = (
 """Texts for which a careless pattern would take hours."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A page whose modules can be imported."""
-    with TemporaryDirectory() as folder:
-        async with (
-            serving(Path(folder) / "genpy.db") as server,
-            visiting(browser, server.url) as visit,
-        ):
-            yield visit.page
-
-
-async def grown(page: Page, text: str, step: int) -> tuple[str, list[str]]:
+async def grown(call: Call, text: str, step: int) -> tuple[str, list[str]]:
     """The HTML of a text that came in steps, and what could be read after each."""
-    source = await page.locator("script[src$='chat.js']").get_attribute("src")
-    html, seen = await page.evaluate(GROW, [source, text, step])
+    html, seen = await call(GROW, text, step)
     return html, seen
 
 
@@ -117,25 +99,25 @@ def plain(html: str) -> str:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-async def test_a_text_looks_as_the_server_makes_it(page: Page, name: str):
+async def test_a_text_looks_as_the_server_makes_it(call: Call, name: str):
     """However it is cut into pieces, a whole text looks as its HTML from the server."""
     text = TEXTS[name]
     for step in (1, 2, 5, 1000):
-        html, _ = await grown(page, text, step)
+        html, _ = await grown(call, text, step)
         assert plain(html) == plain(render(text)), step
 
 
-async def test_a_reader_sees_no_marks_while_a_text_grows(page: Page):
+async def test_a_reader_sees_no_marks_while_a_text_grows(call: Call):
     """At no moment are there marks to be read in a text whose marks all have a meaning."""
     text = "A **bold** and `code` one.\n\n## Title\n\n- *item*\n- [link](https://a.example)\n\n```py\nx\n```\n"
     notes = "So \\(a_n * 2\\) and $b$[^1].\n\n$$\nc_1\n$$\n\n\\[ d \\]\n\n[^1]: Noted\n"
-    _, seen = await grown(page, text + notes, 1)
+    _, seen = await grown(call, text + notes, 1)
     assert [state for state in seen if re.search(r"[`#\[\]\\^]|\*\*|\$\$", state)] == []
 
 
-async def test_what_is_open_at_the_end_is_text(page: Page):
+async def test_what_is_open_at_the_end_is_text(call: Call):
     """Marks that nothing closes are shown as they are once the text is complete."""
-    html, _ = await grown(page, "2 **3 and `4 and [5](6", 1)
+    html, _ = await grown(call, "2 **3 and `4 and [5](6", 1)
     assert plain(html) == "<p>2 **3 and `4 and [5](6</p>"
 
 
@@ -156,18 +138,16 @@ CUT = """async ([source, text]) => {
 
 
 @pytest.mark.parametrize("text", [*AWKWARD, *TEXTS.values()])
-async def test_where_a_text_was_cut_is_not_seen(page: Page, text: str):
+async def test_where_a_text_was_cut_is_not_seen(call: Call, text: str):
     """At every character what was shown bit by bit is what the text as it is now would be at once."""
-    source = await page.locator("script[src$='chat.js']").get_attribute("src")
-    assert await page.evaluate(CUT, [source, text]) == []
+    assert await call(CUT, text) == []
 
 
-async def test_no_text_holds_up_the_page(page: Page):
+async def test_no_text_holds_up_the_page(call: Call):
     """Texts of 100,000 characters made to be slow are parsed, growing and whole, before anyone gives up."""
-    source = await page.locator("script[src$='chat.js']").get_attribute("src")
     for text in HOSTILE:
         for open_ in (True, False):
-            assert await page.evaluate(PARSED, [source, text, open_]) > 0, text[:9]
+            assert await call(PARSED, text, open_) > 0, text[:9]
 
 
 PARSED = """async ([source, text, open]) =>

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pages.conftest import Call
 from playwright.async_api import Browser, expect
 from support.browser import Visit, visiting
 from support.running_server import Running
@@ -88,19 +89,23 @@ async def said(visit: Visit, *texts: str) -> None:
     await expect(visit.page.locator(".pending")).to_have_count(0)
 
 
-@pytest.mark.parametrize("error", [SLOW, LIMITED], ids=lambda error: error.code)
 async def test_what_is_refused_for_now_is_not_overtaken(
-    browser: Browser, server: Running, upstream: Upstream, store: Refusing, error: GenPyError
+    browser: Browser, server: Running, upstream: Upstream, store: Refusing
 ):
-    """A message that must wait says why, later ones wait behind it, and all arrive in their order."""
+    """A message that must wait says why, later ones wait behind it, and all arrive in their order, once.
+
+    Also through a reload.
+    """
     upstream.say("First.")
     upstream.say("Second.")
-    store.errors["One"] = error
+    store.errors["One"] = LIMITED
     async with visiting(browser, server.url) as visit:
         await visit.say("One")
         await visit.say("Two")
-        await notes(visit, f"{AGAIN} {error.message}", TURN)
+        await notes(visit, f"{AGAIN} {LIMITED.message}", TURN)
         await expect(visit.page.locator("#state")).to_contain_text("; 2 waiting")
+        await visit.page.reload()
+        await notes(visit, AGAIN, TURN)
         store.errors.clear()
         await said(visit, "One", "First.", "Two", "Second.")
 
@@ -132,26 +137,9 @@ async def test_what_waits_can_be_discarded(
     async with visiting(browser, server.url) as visit:
         await visit.say("One")
         await visit.say("Two")
-        await notes(visit, AGAIN, TURN)
+        await notes(visit, f"{AGAIN} {SLOW.message}", TURN)
         await visit.page.get_by_role("button", name="Discard").click()
         await said(visit, "Two", "Heard.")
-
-
-async def test_what_waits_survives_a_reload(
-    browser: Browser, server: Running, upstream: Upstream, store: Refusing
-):
-    """A page that is reloaded has what waited, and sends it in the same order, once."""
-    upstream.say("First.")
-    upstream.say("Second.")
-    store.errors["One"] = LIMITED
-    async with visiting(browser, server.url) as visit:
-        await visit.say("One")
-        await visit.say("Two")
-        await notes(visit, AGAIN, TURN)
-        await visit.page.reload()
-        await notes(visit, AGAIN, TURN)
-        store.errors.clear()
-        await said(visit, "One", "First.", "Two", "Second.")
 
 
 async def test_what_was_stored_without_a_word_is_answered_once(
@@ -190,14 +178,12 @@ async def test_a_conversation_ends_after_what_waits(
         await expect(visit.page.locator(".ending")).to_contain_text("got one")
 
 
-async def test_the_waits_are_those_of_the_python_client(browser: Browser, server: Running):
+async def test_the_waits_are_those_of_the_python_client(call: Call):
     """As long as the server says, else longer each time up to a limit, and from the start for the next one."""
     outbox = Outbox()
     waits = [outbox.hold(seconds) for seconds in REFUSALS]
     outbox.add(Send("a", "One"))
     outbox.remove("a")
     waits.append(outbox.hold(None))
-    async with visiting(browser, server.url) as visit:
-        source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
-        played = await visit.page.evaluate(PLAY, [source, REFUSALS])
+    played = await call(PLAY, REFUSALS)
     assert played == [waits, [*["One"] * (len(REFUSALS) + 1), "Two", "Two"]]

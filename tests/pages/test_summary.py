@@ -12,7 +12,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_an_active_session_says_what_to_do(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """A session without a summary says so, and is ended and summed up by a button."""
+    """A session without a summary says so, and is ended and summed up by a button.
+
+    Stars set its rating, and set it again; a reload shows the last one.
+    """
     upstream.say("**Yes**, and `no`.")
     async with visiting(browser, server.url, "/?session=one") as visit:
         page = visit.page
@@ -40,16 +43,6 @@ async def test_an_active_session_says_what_to_do(
         await page.get_by_role("button", name="Summarise again").click()
         await expect(page.locator("#summary")).to_have_text("Another look at it.")
         await expect(page.locator("#topics-part")).to_be_hidden()
-
-
-async def test_a_rating_is_given_and_changed(browser: Browser, server: Running, upstream: Upstream):
-    """Stars set the rating, and set it again; a reload shows the last one."""
-    upstream.say("Yes.")
-    async with visiting(browser, server.url, "/?session=one") as visit:
-        page = visit.page
-        await visit.say("Is it?")
-        await visit.finished()
-        await page.goto("/summary/one")
         for rating in (2, 5):
             async with page.expect_response("**/rate"):
                 await page.get_by_title(f"{rating} of 5").click()
@@ -60,7 +53,10 @@ async def test_a_rating_is_given_and_changed(browser: Browser, server: Running, 
 async def test_a_summary_that_could_not_be_written_says_why(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """A completed session whose model failed shows the reason instead of an empty page."""
+    """A completed session whose model failed shows the reason instead of an empty page.
+
+    So does the page of a session that is not there.
+    """
     upstream.say("Yes.")
     upstream.answer = {"nonsense": 1}
     async with visiting(browser, server.url, "/?session=one") as visit:
@@ -71,12 +67,8 @@ async def test_a_summary_that_could_not_be_written_says_why(
         await page.get_by_role("button", name="End and summarise").click()
         await expect(page.locator("#missing")).to_contain_text("No summary was written")
         await expect(page.get_by_role("button", name="Summarise", exact=True)).to_be_visible()
-
-
-async def test_a_missing_session_is_an_error_in_words(browser: Browser, server: Running):
-    """The page of a session that is not there says so."""
-    async with visiting(browser, server.url, "/summary/nothing") as visit:
-        await expect(visit.page.get_by_role("alert")).to_contain_text("not found")
+        await page.goto("/summary/nothing")
+        await expect(page.get_by_role("alert")).to_contain_text("No conversation has the id")
 
 
 async def test_it_is_printed_without_its_buttons(

@@ -5,9 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.async_api import Browser
-from support.browser import visiting
-from support.running_server import Running
+from pages.conftest import Call
 
 from genpy_server.client.transcript import Entry, Gap, Transcript
 from genpy_server.wire import (
@@ -180,16 +178,12 @@ class Storm:
         return ErrorFrame("llm_error", "It failed.", run=run, seq=self.next())
 
 
-async def test_page_and_server_fold_the_same_frames_to_the_same_screen(
-    browser: Browser, server: Running
-):
+async def test_page_and_server_fold_the_same_frames_to_the_same_screen(call: Call):
     """However frames overlap, repeat or leave holes, both show the same and ask for the same."""
     plays = [Storm(seed).frames() for seed in range(SEEDS)]
     expected = [msgspec.json.decode(msgspec.json.encode(play(frames))) for frames in plays]
     assert sum(result[0] for result in expected) > 0
-    async with visiting(browser, server.url) as visit:
-        source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
-        found = await visit.page.evaluate(PLAY, [source, plays])
+    found = await call(PLAY, plays)
     for seed, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
         assert mine == theirs, f"seed {seed}"
 
@@ -218,7 +212,7 @@ PAGES = """async ([source, messages]) => {
 }"""
 
 
-async def test_answers_on_two_pages_are_one(browser: Browser, server: Running):
+async def test_answers_on_two_pages_are_one(call: Call):
     """Read back, onward, left and read again, or joined: the newest answer stands for all of them."""
     said = [("user", "Hi", None), ("user", "Rome?", None)]
     said += [("assistant", f"Answer {number}", 2) for number in (1, 2, 3)]
@@ -227,9 +221,7 @@ async def test_answers_on_two_pages_are_one(browser: Browser, server: Running):
         {"id": number, "role": role, "text": text, "at": "t", "meta": {"reply_to": reply_to}}
         for number, (role, text, reply_to) in enumerate(said, 1)
     ]
-    async with visiting(browser, server.url) as visit:
-        source = await visit.page.locator("script[src$='chat.js']").get_attribute("src")
-        found = await visit.page.evaluate(PAGES, [source, messages])
+    found = await call(PAGES, messages)
     answer = ["Answer 3", ["Answer 1", "Answer 2"]]
     whole = [["Hi", []], ["Rome?", []], answer, ["Thanks", []], ["Welcome", []]]
     for number, entries in enumerate(found):

@@ -25,6 +25,7 @@ FIREFOX = shutil.which("firefox-esr")
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--in-process-gpu"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--renderer-process-limit=1",  # else each visit also starts the process of another page
 )
 FIREFOX_PREFERENCES: dict[str, str | float | bool] = {
     "dom.ipc.processPrelaunch.enabled": False,
