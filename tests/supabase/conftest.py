@@ -5,19 +5,20 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from support.supabase_stack import Database, Stack, need
+from support.supabase_stack import Database, Stack, missing, need
 
 _numbers = count(1)
 
 
 @pytest.fixture
 def make_stack(database_server: Database) -> Iterator[Callable[..., Stack]]:
-    """Makes databases with these files loaded, without an API."""
+    """Makes databases with these files loaded, whose API is the one that starts faster."""
     need("postgres")
+    kind = "lite" if missing("postgrest") else "postgrest"
     made: list[Stack] = []
 
     def make(*files: Path) -> Stack:
-        stack = Stack.new(database=database_server, name=f"made_{next(_numbers)}")
+        stack = Stack.new(kind, database_server, f"made_{next(_numbers)}")
         stack.create(*files)
         made.append(stack)
         return stack
