@@ -24,7 +24,8 @@ def byte_order(data: bytes) -> tuple[bytes, str]:
 def piped_text(hint: str) -> str:
     """All of standard input, or nothing from a terminal; `hint` is printed if it does not end soon.
 
-    It is decoded as a byte order mark states, else as UTF-8; what is invalid becomes U+FFFD.
+    It is decoded as a byte order mark states, else as UTF-8; what is invalid becomes U+FFFD, which is
+    told on standard error.
     """
     if sys.stdin is None or sys.stdin.isatty():
         return ""
@@ -36,4 +37,9 @@ def piped_text(hint: str) -> str:
     finally:
         timer.cancel()
     mark, encoding = byte_order(data)
-    return data.removeprefix(mark).decode(encoding, "replace")
+    data = data.removeprefix(mark)
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        output.note("Standard input is not all text: what is not has become �.")
+        return data.decode(encoding, "replace")

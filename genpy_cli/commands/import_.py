@@ -1,6 +1,7 @@
 """`genpy import`."""
 
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -58,10 +59,13 @@ def _read(file: str, copy: IO[bytes]) -> "ExportFile":
     from genpy_server.stores.transfer import checked_messages, checked_session
 
     path = Path(file).expanduser()
+    name = "Standard input" if file == "-" else file
     progress = output.Progress("Reading message")
     try:
         if file == "-":
-            export = ExportFile(sys.stdin.buffer.read, copy, progress.count)
+            # A standard input that was closed before the start is None.
+            given = BytesIO() if sys.stdin is None else sys.stdin.buffer
+            export = ExportFile(given.read, copy, progress.count)
         else:
             with path.open("rb") as opened:
                 export = ExportFile(opened.read, copy, progress.count)
@@ -69,7 +73,7 @@ def _read(file: str, copy: IO[bytes]) -> "ExportFile":
         raise BadRequest(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise BadRequest(
-            f"{file} is not an export of GenPy: {error}. Write one with `genpy export --all`."
+            f"{name} is not an export of GenPy: {error}. Write one with `genpy export --all`."
         ) from error
     finally:
         progress.clear()
@@ -98,9 +102,7 @@ async def _write(settings: Settings, export: "ExportFile") -> Imported:
         except GenPyError as error:
             if done.conversations:
                 before = count(done.conversations, "conversation")
-                error.message += (
-                    f" {before} were imported before that. Repeat the import for the rest."
-                )
+                error.message += f" It came after {before}. Repeat the import for the rest."
             raise
         finally:
             progress.clear()

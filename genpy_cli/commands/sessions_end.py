@@ -77,7 +77,7 @@ def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
 
     ids = run(found())
     if not ids:
-        output.note("No conversation is active without a program that attends it.")
+        output.note("No conversation is abandoned: a program has each active one open.")
         return []
     if not yes:
         what = count(len(ids), "conversation")

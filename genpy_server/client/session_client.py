@@ -328,7 +328,9 @@ class SessionClient:
         """Why the connection was lost: the error frame before it, if there was one."""
         head = self._outbox.head
         if lost.too_large and head is not None:
-            error = TooLarge("That message is too large for the server. Send it in parts.")
+            most = self.transcript.message_chars
+            limit = f", which takes {most:,} characters" if most else ""
+            error = TooLarge(f"That message is too large for the server{limit}. Send it in parts.")
             self._outbox.remove(head.id)
             self._events.put(wire.error_frame(error, re=head.id))
             return error

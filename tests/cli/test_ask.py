@@ -86,6 +86,12 @@ def test_a_pipe_of_any_encoding(empty, encoding):
     assert asked == "Grüße 👋"
 
 
+def test_a_pipe_that_is_no_text(empty):
+    """Bytes of standard input that are no text are replaced, which is told."""
+    assert "not all text" in empty("ask", given=b"caf\xe9").err
+    assert empty("sessions", "list", "--json").json[0]["title"] == "caf\ufffd"
+
+
 def test_warnings_of_background_work_are_not_printed(capsys, monkeypatch):
     """While a database is away, `ask` says so once, without what else its server could not do."""
     genpy = logging.getLogger("genpy")

@@ -208,7 +208,12 @@ def test_chat_needs_a_terminal(empty):
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell that closes what is read")
 @pytest.mark.parametrize(
     ("line", "code", "says"),
-    [("chat", 1, "genpy ask"), ("sessions delete last", 2, "--yes"), ("ask", 2, "genpy ask")],
+    [
+        ("chat", 1, "genpy ask"),
+        ("sessions delete last", 2, "--yes"),
+        ("ask", 2, "genpy ask"),
+        ("import -", 1, "Standard input is not an export"),
+    ],
 )
 def test_nothing_to_read_from(kept, line, code, says):
     """With standard input closed a command that would read says what to do instead."""
