@@ -19,7 +19,8 @@ class DatabaseFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         place = path.resolve()
-        self._paths = path, place, log_of(place)
+        links = [] if path.absolute() == place else [path]
+        self._paths = (*links, place, log_of(place))
         """With links, without, and the log of changes, which holds the last commits."""
         self._files: list[tuple[int, int]] | None = None
         self._index = _descriptor(place.with_name(f"{place.name}-shm"))
@@ -45,10 +46,10 @@ class DatabaseFile:
         self._index = None
 
     def _stats(self) -> list[os.stat_result]:
-        path, place, log = self._paths
+        *links, place, log = self._paths
         found: list[os.stat_result] = []
         with suppress(OSError):
-            found += [path.stat(), place.lstat()]
+            found += [*(link.stat() for link in links), place.lstat()]
             found.append(log.stat())
         return found
 

@@ -48,10 +48,6 @@ def append(
     previous_id, counts = _before(connection, user_id, session_id)
     if known and known != previous_id and not _is_known(connection, session_id, known):
         raise NotFound("Session not found.")
-    if client_id is not None and previous_id is not None:
-        stored = find_client_id(connection, user_id, session_id, client_id)
-        if stored is not None:
-            return _duplicate(connection, stored, text)
     before = Metrics()
     if previous_id is not None:
         before = counts_of(counts) or count(connection, user_id, session_id)
@@ -59,12 +55,14 @@ def append(
         create(connection, user_id, session_id, title, settings)
     else:
         raise NotFound("Session not found.")
-    message = insert(
-        connection,
-        user_id,
-        Message(0, session_id, role, text, "", client_id, meta, str(uuid4())),
-        pending=server if role == "user" else "",
-    )
+    message = Message(0, session_id, role, text, "", client_id, meta, str(uuid4()))
+    try:
+        message = insert(connection, user_id, message, pending=server if role == "user" else "")
+    except sqlite3.IntegrityError:
+        stored = client_id and find_client_id(connection, user_id, session_id, client_id)
+        if not stored:
+            raise
+        return _duplicate(connection, stored, text)
     _release_question(connection, message)
     activate(connection, session_id, message.at, counted(before, message), live_seconds)
     if server and live_seconds > 0:

@@ -201,13 +201,19 @@ def _serve_reads(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
 
 def _serve_writes(connection: sqlite3.Connection, batch: Sequence[_Job], executed: Event) -> None:
     """Commit all jobs at once; if that fails, each alone, so that none fails because of another."""
+    is_alone = len(batch) == 1
     try:
         with transaction(connection):
             for job in batch:
-                _attempt(connection, job)
+                if is_alone:
+                    job.result, job.error = job.call(connection), None
+                else:
+                    _attempt(connection, job)
             executed.set()
     except Exception as error:  # noqa: BLE001 - raised where it is waited for
-        if len(batch) == 1 or _is_busy(error):
+        if is_alone and _is_worth_repeating(error, connection):
+            _serve_writes(connection, batch, executed)
+        elif is_alone or _is_busy(error):
             for job in batch:
                 job.error = error
         else:
