@@ -8,8 +8,8 @@ out for a day; the run waits and retries in other cases.
 import asyncio
 import base64
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -59,6 +59,8 @@ STRICT_MODELS = "openai/gpt-oss"
 REFUSED_SECONDS = 86_400.0
 """How long a part of requests that a service refused is left out before it is tried again."""
 SAME_METHOD = {307, 308}
+OPTIONS: groq.RequestOptions = {"headers": {}, "max_retries": 0, "timeout": None}
+"""Of each request; the SDK would copy the defaults of others deeply."""
 TROUBLE = (groq.APIError, httpx.HTTPError, TimeoutError, ServiceError)
 
 
@@ -97,6 +99,18 @@ class HttpClient(httpx.AsyncClient):
             content=content,
             extensions=extensions,
         )
+
+    async def send(
+        self, request: httpx.Request, *, stream: bool = False, **_: Any
+    ) -> httpx.Response:
+        """Send a request as it is; redirects are not followed, and there is no other authentication."""
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        self.cookies.extract_cookies(response)
+        if not stream:
+            async with aclosing(response):
+                await response.aread()
+        return response
 
 
 class RefusedParts:
@@ -340,7 +354,7 @@ class GroqLlm:
         while True:
             reader: ReplyReader | None = None
             try:
-                async with self._answer(terms.body()) as response:
+                async with aclosing(await self._post(terms.body())) as response:
                     reader = ReplyReader(
                         reads_of(response),
                         quota=quota(response.headers),
@@ -364,16 +378,6 @@ class GroqLlm:
             else:
                 return
 
-    @asynccontextmanager
-    async def _answer(self, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
-        response = await self._post(body)
-        try:
-            yield response
-        finally:
-            await response.aclose()
-            # httpx's stream refers back to the response, and with it to the request's body.
-            response.stream = httpx.ByteStream(b"")
-
     async def _post(self, body: dict[str, Any]) -> httpx.Response:
         path = f"{self._url}/chat/completions"
         try:
@@ -389,6 +393,7 @@ class GroqLlm:
             path,
             cast_to=httpx.Response,
             content=msgspec.json.encode(body),
+            options=OPTIONS,
             stream=True,
             stream_cls=groq.AsyncStream[object],
         )  # type: ignore[assignment]  # what `cast_to` names
