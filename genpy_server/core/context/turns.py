@@ -5,12 +5,15 @@ A message that the person edited is not deleted, nor are the replies to it. The 
 """
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut_evenly
 from genpy_server.core.models import Memory, Message
+
+_ID = attrgetter("id")
 
 
 class Turn(NamedTuple):
@@ -69,7 +72,7 @@ def covered(memory: Memory | None, messages: Sequence[Message], newest: int) -> 
     if memory is None or not 0 < memory.upto < newest:
         return 0
     first = next((message.id for message in messages if message.id), newest)
-    if memory.upto < first or any(message.id == memory.upto for message in messages):
+    if memory.upto < first or memory.upto in map(_ID, messages):
         return memory.upto
     return 0
 

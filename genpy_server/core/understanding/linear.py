@@ -191,9 +191,10 @@ class _Rows(dict[str, bytes]):
         size = len(self)
         rows = [*map(self.get, features)]
         if None in rows:
-            self._decode(
-                {name[:GROUPED_BY] for name, row in zip(features, rows, strict=True) if row is None}
-            )
+            missing = {
+                name[:GROUPED_BY] for name, row in zip(features, rows, strict=True) if row is None
+            }
+            self._decode(self._groups.keys() & missing)
             if len(self) != size:  # here, or by another thread meanwhile
                 rows = [*map(self.get, features)]
         return [*filter(None, rows)]
