@@ -57,6 +57,16 @@ class Terminal:
         """The toasts that were shown."""
         return [str(notice.message) for notice in self.app._notifications]
 
+    def _rests(self) -> bool:
+        """Whether nothing of the screen waits to be laid out or drawn."""
+        screen = self.app.screen
+        return not (
+            screen._layout_required
+            or screen._repaint_required
+            or screen._recompose_required
+            or screen._dirty_widgets
+        )
+
     async def until(self, holds: Callable[[], object]) -> None:
         """Wait until something holds."""
         async with asyncio.timeout(PATIENCE):
@@ -65,12 +75,13 @@ class Terminal:
 
     async def shows(self, *texts: str) -> None:
         """Wait until the screen shows every one of these."""
-        looked, at = -1, 0.0
+        looked, at = -1, monotonic()
 
         def seen() -> bool:
-            """Look when something was drawn since the last look, or after a while: a look takes time."""
+            """Look once at each state in which the screen rests, or after a while: a look takes time."""
             nonlocal looked, at
-            if looked == self._draws and monotonic() - at < LOOK_SECONDS:
+            moves = looked == self._draws or not self._rests()
+            if moves and monotonic() - at < LOOK_SECONDS:
                 return False
             looked, at, shown = self._draws, monotonic(), self.screen
             return all(text in shown for text in texts)

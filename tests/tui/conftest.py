@@ -1,12 +1,13 @@
 """What the tests of the terminal client share."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
 from support.scripted_server import ScriptedServer
-from textual import _callback
+from textual import _callback, app
 from textual._compositor import Compositor
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
@@ -60,6 +61,16 @@ def _worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Stylesheet, "_parse_rules", parse_rules)
     monkeypatch.setattr(_callback, "_count_parameters", count_parameters)
+
+
+@pytest.fixture(autouse=True)
+def _pressed_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key is followed by the messages that it causes, not by a time in which nothing is done."""
+
+    async def go_on(_: float) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(app, "wait_for_idle", go_on)
 
 
 @pytest.fixture

@@ -133,8 +133,8 @@ async def test_another_message_meanwhile_ends_the_edit(tmp_path: Path) -> None:
         async with terminal(tmp_path, server=tui.app.server, session="talk") as other:
             await other.says("ready")
             await other.type("Tell me of kettles")
+            await tui.until(lambda: any("sent as a new one" in said for said in tui.notices))
             await tui.until(lambda: MARK not in tui.screen)
-            assert any("sent as a new one" in said for said in tui.notices)
             assert tui.chat.prompt.text.startswith("Tell me of teapots")
             await tui.until(lambda: "About kettles." in tui.transcript)
             await tui.press("enter")
