@@ -204,6 +204,16 @@ WAYS = [
         *([f"/{command.slash}"] * bool(command.slash)),
     ]
 ]
+OVER = {
+    *("again", "context", "delete", "help", "memory", "mode", "model", "rate", "rename", "search"),
+    *("set", "summary", "theme", "think"),
+}
+"""What opens over the conversation, and leaves it as it was when esc closes it."""
+TOGETHER = {
+    "over": [(action, way) for action, way in WAYS if action in OVER],
+    **{way: [(action, way)] for action, way in WAYS if action not in OVER},
+}
+"""The ways that one client carries out, one after the other."""
 
 
 def test_every_command_has_a_test() -> None:
@@ -223,9 +233,12 @@ def test_the_readme_tells_of_it(command: Command) -> None:
     assert f"| {' | '.join(cells)} |" in README
 
 
-@pytest.mark.parametrize(("action", "way"), WAYS, ids=[way for _, way in WAYS])
+@pytest.mark.parametrize("ways", TOGETHER.values(), ids=TOGETHER)
 async def test_it_does_what_it_says(
-    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, way: str
+    server: ScriptedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ways: list[tuple[str, str]],
 ) -> None:
     """A key, or a slash command that is typed, carries out the command."""
     monkeypatch.chdir(tmp_path)
@@ -249,30 +262,21 @@ async def test_it_does_what_it_says(
         server.finish()
         await tui.says("ready")
         await tui.shows("The end.")
-        effect = EFFECTS[action]
-        if effect.before is not None:
-            await effect.before(tui, server)
-        if way.startswith("/"):
-            await tui.press(*["slash" if key == "/" else key for key in way], "enter")
-        else:
-            await tui.press(way)
-        await effect.seen(tui, server)
+        for action, way in ways:
+            effect = EFFECTS[action]
+            if effect.before is not None:
+                await effect.before(tui, server)
+            if way.startswith("/"):
+                await tui.press(*["slash" if key == "/" else key for key in way], "enter")
+            else:
+                await tui.press(way)
+            await effect.seen(tui, server)
+            if action in OVER:
+                await tui.press("escape")
+                await tui.until(lambda: tui.app.screen is tui.chat)
 
 
-@pytest.mark.parametrize(
-    ("opens", "shown", "closes"),
-    [
-        ("f1", "Keys and commands", ("escape", "f1", "q")),
-        ("f4", "1–5 rate", ("escape", "f4", "q")),
-        ("f3", "Search every conversation", ("escape",)),
-        ("f2", "Title of this conversation", ("escape",)),
-        ("f5", "Which mode?", ("escape",)),
-        ("ctrl+p", "Search for commands", ("escape",)),
-    ],
-)
-async def test_what_opens_closes(
-    server: ScriptedServer, tmp_path: Path, opens: str, shown: str, closes: tuple[str, ...]
-) -> None:
+async def test_what_opens_closes(server: ScriptedServer, tmp_path: Path) -> None:
     """What a key opens over the conversation closes by esc, and by its own key where that can be."""
     server.api[f"/api/session/{SESSION}"] = RECORD
     async with terminal(tmp_path, server=server.url) as tui:
@@ -280,12 +284,20 @@ async def test_what_opens_closes(
         server.message("Hi")
         server.reply("Hello")
         await tui.shows("Hello")
-        for key in closes:
-            await tui.press(opens)
-            await tui.shows(shown)
-            await tui.press(key)
-            await tui.until(lambda: tui.app.screen is tui.chat)
-        assert tui.chat.prompt.has_focus
+        for opens, shown, closes in (
+            ("f1", "Keys and commands", ("escape", "f1", "q")),
+            ("f4", "1–5 rate", ("escape", "f4", "q")),
+            ("f3", "Search every conversation", ("escape",)),
+            ("f2", "Title of this conversation", ("escape",)),
+            ("f5", "Which mode?", ("escape",)),
+            ("ctrl+p", "Search for commands", ("escape",)),
+        ):
+            for key in closes:
+                await tui.press(opens)
+                await tui.shows(shown)
+                await tui.press(key)
+                await tui.until(lambda: tui.app.screen is tui.chat)
+            assert tui.chat.prompt.has_focus
 
 
 async def test_rename_by_key(tmp_path: Path) -> None:
@@ -348,52 +360,50 @@ async def test_the_keys_of_the_list(server: ScriptedServer, tmp_path: Path) -> N
         assert tui.chat.prompt.has_focus
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "/new features of Python 3.14?",
-        "/help me with this",
-        "/rate of change of x^2",
-        "/theme parks in Rome",
-        "/export the table as a spreadsheet",
-        "/set up a meeting",
-        "/set the table for four",
-        "/think twice about it",
-        "/model trains are fun",
-        "/think about it",
-        "/retry the download",
-        "/rename\nmany files at once",
-        "/usr/bin/env: no such file",
-        "/edit my text",
-        "    indented = True",
-    ],
-)
-async def test_words_are_a_message(server: ScriptedServer, tmp_path: Path, text: str) -> None:
+async def test_words_are_a_message(server: ScriptedServer, tmp_path: Path) -> None:
     """A line that is neither a command nor a command with its argument is sent as it was written."""
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
-        await tui.type(text)
-        assert (await server.until(Send)).text == text
+        for number, text in enumerate(
+            (
+                "/new features of Python 3.14?",
+                "/help me with this",
+                "/rate of change of x^2",
+                "/theme parks in Rome",
+                "/export the table as a spreadsheet",
+                "/set up a meeting",
+                "/set the table for four",
+                "/think twice about it",
+                "/model trains are fun",
+                "/think about it",
+                "/retry the download",
+                "/rename\nmany files at once",
+                "/usr/bin/env: no such file",
+                "/edit my text",
+                "    indented = True",
+            ),
+            1,
+        ):
+            await tui.type(text)
+            assert (await server.until(Send, number)).text == text
 
 
-@pytest.mark.parametrize(
-    "text", ["/end of file errors, how to fix?", "/quit smoking?", "/delete a row"]
-)
-async def test_what_ends_asks_when_words_follow(
-    server: ScriptedServer, tmp_path: Path, text: str
-) -> None:
+async def test_what_ends_asks_when_words_follow(server: ScriptedServer, tmp_path: Path) -> None:
     """A command that ends, deletes or leaves runs behind words only when the person says so."""
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
-        await tui.type(text)
-        await tui.shows("Is this a message?", text)
-        await tui.press("escape")
-        await tui.until(lambda: tui.app.screen is tui.chat)
-        assert tui.chat.prompt.text == text
-        await tui.press("enter")
-        await tui.shows("Is this a message?")
-        await tui.press("enter")
-        assert (await server.until(Send)).text == text
+        for number, text in enumerate(
+            ("/end of file errors, how to fix?", "/quit smoking?", "/delete a row"), 1
+        ):
+            await tui.type(text)
+            await tui.shows("Is this a message?", text)
+            await tui.press("escape")
+            await tui.until(lambda: tui.app.screen is tui.chat)
+            assert tui.chat.prompt.text == text
+            await tui.press("enter")
+            await tui.shows("Is this a message?")
+            await tui.press("enter")
+            assert (await server.until(Send, number)).text == text
         assert not [frame for frame in server.received if isinstance(frame, End)]
 
 
