@@ -56,7 +56,7 @@ def postgrest(database_server: Database) -> Iterator[Stack]:
 
 @pytest.fixture
 def quick(request: pytest.FixtureRequest) -> Stack:
-    """The faster API where the machine has it, for tests that make thousands of calls."""
+    """PostgREST where the machine has it, which is the faster API, else Supabase Lite."""
     slow = missing("postgrest") is not None
     found: Stack = request.getfixturevalue("supabase" if slow else "postgrest")
     return found

@@ -4,7 +4,6 @@ An adapter is a line in `ADAPTERS`: a function of the fixture request that retur
 that makes stores, not yet opened, all on one database. The database may hold other users' rows.
 """
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -23,27 +22,17 @@ def _sqlite(request: pytest.FixtureRequest) -> MakeStore:
 
 
 def _supabase(request: pytest.FixtureRequest) -> MakeStore:
-    stack = request.getfixturevalue("supabase")
-    return lambda: SupabaseStore(stack.url, stack.secret_key)
-
-
-def _postgrest(request: pytest.FixtureRequest) -> MakeStore:
-    stack = request.getfixturevalue("postgrest")
+    stack = request.getfixturevalue("quick")
     return lambda: SupabaseStore(stack.url, stack.secret_key)
 
 
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], MakeStore]] = {
     "sqlite": _sqlite,
     "supabase": _supabase,
-    "supabase-postgrest": _postgrest,
 }
 
 
-IN_CI = {"supabase-postgrest"}
-"""Adapters that are a second look at what another one shows already."""
-
-
-@pytest.fixture(params=[n for n in ADAPTERS if n not in IN_CI or os.environ.get("CI") == "true"])
+@pytest.fixture(params=ADAPTERS)
 async def open_store(
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[Callable[[], Awaitable[Store]]]:

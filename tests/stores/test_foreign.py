@@ -241,14 +241,14 @@ async def test_what_other_programs_write_spoils_nothing_in_sqlite(tmp_path: Path
     await store.close()
 
 
-async def test_what_other_programs_write_spoils_nothing_in_supabase(supabase) -> None:
+async def test_what_other_programs_write_spoils_nothing_in_supabase(quick) -> None:
     """Any value in any column leaves every list whole and its session in use."""
-    store = SupabaseStore(supabase.url, supabase.secret_key)
+    store = SupabaseStore(quick.url, quick.secret_key)
     await store.open()
     person, odd = Person(store), odd_rows(IN_SUPABASE)
     await asyncio.gather(*(two_messages(store, person, session) for session in odd))
     one = "BEGIN {}; EXCEPTION WHEN integrity_constraint_violation THEN NULL; END;"
-    supabase.sql(f"do $$ BEGIN {' '.join(map(one.format, chain(*odd.values())))} END $$")
+    quick.sql(f"do $$ BEGIN {' '.join(map(one.format, chain(*odd.values())))} END $$")
     await spoil_nothing(store, person, odd)
     await store.close()
 
@@ -327,13 +327,13 @@ async def test_what_other_programs_insert_and_move_is_followed(tmp_path: Path) -
     await store.close()
 
 
-async def test_what_other_programs_write_is_shown_as_well_as_it_can_be(supabase) -> None:
+async def test_what_other_programs_write_is_shown_as_well_as_it_can_be(quick) -> None:
     """A row of another program without title, and with topics and outcomes as texts, is read."""
-    store = SupabaseStore(supabase.url, supabase.secret_key)
+    store = SupabaseStore(quick.url, quick.secret_key)
     await store.open()
     person = Person(store)
     odd = str(uuid4())
-    supabase.sql(f"""
+    quick.sql(f"""
         insert into sessions (session_id, user_id, status, title, topics, metrics, key_outcomes, sentiment)
           values ('{odd}', '{person.id}', 'ended', null, '"ice"', '[3]', 'A plan.', 'great');
         insert into session_logs (session_id, event_type, message, metadata)
@@ -447,17 +447,17 @@ async def test_odd_tokens_count_nothing_in_sqlite(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_odd_tokens_count_nothing_in_supabase(supabase) -> None:
+async def test_odd_tokens_count_nothing_in_supabase(quick) -> None:
     """Another program's reply is inserted whatever its usage is, and counted as far as it can be."""
-    store = SupabaseStore(supabase.url, supabase.secret_key)
+    store = SupabaseStore(quick.url, quick.secret_key)
     await store.open()
     person = Person(store)
     await person.say("hello")
     values = ", ".join(f"('{person.session}', 'ai', 'x', '{usage}')" for usage in USAGES)
     insert = "insert into session_logs (session_id, event_type, message, metadata) values"
-    supabase.sql(f"{insert} {values}")
+    quick.sql(f"{insert} {values}")
     await only_right_tokens_count(store, person)
-    supabase.sql(f"update sessions set counts = null where session_id = '{person.session}'")
+    quick.sql(f"update sessions set counts = null where session_id = '{person.session}'")
     await only_right_tokens_count(store, person)
     await store.close()
 
