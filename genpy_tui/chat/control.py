@@ -53,6 +53,11 @@ class Control:
         text = error if isinstance(error, str) else error.message
         self._screen.notify(text, severity="error")
 
+    def _missing(self, what: str) -> str:
+        """That the conversation has no message yet, or that it is not known before it is opened."""
+        known = self._conversation.transcript.epoch
+        return f"{what}: no message was sent." if known else NOT_CONNECTED
+
     def _background(
         self, work: Callable[[], Coroutine[Any, Any, object]], group: str | None = None
     ) -> None:

@@ -54,7 +54,7 @@ class DraftControl(Control):
         if self._conversation.pending:
             self._notify("Your last message is not sent yet. You can edit it once it is.")
         elif last is None or last.message_id is None:
-            self._notify("Nothing to edit: no message was sent.")
+            self._notify(self._missing("Nothing to edit"))
         else:
             draft = self._prompt.full_text if self.edit is None else self.edit.draft
             self._show(Edit(last.message_id, draft))

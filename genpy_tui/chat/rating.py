@@ -31,7 +31,7 @@ class RatingControl(Control):
         """Rate the open conversation; opens a dialog if no rating is given."""
         client, value = self._conversation.client, value.strip()
         if client is None or not self._conversation.begun:
-            self._notify("Nothing to rate: no message was sent.")
+            self._notify(self._missing("Nothing to rate"))
         elif value in RATINGS:
             client.rate(int(value))
             self._notify(

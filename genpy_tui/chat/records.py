@@ -37,30 +37,30 @@ class RecordsControl(Control):
 
         self._screen.app.push_screen(SearchScreen(records, words), self._switch.jump_later)
 
-    def _stored(self, missing: str) -> "RemoteRecords | None":
-        """The records if the open conversation is stored, else None; notifies `missing`."""
+    def _stored(self, what: str) -> "RemoteRecords | None":
+        """The records if the open conversation is stored, else None, which is told with `what` is missing."""
         if self._conversation.records is None or not self._conversation.begun:
-            self._notify(missing)
+            self._notify(self._missing(what))
             return None
         return self._conversation.records
 
     def summary(self) -> None:
         """Show what the open conversation was about."""
-        if records := self._stored("Nothing to summarise: no message was sent."):
+        if records := self._stored("Nothing to summarise"):
             from genpy_tui.dialogs.summary import SummaryScreen  # noqa: PLC0415 - when first needed
 
             self._screen.app.push_screen(SummaryScreen(records, self._conversation.session))
 
     def memory(self) -> None:
         """Show the notes of the open conversation's memory."""
-        if records := self._stored("No memory yet: no message was sent."):
+        if records := self._stored("No memory yet"):
             from genpy_tui.dialogs.memory import MemoryScreen  # noqa: PLC0415 - when first needed
 
             self._screen.app.push_screen(MemoryScreen(records, self._conversation.session))
 
     def context(self) -> None:
         """Show what will be sent to the model with the text of the prompt."""
-        if records := self._stored("No context yet: no message was sent."):
+        if records := self._stored("No context yet"):
             from genpy_tui.dialogs.context import ContextScreen  # noqa: PLC0415 - when first needed
 
             session, text = self._conversation.session, self._prompt.full_text
@@ -69,7 +69,7 @@ class RecordsControl(Control):
     def rename(self, title: str = "") -> None:
         """Rename the open conversation; opens a dialog if no title is given."""
         if not self._conversation.begun:
-            self._notify("Nothing to rename: no message was sent.")
+            self._notify(self._missing("Nothing to rename"))
         elif title.strip():
             session = self._conversation.session
             work = partial(self._change, lambda records: records.rename(session, title), "Renamed.")
@@ -89,7 +89,7 @@ class RecordsControl(Control):
             session = chosen.id
             title = next((s.title for s in self._list.sessions if s.id == session), "")
         elif not self._conversation.begun:
-            self._notify("Nothing to delete: no message was sent.")
+            self._notify(self._missing("Nothing to delete"))
             return
         answers = {"no": "Keep it", "yes": "Delete it with all its messages"}
 
@@ -116,7 +116,7 @@ class RecordsControl(Control):
     def export(self, name: str = "") -> None:
         """Write the open conversation to a Markdown file."""
         if not self._conversation.begun:
-            self._notify("Nothing to export: no message was sent.")
+            self._notify(self._missing("Nothing to export"))
             return
         self._background(partial(self._export, name.strip()))
 

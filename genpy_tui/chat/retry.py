@@ -25,9 +25,7 @@ class RetryControl(Control):
             return f"A reply is being written; {self._keys.way('stop')} stops it."
         if self._conversation.pending:
             return "Your last message is not sent yet. It is answered once it is."
-        return (
-            "" if self._conversation.last_turn else "Nothing to answer again: no message was sent."
-        )
+        return "" if self._conversation.last_turn else self._missing("Nothing to answer again")
 
     def refused(self) -> bool:
         """Whether the last turn cannot be answered again now; notifies why."""

@@ -54,7 +54,7 @@ class SendControl(Control):
         """End the conversation; the server then writes its summary."""
         client = self._conversation.client
         if client is None or not self._conversation.begun:
-            self._notify("Nothing to end: no message was sent.")
+            self._notify(self._missing("Nothing to end"))
             return
         client.end()
         self._status.update(ending=True)

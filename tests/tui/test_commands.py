@@ -423,7 +423,13 @@ async def test_a_sentence_is_no_title(server: ScriptedServer, tmp_path: Path) ->
 
 
 async def test_the_same_notice_is_shown_once(server: ScriptedServer, tmp_path: Path) -> None:
-    """What is said already is not said again while it is seen."""
+    """What is said already is not said again while it is seen; nothing is said of what is not known."""
+    server.silent = True
+    async with terminal(tmp_path, server=server.url) as tui:
+        await tui.says("connecting")
+        await tui.press("f2", "f4", "f9")
+        assert tui.notices == ["Not connected yet."]
+    server.silent = False
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         for _ in range(2):
