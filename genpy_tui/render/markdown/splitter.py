@@ -44,8 +44,6 @@ class Fragment:
     language: str = ""
     first: bool = True
     """Whether it begins its block."""
-    last: bool = True
-    """Whether it ends its block."""
     gap: bool = True
     """Whether a blank line is above it."""
     number: int | None = None
@@ -176,7 +174,7 @@ class Splitter:
         rest = "".join(self._rest)
         if rest:
             probe._line(rest)
-        probe._close(last=probe._at.mode != "code")
+        probe._close()
         return probe.closed
 
     def finish(self) -> None:
@@ -207,7 +205,7 @@ class Splitter:
             elif self._at.mode != "none":
                 if self._at.mode == "list":
                     self._at.within, self._at.pad = True, self._at.offset
-                self._close(last=False)
+                self._close()
                 self._open("inline", "text", continues=True)
             else:
                 self._open("inline", "text", continues=True)
@@ -336,7 +334,7 @@ class Splitter:
             self._add(line)
             return True
         if self._large():
-            self._close(last=False)
+            self._close()
             self._open("inline", "text", continues=True)
         self._add(line)
         return True
@@ -346,7 +344,7 @@ class Splitter:
             self._close()
             return blank
         if self._large():
-            self._close(last=False)
+            self._close()
             self._open("markdown", "quote", continues=True)
         self._add(line)
         return True
@@ -381,7 +379,7 @@ class Splitter:
         self._add(line)
         if self._large():
             head = at.piece.head or tuple(at.piece.lines)
-            self._close(last=False)
+            self._close()
             self._open("table", "table", continues=True)
             at.piece.head = head
         return True
@@ -412,7 +410,7 @@ class Splitter:
         if item and item[2][-1] == at.marker:
             if self._large():
                 gap, number = at.blank, at.number + at.items
-                self._close(last=False)
+                self._close()
                 self._open("markdown", "list", continues=True)
                 at.piece.gap = gap
                 at.piece.number = number if len(item[2]) > 1 else None
@@ -423,7 +421,7 @@ class Splitter:
             return False
         if self._large(HARD):
             at.within, at.pad = True, at.offset
-            self._close(last=False)
+            self._close()
             self._open("inline", "text", continues=True)
         self._add(line)
         return True
@@ -471,11 +469,11 @@ class Splitter:
     def _roll(self) -> None:
         """Continue the code in another piece."""
         language, mode = self._at.piece.language, self._at.mode
-        self._close(last=False)
+        self._close()
         self._open("code", mode, continues=True)
         self._at.piece.language = language
 
-    def _close(self, *, last: bool = True) -> None:
+    def _close(self) -> None:
         at = self._at
         while at.mode == "math" and not self._is_formula():
             self._reread()
@@ -483,7 +481,6 @@ class Splitter:
         at.mode, at.inner, at.chars = "none", None, 0
         if mode == "none":
             return
-        piece.last = last
         if mode in {"list", "indented"}:
             while piece.lines and not piece.lines[-1].strip():
                 piece.lines.pop()
@@ -507,7 +504,7 @@ class Splitter:
     def _cut_inside(self) -> None:
         """Cut inside an item of a list."""
         gap = self._at.blank
-        self._close(last=False)
+        self._close()
         self._at.within = True
         self._at.blank = gap
 
@@ -516,7 +513,7 @@ class Splitter:
         at = self._at
         if at.inner is not None and self._large(HARD):
             at.fence = at.inner._replace(indent=0)
-            self._close(last=False)
+            self._close()
             at.within, at.pad = True, min(_indent(line), at.offset)
             self._open("code", "code", continues=True)
         return True
