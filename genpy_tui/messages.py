@@ -1,5 +1,7 @@
 """Messages of widgets to the screen."""
 
+from dataclasses import dataclass
+
 from textual.message import Message
 
 
@@ -11,9 +13,8 @@ class ConnectionLost(Message):
     """The connection to the server is lost; the server may be gone."""
 
 
+@dataclass
 class Submitted(Message):
     """The person sends the text in the prompt."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
+    text: str

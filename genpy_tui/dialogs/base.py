@@ -5,6 +5,7 @@ from functools import partial
 from time import time
 from typing import ClassVar, Generic, TypeVar
 
+from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -30,20 +31,22 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close")]
 
-    def __init__(self) -> None:
+    def __init__(
+        self, question: str, *body: Widget, hint: str, detail: str = "", size: str = ""
+    ) -> None:
+        """`size` is a class of dialog.tcss."""
         super().__init__()
         self.opened = time()
         """In seconds since 1970; the notices of before do not cover it."""
-
-    @staticmethod
-    def frame(
-        question: str, *body: Widget, hint: str, detail: str = "", size: str = ""
-    ) -> Vertical:
-        """The widgets of a dialog; `size` is a class of dialog.tcss."""
         head = [Static(plain(question, "bold"), classes="question")]
         if detail:
             head.append(Static(plain(detail), classes="detail"))
-        return Vertical(*head, *body, Static(plain(hint), classes="hint"), classes=f"dialog {size}")
+        foot = Static(plain(hint), classes="hint")
+        self._frame = Vertical(*head, *body, foot, classes=f"dialog {size}")
+
+    def compose(self) -> ComposeResult:
+        """The question, the body and the keys."""
+        yield self._frame
 
     def show_question(self, text: str, style: str = "bold") -> None:
         """Replace the question."""

@@ -3,7 +3,6 @@
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -29,19 +28,13 @@ class ContextScreen(Dialog[None]):
     ]
 
     def __init__(self, records: "RemoteRecords", session: str, text: str) -> None:
-        super().__init__()
-        self._records = records
-        self._session = session
-        self._text = text
-
-    def compose(self) -> ComposeResult:
-        """The page."""
         body = VerticalScroll(Static(plain("Reading…"), id="about", classes="reading"))
-        yield self.frame("What will be sent", body, hint="↑↓ scroll   esc close", size="wide tall")
+        super().__init__("What will be sent", body, hint="↑↓ scroll   esc close", size="wide tall")
+        self._request = partial(records.context, session, text)
 
     def on_mount(self) -> None:
         """Ask the server."""
-        self.load(partial(self._records.context, self._session, self._text), self._show)
+        self.load(self._request, self._show)
 
     def _show(self, context: "RequestContext") -> None:
         self.query_one("#about", Static).update(page(context))

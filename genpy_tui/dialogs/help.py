@@ -4,7 +4,6 @@ from functools import partial
 from textwrap import wrap
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -63,13 +62,8 @@ class HelpScreen(Dialog[None]):
     ]
 
     def __init__(self, keys: Keys) -> None:
-        super().__init__()
-        self._keys = keys
-
-    def compose(self) -> ComposeResult:
-        """The page."""
-        body = VerticalScroll(HelpPage(self._keys))
-        yield self.frame("Keys and commands", body, hint="↑↓ scroll   esc close", size="wide tall")
+        body = VerticalScroll(HelpPage(keys))
+        super().__init__("Keys and commands", body, hint="↑↓ scroll   esc close", size="wide tall")
 
 
 def help_text(width: int, keys: Keys) -> Content:

@@ -5,7 +5,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
@@ -39,20 +38,13 @@ class LeaveScreen(Dialog[str | None]):
         rating: "RatingControl",
         session: "Session | None" = None,
     ) -> None:
-        super().__init__()
+        self._about = Static(plain("Its summary is being written…"), id="about")
+        body, hint = VerticalScroll(self._about), "any key leaves without waiting"
+        super().__init__("◍ Ending the conversation", body, hint=hint)
         self._conversation = conversation
         self._rating = rating
         self._session = session
         self._done = False
-        self._about = Static(plain("Its summary is being written…"), id="about")
-
-    def compose(self) -> ComposeResult:
-        """What happens, and the keys."""
-        yield self.frame(
-            "◍ Ending the conversation",
-            VerticalScroll(self._about),
-            hint="any key leaves without waiting",
-        )
 
     def on_mount(self) -> None:
         """End the conversation, or offer to rate it."""

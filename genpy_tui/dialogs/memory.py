@@ -3,7 +3,6 @@
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
@@ -30,20 +29,12 @@ class MemoryScreen(Dialog[None]):
     ]
 
     def __init__(self, records: "Records", ref: str) -> None:
-        super().__init__()
+        hint = "↑↓ mark   f forget   o off or on   esc close"
+        detail = Static("", classes="detail")
+        super().__init__("Memory   Reading…", detail, Choices(), hint=hint, size="wide")
         self._records = records
         self._ref = ref
         self._on: bool | None = None
-
-    def compose(self) -> ComposeResult:
-        """The list of notes."""
-        yield self.frame(
-            "Memory   Reading…",
-            Static("", classes="detail"),
-            Choices(),
-            hint="↑↓ mark   f forget   o off or on   esc close",
-            size="wide",
-        )
 
     def on_mount(self) -> None:
         """Read the notes."""

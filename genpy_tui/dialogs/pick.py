@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, NamedTuple, TypeVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, OptionList
@@ -50,25 +49,13 @@ class Pick(Dialog[str | None]):
         detail: str = "",
         free: str = "",
     ) -> None:
-        super().__init__()
-        self._question = question
-        self._detail = detail
+        typed = Input(placeholder=free or "Type a part of the name")
+        super().__init__(question, typed, Choices(), detail=detail, hint=HINT, size="broad")
         self._items = items
         self._chosen = chosen
         self._free = free
         self._shown: list[Item] = []
         self._typed = ""
-
-    def compose(self) -> ComposeResult:
-        """The filter and the rows."""
-        yield self.frame(
-            self._question,
-            Input(placeholder=self._free or "Type a part of the name"),
-            Choices(),
-            detail=self._detail,
-            hint=HINT,
-            size="broad",
-        )
 
     def on_mount(self) -> None:
         """Show every row once the width is known."""
@@ -146,13 +133,8 @@ class Wait(Dialog[T | GenPyError | None]):
     """Shows a text while `work` runs; returns its result or error, None when cancelled."""
 
     def __init__(self, text: str, work: Callable[[], Awaitable[T]]) -> None:
-        super().__init__()
-        self._text = text
+        super().__init__(text, hint="esc cancels")
         self._work = work
-
-    def compose(self) -> ComposeResult:
-        """The text."""
-        yield self.frame(self._text, hint="esc cancels")
 
     def on_mount(self) -> None:
         """Start the work."""

@@ -5,7 +5,6 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, OptionList
@@ -46,7 +45,9 @@ class SearchScreen(Dialog[Found | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "list", "Hits", show=False)]
 
     def __init__(self, records: "Records", query: str = "") -> None:
-        super().__init__()
+        words = Input(query, placeholder="words to look for")
+        body, hint = (words, Choices()), "Type a few words."
+        super().__init__("Search every conversation", *body, hint=hint, size="wide tall")
         self._records = records
         self._query = query
         self._hits: list[Hit] = []
@@ -57,16 +58,6 @@ class SearchScreen(Dialog[Found | None]):
         self._requesting = False
         self._jump = False
         """Whether enter was pressed before the hits came."""
-
-    def compose(self) -> ComposeResult:
-        """The words and the hits."""
-        yield self.frame(
-            "Search every conversation",
-            Input(self._query, placeholder="words to look for"),
-            Choices(),
-            hint="Type a few words.",
-            size="wide tall",
-        )
 
     def on_mount(self) -> None:
         """Search for the words that the command gave, if any."""

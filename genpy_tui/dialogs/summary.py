@@ -3,7 +3,6 @@
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.content import Content
@@ -34,15 +33,11 @@ class SummaryScreen(Dialog[None]):
     ]
 
     def __init__(self, records: "Records", ref: str) -> None:
-        super().__init__()
-        self._records = records
-        self._ref = ref
-
-    def compose(self) -> ComposeResult:
-        """The page."""
         body = VerticalScroll(Static(id="about"), Grid(id="facts"))
         hint = "1–5 rate   r summarise again   esc close"
-        yield self.frame("Summary", body, hint=hint, size="wide")
+        super().__init__("Summary", body, hint=hint, size="wide")
+        self._records = records
+        self._ref = ref
 
     def on_mount(self) -> None:
         """Read the stored summary."""

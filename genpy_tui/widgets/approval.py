@@ -5,6 +5,7 @@ ignores digits for a moment, so that nobody allows a call by accident.
 """
 
 import json
+from dataclasses import dataclass
 from math import inf
 from time import monotonic
 from typing import ClassVar
@@ -44,13 +45,12 @@ class ApprovalRequest(NumberedAnswers):
 
     request: reactive[ApprovalRequested | None] = reactive(None, layout=True)
 
+    @dataclass
     class Answered(Message):
         """An answer was chosen."""
 
-        def __init__(self, request: ApprovalRequested, decision: Decision) -> None:
-            super().__init__()
-            self.request = request
-            self.decision = decision
+        request: ApprovalRequested
+        decision: Decision
 
     def __init__(self, keys: Keys) -> None:
         super().__init__(id="approval")

@@ -3,6 +3,7 @@
 A key moves the focus there and a digit rates: most terminals do not report alt with a digit.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -27,12 +28,11 @@ class RatingOffer(NumberedAnswers):
 
     session: reactive[Session | None] = reactive(None)
 
+    @dataclass
     class Rated(Message):
         """A number was pressed or clicked."""
 
-        def __init__(self, rating: int) -> None:
-            super().__init__()
-            self.rating = rating
+        rating: int
 
     def __init__(self, keys: Keys) -> None:
         super().__init__(id="offer")

@@ -7,7 +7,7 @@ each control character is one visible cell; `text` is the original.
 import re
 import unicodedata
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from rich.cells import cell_len
@@ -85,17 +85,14 @@ class Prompt(TextArea):
     _blinking = _rewinding = False
     """Whether Textual is blinking the cursor, or undoing or redoing."""
 
+    @dataclass
     class Slash(Message):
         """A slash command was entered; `asks` is whether the line may be a message instead."""
 
-        def __init__(
-            self, command: Command, argument: str, line: str, *, asks: bool = False
-        ) -> None:
-            super().__init__()
-            self.command = command
-            self.argument = argument
-            self.line = line
-            self.asks = asks
+        command: Command
+        argument: str
+        line: str
+        asks: bool = False
 
     class Older(Message):
         """Up was pressed at the oldest text of the history."""

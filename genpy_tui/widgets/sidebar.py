@@ -1,5 +1,6 @@
 """The sidebar: the person's conversations, newest first, and a filter over them."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import events
@@ -44,19 +45,17 @@ class Sidebar(Choices):
         Binding("escape", "screen.focus_prompt", "Back", show=False),
     ]
 
+    @dataclass
     class Chosen(Message):
         """A session is to be opened."""
 
-        def __init__(self, session: str) -> None:
-            super().__init__()
-            self.session = session
+        session: str
 
+    @dataclass
     class Typed(Message):
         """A character was typed."""
 
-        def __init__(self, character: str) -> None:
-            super().__init__()
-            self.character = character
+        character: str
 
     class NearEnd(Message):
         """The last rows are nearly visible."""

@@ -4,7 +4,7 @@ Changes are collected and drawn by a flush; the pause between flushes depends on
 last one, and on what the terminal has taken.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -40,12 +40,11 @@ class TranscriptView(Window, can_focus=True):
 
     cursor: var[MessageBlock | None] = var(default=None)
 
+    @dataclass
     class LinkClicked(Message):
         """A link was clicked."""
 
-        def __init__(self, target: str) -> None:
-            super().__init__()
-            self.target = target
+        target: str
 
     class ExampleClicked(Message):
         """An example of the greeting was clicked."""
