@@ -1,66 +1,12 @@
 """Generates an example of any type of the API from the type itself."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-SAMPLES: dict[str, Any] = {
-    "PromptValues.arguments": {"city": "Rome"},
-    "args": {"limit": 5},
-    "ToolRequest.args": {"keyword": "Rome"},
-    "at": "2026-01-31T12:00:00Z",
-    "before": 4100,
-    "call": "call_1",
-    "client_id": "9f6fb2",
-    "code": "rate_limited",
-    "corrected_from": "tutorial",
-    "end_time": "2026-01-31T12:30:00Z",
-    "epoch": "b7a2f0",
-    "error": "The tool did not answer in time.",
-    "first_at": "2026-01-31T12:00:00Z",
-    "first_token_ms": 180.0,
-    "id": "9f6fb2",
-    "intent": "code_assistant",
-    "intents": {"code_assistant": 3},
-    "last_at": "2026-01-31T12:30:00Z",
-    "kind": "sqlite",
-    "message": "Too many messages or changes in a minute. Wait 3 s and try again.",
-    "message_id": 4213,
-    "label": "Code assistant",
-    "model": "openai/gpt-oss-120b",
-    "ms": 950.0,
-    "name": "get_session_stats",
-    "note": "No summary was written. No model is configured.",
-    "offset": 0,
-    "key_outcomes": ["A binary search was written."],
-    "quota": {"requests_left": 900, "tokens_left": 7000},
-    "rated_at": "2026-01-31T12:31:00Z",
-    "re": "9f6fb2",
-    "reason": "asks to write a function",
-    "replaces": 4211,
-    "result": "| messages | 6 |",
-    "retry_after": 3.0,
-    "run": "5c1e88",
-    "score": 0.92,
-    "sentiment": "positive",
-    "server": "1.0.0",
-    "session": "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1",
-    "session_id": "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1",
-    "start_time": "2026-01-31T12:00:00Z",
-    "store": "sqlite",
-    "summary": "How a binary search works, and one in Python.",
-    "text": "How does a binary search work?",
-    "title": "How does a binary search work?",
-    "token": "the server's GENPY_TOKEN",
-    "tools": {"get_session_stats": 1},
-    "topics": ["binary search"],
-    "updated_at": "2026-01-31T12:30:00Z",
-    "user": "local",
-    "user_id": "local",
-    "version": "1.0.0",
-    "where": "genpy.db",
-}
+SAMPLES: dict[str, Any] = msgspec.json.decode(Path(__file__).with_name("samples.json").read_bytes())
 """Sample values by field name; one that does not fit the field's type is not used."""
 
 
