@@ -72,6 +72,17 @@ class Service:
 
 
 CHOOSE_ANOTHER = "Choose another one with /model, -m or GENPY_MODEL"
+_SENTENCES: dict[type[LlmError], str] = {
+    LlmBadToolCall: "The model called a tool in a way that its service refuses. Try again.",
+    LlmBadOutput: "The model's answer is not in the form asked for. Try again.",
+    LlmModelUnknown: "The model {model!r} is not available at {where}{reason}. "
+    f"{CHOOSE_ANOTHER}; `genpy models` lists them.",
+    LlmTooLarge: "The conversation is larger than the model accepts{reason}. "
+    "Lower GENPY_CONTEXT_TOKENS or GENPY_REPLY_TOKENS.",
+    LlmTimeout: "The model at {where} took too long{reason}. Try again in a moment.",
+    LlmQuotaSpent: "The account at the model's service has no credit left{reason}.",
+    LlmLoading: "The model at {where} is still loading. Try again in a moment.",
+}
 CODES: dict[str, type[LlmError]] = {
     code: kind
     for own, codes in PHRASES.pairs("codes").items()
@@ -395,57 +406,59 @@ def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
 
 
 def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, model: str) -> str:
-    status, quoted = complaint.status, complaint.quoted
-    reason = f": {quoted}" if quoted else ""
+    reason = f": {complaint.quoted}" if complaint.quoted else ""
+    if kind is LlmKeyRejected:
+        sentence = _key_rejected(complaint, service, reason)
+    elif kind is LlmUnavailable:
+        sentence = _unavailable(complaint, service, reason)
+    elif kind in _SENTENCES:
+        sentence = _SENTENCES[kind].format(model=model, where=service.where, reason=reason)
+    else:
+        return _refused(complaint, service, reason)
+    return sentence.replace("..", ".")
+
+
+def _key_rejected(complaint: Complaint, service: Service, reason: str) -> str:
     if _NO_REGION.search(" ".join((complaint.text, *complaint.codes)).replace("_", " ")):
-        refuses = (
+        return (
             f"The model's service does not answer requests from here{reason}. "
             "Another key does not help: choose a model of another service with /model or -m."
         )
-    elif complaint.page:
-        refuses = (
-            f"{service.where} refuses access with a web page ({status}){reason}. A proxy may stand "
-            f"before it; check {service.key_setting} and {service.address_setting}."
+    if complaint.page:
+        return (
+            f"{service.where} refuses access with a web page ({complaint.status}){reason}. A proxy "
+            f"may stand before it; check {service.key_setting} and {service.address_setting}."
         )
-    else:
-        refuses = (
-            f"The model's service refuses the key{reason if status == 403 else ''}. "  # noqa: PLR2004 - HTTP
-            f"Put a valid one into {service.key_setting}."
-        )
+    shown = reason if complaint.status == HTTPStatus.FORBIDDEN else ""
+    return (
+        f"The model's service refuses the key{shown}. Put a valid one into {service.key_setting}."
+    )
+
+
+def _unavailable(complaint: Complaint, service: Service, reason: str) -> str:
     if _NO_SERVER.search(complaint.text):
-        fails = f"The tunnel at {service.where} has no model server at its end{reason}."
-    elif quoted:
-        fails = f"The model's service reports a problem{reason}."
-    else:
-        fails = f"The model's service is in trouble{f' ({status})' if status else ''}."
-    sentences = {
-        LlmBadToolCall: "The model called a tool in a way that its service refuses. Try again.",
-        LlmBadOutput: "The model's answer is not in the form asked for. Try again.",
-        LlmKeyRejected: refuses,
-        LlmModelUnknown: f"The model {model!r} is not available at {service.where}{reason}. "
-        f"{CHOOSE_ANOTHER}; `genpy models` lists them.",
-        LlmTooLarge: f"The conversation is larger than the model accepts{reason}. "
-        "Lower GENPY_CONTEXT_TOKENS or GENPY_REPLY_TOKENS.",
-        LlmTimeout: f"The model at {service.where} took too long{reason}. Try again in a moment.",
-        LlmQuotaSpent: f"The account at the model's service has no credit left{reason}.",
-        LlmLoading: f"The model at {service.where} is still loading. Try again in a moment.",
-        LlmUnavailable: fails,
-    }
-    if kind in sentences:
-        return sentences[kind].replace("..", ".")
+        return f"The tunnel at {service.where} has no model server at its end{reason}."
+    if reason:
+        return f"The model's service reports a problem{reason}."
+    return (
+        f"The model's service is in trouble{f' ({complaint.status})' if complaint.status else ''}."
+    )
+
+
+def _refused(complaint: Complaint, service: Service, reason: str) -> str:
     if complaint.nothing_there:
         return (
             f"No chat completions at {service.where}. "
             f"Correct {service.address_setting}; such an address mostly ends in /v1."
         )
-    if status in NOTHING_THERE and complaint.page:
+    if complaint.status in NOTHING_THERE and complaint.page:
         return (
-            f"{service.where} answered with a web page ({status}){reason}. "
+            f"{service.where} answered with a web page ({complaint.status}){reason}. "
             f"Check {service.address_setting}."
         )
     if complaint.is_filtered:
         return f"The content filter of the model's service refuses this{reason or '.'}"
-    why = ", ".join([*map(str, filter(None, [status])), *complaint.codes[:1]])
+    why = ", ".join([*map(str, filter(None, [complaint.status])), *complaint.codes[:1]])
     return f"The model's service refused the request ({why}){reason or '.'}"
 
 
