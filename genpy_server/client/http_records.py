@@ -193,8 +193,7 @@ class RemoteRecords(Records):
 
     async def health(self) -> ServerHealth:
         """The state of the server."""
-        response = await self._response("GET", "/health")
-        return self._read(response, ServerHealth)
+        return await self._ask("GET", "/health", ServerHealth, failures=True)
 
     async def stats(
         self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
@@ -234,41 +233,29 @@ class RemoteRecords(Records):
         query: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
         seconds: float = ANSWER_SECONDS,
+        failures: bool = False,
     ) -> T:
-        response = await self._response(method, path, query=query, body=body, seconds=seconds)
-        if not response.is_success:
-            error = read_error(response.content)
-            if isinstance(error, Unauthorized) and self._token is None:
-                raise self.address.wants_token()
-            raise error or self.address.no_server(response.status_code)
-        return self._read(response, kind)
-
-    def _read(self, response: "httpx.Response", kind: type[T]) -> T:
-        try:
-            return msgspec.json.decode(response.content, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise self.address.no_server(response.status_code) from None
-
-    async def _response(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: dict[str, Any] | None = None,
-        body: dict[str, Any] | None = None,
-        seconds: float = ANSWER_SECONDS,
-    ) -> "httpx.Response":
+        """The answer to a request; with `failures`, one of any status is read as `kind`."""
         http = await self.open()
         import httpx  # noqa: PLC0415 - local commands do not need it
 
         params = {key: value for key, value in (query or {}).items() if value is not None}
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
-            return await http.request(method, path, params=params, json=body, timeout=timeout)
+            response = await http.request(method, path, params=params, json=body, timeout=timeout)
         except httpx.TimeoutException:
             raise Unreachable(f"{self.address.http} did not answer in time.") from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self.address.unreachable() from error
+        if not (response.is_success or failures):
+            refused = read_error(response.content)
+            if isinstance(refused, Unauthorized) and self._token is None:
+                raise self.address.wants_token()
+            raise refused or self.address.no_server(response.status_code)
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise self.address.no_server(response.status_code) from None
 
     def _client(self) -> "httpx.AsyncClient":
         from genpy_server.network import BadVariable, http_client  # noqa: PLC0415 - imports httpx

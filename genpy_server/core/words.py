@@ -406,12 +406,6 @@ def query_words(query: str) -> list[QueryWord]:
     return found
 
 
-def query_terms(query: str) -> list[QueryTerm]:
-    """The distinct terms of `query_words`, in order."""
-    asked = query_words(query)
-    return [*dict.fromkeys(term for word in asked for way in word.ways for term in way)]
-
-
 @_cached
 def _piece_query(piece: str) -> Sequence[tuple[QueryWord, bool]]:
     """The query words of a piece, each with whether it is a stop word."""

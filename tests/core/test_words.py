@@ -13,9 +13,10 @@ from support.scripts import TEXTS
 from genpy_server.core.words import (
     DERIVED,
     QUERY_TERMS,
+    QueryTerm,
     WordPlaces,
     is_near,
-    query_terms,
+    query_words,
     search_words,
     stem,
     terms,
@@ -23,6 +24,12 @@ from genpy_server.core.words import (
 )
 
 ANY_TEXT = st.text(st.characters(codec=None))
+
+
+def query_terms(query: str) -> list[QueryTerm]:
+    """The distinct terms of a query's words."""
+    asked = query_words(query)
+    return [*dict.fromkeys(term for word in asked for way in word.ways for term in way)]
 
 
 @pytest.mark.parametrize(
