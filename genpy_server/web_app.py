@@ -1,6 +1,7 @@
 """Builds what a server answers over HTTP and WebSocket, which a program without clients does not import."""
 
 from collections.abc import Callable
+from functools import partial
 
 from genpy_server.records import Records
 from genpy_server.runs.context import Chat
@@ -10,7 +11,6 @@ from genpy_server.settings import Settings
 from genpy_server.web.api import Handlers
 from genpy_server.web.auth import Gate
 from genpy_server.web.docs.handlers import Docs
-from genpy_server.web.handover import SessionSocket
 from genpy_server.web.health import HealthCheck
 from genpy_server.web.html_feed import HtmlFeed
 from genpy_server.web.pages.handlers import Pages
@@ -58,19 +58,15 @@ class WebApp:
         routes = (*api_routes(handlers), *setup_routes(setup), *page_routes(pages, docs))
         self.router = Router(routes, {"changes": rates.charge})
 
-    async def connect(self, connection: SessionSocket) -> None:
-        """Serve one WebSocket that passed the gate."""
-        await serve_session(
-            connection,
-            self._hub,
-            gate=self.gate,
-            limits=self._settings.limits,
+    async def listen(self) -> HttpServer:
+        """Start to listen; port 0 takes any free one."""
+        settings, gate = self._settings, self.gate
+        connect = partial(
+            serve_session,
+            hub=self._hub,
+            gate=gate,
+            limits=settings.limits,
             sums=self.sums,
             feed=self.feed,
         )
-
-    async def listen(self) -> HttpServer:
-        """Start to listen; port 0 takes any free one."""
-        return await listen(
-            settings=self._settings, gate=self.gate, router=self.router, connect=self.connect
-        )
+        return await listen(settings=settings, gate=gate, router=self.router, connect=connect)

@@ -1,7 +1,7 @@
 """Ids of sessions, and host names of this machine."""
 
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
@@ -85,23 +85,24 @@ def short_id(session_id: str) -> str:
     return session_id[: _SHORT_QUESTION if asked else _SHORT]
 
 
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """The IP address in a text, without its scope; of an IPv4 address in IPv6, that one."""
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped if isinstance(found, IPv6Address) else None) or found
+
+
 def is_loopback(host: str) -> bool:
     """Whether an address is reachable only from this machine."""
-    if host == "localhost":
-        return True
-    try:
-        found = ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return (mapped or found).is_loopback
+    found = address_of(host.strip("[]"))
+    return host == "localhost" or (found is not None and found.is_loopback)
 
 
 def is_near(host: str) -> bool:
     """Whether a host is this machine or one of its network."""
     if is_loopback(host) or host.endswith((".local", ".internal", ".lan")) or "." not in host:
         return ":" not in host or is_loopback(host)
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return False
+    found = address_of(host)
+    return found is not None and found.is_private

@@ -9,12 +9,11 @@
 """
 
 import hmac
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import msgspec
 
-from genpy_server.core.identity import checked_ref, is_loopback
+from genpy_server.core.identity import address_of, checked_ref, is_loopback
 from genpy_server.errors import BadRequest, Forbidden, Unauthorized, UnknownProtocol
 from genpy_server.settings import Settings
 from genpy_server.web.messages import Request
@@ -114,19 +113,11 @@ class Gate:
         if name in self._hosts or is_loopback(name):
             return True
         # An attacker can point a host name at this machine, but not an address.
-        return self._every_address and _is_address(name)
+        return self._every_address and address_of(name) is not None
 
 
 def _bytes(token: str) -> bytes:
     return token.encode("utf-8", "surrogatepass")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _authority(text: str, scheme: str) -> tuple[str, int]:

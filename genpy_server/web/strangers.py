@@ -6,9 +6,9 @@ Pure bookkeeping: no I/O, and the clock is given.
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from genpy_server.core.identity import is_loopback
+from genpy_server.core.identity import address_of, is_loopback
 from genpy_server.errors import TooMany
 
 FREE_ATTEMPTS = 5
@@ -25,19 +25,10 @@ Network = IPv4Network | IPv6Network
 
 def bucket(address: str) -> str:
     """The key under which an address is counted: a /64 for IPv6, which one customer usually has."""
-    found = _parsed(address)
+    found = address_of(address)
     if found is None:
         return address
     return str(ip_network(f"{found}/64", strict=False) if found.version == 6 else found)  # noqa: PLR2004 - the version of the protocol
-
-
-def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    """The address without its scope; of an IPv4 address in IPv6, that one."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    return (found.ipv4_mapped if isinstance(found, IPv6Address) else None) or found
 
 
 class Proxies:
@@ -47,7 +38,7 @@ class Proxies:
         self._networks: list[Network] = [ip_network(text, strict=False) for text in networks]
 
     def __contains__(self, address: str) -> bool:
-        found = _parsed(address)
+        found = address_of(address)
         return found is not None and any(found in network for network in self._networks)
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
@@ -58,7 +49,7 @@ class Proxies:
         address = peer
         hops = headers.get("x-forwarded-for", "").split(",")
         while address in self and hops:
-            hop = _parsed(hops.pop().strip())
+            hop = address_of(hops.pop().strip())
             if hop is None:
                 break
             address = str(hop)

@@ -7,6 +7,10 @@ from genpy_tui.commands import Keys
 from genpy_tui.render.layout import BlockPart
 from genpy_tui.render.lines import BLANK, Line, Styled, wrap
 
+ABOUT = (
+    "A chat that remembers: every conversation is kept, can be searched, and is summed up when it "
+    "ends."
+)
 EXAMPLES = (
     "Explain Python generators with a small example",
     "Why does Docker not use my build cache?",
@@ -51,15 +55,7 @@ def greeting(keys: Keys, *, model: bool = True) -> NoteBlock:
             BLANK,
             Line((Styled("◆ ", "genpy mark"), Styled("GenPy", "genpy"))),
             BLANK,
-            *wrap(
-                [
-                    Styled(
-                        "A chat that remembers: every conversation is kept, can be searched, and is summed up when it ends."
-                    )
-                ],
-                width,
-                (Styled("  "),),
-            ),
+            *wrap([Styled(ABOUT)], width, (Styled("  "),)),
             BLANK,
             Line((Styled("  Try asking", "dim"),)),
             BLANK,
