@@ -203,7 +203,7 @@ def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # 
     if silent:
         return True
     alignment = [_alignment(mark) for mark in marks]
-    state.push("table_open", "table", 1).map = [first, first]
+    table = state.push("table_open", "table", 1)
     state.push("thead_open", "thead", 1)
     _row(state, "th", first, names, alignment)
     state.push("thead_close", "thead", -1)
@@ -219,7 +219,7 @@ def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # 
         number += 1
     state.push("tbody_close", "tbody", -1)
     state.push("table_close", "table", -1)
-    state.parentType, state.line = parent, number
+    state.parentType, state.line, table.map = parent, number, [first, number]
     return True
 
 

@@ -1,27 +1,22 @@
-"""Splits Markdown, line by line, into pieces that are final as soon as they are closed.
+"""Splits Markdown into pieces that are final as soon as they are closed.
 
-A reply is received in chunks of any size. The splitter decides only at ends of lines, so that its
-pieces do not depend on the chunks: a streamed and a stored text have the same pieces, and a closed
-piece is never rendered again. A piece ends where CommonMark ends a block whatever follows, or inside
-a block that is too large (code, list, table, paragraph); then the next piece continues it.
+A reply is received in chunks of any size. The parser finds the blocks of the complete lines, of which
+all but the last are closed: a closed piece is never rendered again, and its place does not depend on
+the chunks. A block that is too large (code, list, table, quote, paragraph) is cut, and the next piece
+continues it. The parser then gets a line before those of the piece, which puts it into the block.
 """
 
 import re
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field, replace
-from re import Match
-from typing import ClassVar, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from genpy_server.markdown.dialect import (
-    Fence,
-    cells,
-    fence,
-    is_delimiter,
-    is_footnote,
-    math_end,
-    parser,
-)
+from genpy_server.markdown.dialect import fence, math_end, parser
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 MAX_LINES = 30
 """A larger block is cut at the next suitable place."""
@@ -29,10 +24,9 @@ MAX_CHARS = 2_000
 SOFT = 1.5
 """At so many times these limits, code is cut anywhere, and not only at a blank line."""
 HARD = 3
-"""At so many times these limits, a list item or a quote is cut anywhere."""
+"""At so many times these limits, a list item is cut anywhere, and a formula needs its end."""
 
 Kind = Literal["markdown", "inline", "code", "table"]
-Mode = Literal["none", "text", "quote", "indented", "list", "code", "table", "math"]
 
 
 @dataclass(slots=True)
@@ -59,23 +53,34 @@ class Fragment:
         return "\n".join(self.lines)
 
 
-_ITEM = re.compile(r"( {0,3})([-*+]|\d{1,9}[.)])([ \t]+|$)")
-_NESTED = re.compile(r"\s*([-*+]|\d{1,9}[.)])\s")
-_RULE = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
-_HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
-_SETEXT = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")
-_QUOTE = re.compile(r" {0,3}>")
-_TITLE = re.compile(r"\s*[\"'(]")
 DEFINITION = re.compile(r" {0,3}\[[^\]\n]+\]:")
+_MARKER = re.compile(r"\s*([-*+]|\d{1,9}[.)])([ \t]+|$)")
 _SENTENCE = re.compile(r"[.!?…][\"')\]]*[ \t]+|[。！？]|[ \t]+")
+_KINDS: dict[str, Kind] = {"fence": "code", "code_block": "code", "table_open": "table"}
+_LISTS = {"bullet_list_open", "ordered_list_open"}
+_GOES_ON = {*_LISTS, "code_block"}
+"""Blocks that may go on after a blank line."""
+_DEFINITIONS = "definitions"
+"""The type of a block of definitions of links, for which the parser has no token."""
+_THINKS = {"<think>": "</think>", "<thinking>": "</thinking>"}
+_JOINT = "x"
+"""Put before the rest of a line that was cut, so that it cannot begin a block."""
+_CONTENT_COLUMNS = range(1, 5)
+"""The possible numbers of columns between a marker and its content."""
 
 
-NO_FENCE = Fence("", 0, 0, "")
+class _Block(NamedTuple):
+    """An outermost block of some lines: `start` is its first line, `end` the one after its last."""
+
+    type: str
+    start: int
+    end: int
+    tokens: "list[Token]"
 
 
 def _indent(line: str) -> int:
-    """Spaces at the start of a line."""
-    return len(line) - len(line.lstrip(" "))
+    """Columns of white space at the start of a line."""
+    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(4))
 
 
 def _without(line: str, columns: int) -> str:
@@ -87,57 +92,65 @@ def _without(line: str, columns: int) -> str:
     return " " * -columns + line
 
 
-def _interrupts(line: str) -> bool:
-    """Whether a line ends a paragraph: a fence, heading, formula, footnote or list begins."""
-    if _HEADING.match(line) or fence(line) or math_end(line) or is_footnote(line):
-        return True
-    item = _ITEM.match(line)
-    return bool(
-        item
-        and item.end() < len(line)
-        and (len(item[2]) == 1 or item[2][:-1] == "1")
-        and not _RULE.match(line)
+def _is_large(lines: list[str], times: float = 1) -> bool:
+    return len(lines) > times * MAX_LINES or sum(map(len, lines)) + len(lines) > times * MAX_CHARS
+
+
+def _blocks(lines: list[str]) -> Iterator[_Block]:
+    tokens: list[Token] = []
+    markdown, at = parser(), 0
+    markdown.block.parse("\n".join([*lines, ""]), markdown, {}, tokens)
+    places = [n for n, token in enumerate(tokens) if not token.level and token.nesting >= 0]
+    for place, following in pairwise([*places, len(tokens)]):
+        start, end = tokens[place].map or (at, at)
+        yield from _definitions(lines, at, start)
+        at = end
+        while not lines[end - 1].strip():
+            end -= 1
+        yield _Block(tokens[place].type, start, end, tokens[place:following])
+    yield from _definitions(lines, at, len(lines))
+
+
+def _definitions(lines: list[str], start: int, end: int) -> Iterator[_Block]:
+    """The block of definitions between two other blocks, if there is one."""
+    defined = [number for number in range(start, end) if lines[number].strip()]
+    if defined:
+        yield _Block(_DEFINITIONS, defined[0], defined[-1] + 1, [])
+
+
+def _items(block: _Block) -> list[int]:
+    """The first lines of the items of a list, as indices of its lines."""
+    first, *tokens = block.tokens
+    starts = (one.map[0] for one in tokens if one.level == 1 and one.nesting == 1 and one.map)
+    return [start - (first.map or [0])[0] for start in starts]
+
+
+def _is_open_formula(lines: list[str]) -> bool:
+    """Whether lines begin a formula whose end may follow."""
+    closing = math_end(lines[0])
+    return (
+        closing is not None
+        and closing not in lines[0].strip()[len(closing) :]
+        and all(line.strip() and closing not in line for line in lines[1:])
+        and not _is_large(lines, HARD)
     )
 
 
-def _begins(line: str) -> bool:
-    """Whether a line ends a quote or a table: a block begins, or any list item."""
-    return bool(_ITEM.match(line) or _RULE.match(line)) or _interrupts(line)
+def _content_column(line: str) -> int:
+    """The column at which the content of a list item begins, by its first line."""
+    marker = _MARKER.match(line)
+    if marker is None:
+        return 0
+    space = len(marker[0].expandtabs(4)) - marker.end(1)
+    return marker.end(1) + (space if space in _CONTENT_COLUMNS and marker.end() < len(line) else 1)
 
 
-@dataclass(slots=True)
-class _State:
-    """The state of the splitter between two lines."""
-
-    mode: Mode = "none"
-    piece: Fragment = field(default_factory=lambda: Fragment("markdown"))
-    chars: int = 0
-    fence: Fence = NO_FENCE
-    """The open fence."""
-    inner: Fence | None = None
-    """The open fence inside a list item."""
-    shut: bool = False
-    """Whether the line before is a list item without content so far."""
-    closing: str = ""
-    """The closing mark of the open formula."""
-    marker: str = ""
-    """The marker of the open list: its bullet, or the character after its numbers."""
-    offset: int = 0
-    """The column at which the content of the open list item begins."""
-    number: int = 1
-    items: int = 0
-    blank: bool = False
-    """Whether the line before was blank."""
-    pad: int = 0
-    within: bool = False
-    """Whether the position is inside a list item that was cut; indented lines are its content."""
-    joined: bool = False
-    """Whether the line continues one that was cut, so that it cannot begin a block."""
-
-
-_THINKS = {"<think>": "</think>", "<thinking>": "</thinking>"}
-_SPACES = range(1, 5)
-"""The possible numbers of columns between a marker and its content."""
+def _open_fence(tokens: "list[Token]") -> "Token | None":
+    """The fence at the end of a block, if its own end may follow."""
+    last = next((token for token in reversed(tokens) if token.nesting >= 0), None)
+    if last is None or last.type != "fence" or last.map is None:
+        return None
+    return last if last.map[1] - last.map[0] == last.content.count("\n") + 1 else None
 
 
 class Splitter:
@@ -145,13 +158,25 @@ class Splitter:
 
     def __init__(self) -> None:
         self.closed: list[Fragment] = []
-        self._at = _State()
         self._rest: list[str] = []
+        """The incomplete last line, in chunks."""
         self._rest_size = 0
+        self._lines: list[str] = []
+        """The complete lines that are in no closed piece."""
+        self._blank = False
+        """Whether the line before them is blank."""
+        self._next: Fragment | None = None
+        """The continuation of a block that was cut, which the first of them may belong to."""
+        self._before: list[str] = []
+        """Lines that put the parser into that block."""
+        self._joined = False
+        """Whether the first of them is the rest of a line that was cut."""
+        self._within = False
+        """Whether the position is inside a list item that was cut; indented lines are its content."""
+        self._pad = 0
+        """The columns of its indentation."""
         self._thinks: str | None = None
         """The closing tag of reasoning at the start of the text; empty if there is none."""
-        self._raw = self._expanded = ""
-        """The current line with its tabs, and with leading tabs replaced by spaces."""
 
     def feed(self, text: str) -> None:
         """Append text."""
@@ -160,372 +185,241 @@ class Splitter:
         if "\n" in text:
             *lines, rest = "".join(self._rest).split("\n")
             for line in lines:
-                self._whole(line)
+                self._line(self._chop(line))
             self._rest, self._rest_size = [rest], len(rest)
         if self._rest_size > 2 * MAX_CHARS:
             rest = self._chop("".join(self._rest))
             self._rest, self._rest_size = [rest], len(rest)
 
     def tail(self) -> list[Fragment]:
-        """The open pieces, including the incomplete last line."""
-        probe = Splitter()
-        probe._thinks = self._thinks
-        probe._at = replace(self._at, piece=replace(self._at.piece, lines=self._at.piece.lines[:]))
+        """The open pieces, including the incomplete last line; several blocks may be in one."""
         rest = "".join(self._rest)
-        if rest:
-            probe._line(rest)
-        probe._close()
+        lines = [*self._lines, rest] if rest else self._lines[:]
+        if not lines:
+            return []
+        if (code := self._open_code(lines)) is not None:
+            return [code]
+        defines = any(map(DEFINITION.match, lines))  # which must not define anything yet
+        if not (defines or self._before or self._within or self._joined):
+            piece = self._next or Fragment("markdown")
+            return [replace(piece, lines=lines)] if any(map(str.strip, lines)) else []
+        probe = copy(self)
+        probe.closed, probe._lines = [], self._lines[:]  # noqa: SLF001 - of its own kind
+        probe.finish()
         return probe.closed
 
     def finish(self) -> None:
-        """The text is complete: close the open piece."""
+        """The text is complete: close the open pieces."""
         if self._rest_size:
-            self._whole("".join(self._rest))
+            self._line(self._chop("".join(self._rest)))
         self._rest, self._rest_size = [], 0
-        self._close()
+        self._close_all()
 
     # Lines
 
-    def _whole(self, line: str) -> None:
-        rest = self._chop(line)
-        self._line(rest)
-        self._at.joined = False
+    def _line(self, line: str) -> None:
+        """Add a complete line."""
+        if self._lines or not self._joined:
+            if self._thinks is None and line.strip():
+                self._thinks = _THINKS.get(line.strip(), "")
+            if self._thinks and line.strip() == self._thinks:
+                self._close_all()  # a block that the model left open in its reasoning
+            if self._within and line.strip() and not _indent(line) >= self._pad > 0:
+                self._close_all()
+                self._within = _indent(line) > 1
+                self._pad = _indent(line) if self._within else 0
+            line = _without(line, min(self._pad, _indent(line)))
+        self._lines.append(line)
+        column = _content_column(self._lines[0])
+        inside = 0 < column <= _indent(line)  # of a list item, which is cut later
+        ends = not line.strip() and self._open_code(self._lines) is None
+        if ends or _is_large(self._lines, HARD if inside else 1):
+            self._settle()
 
     def _chop(self, line: str) -> str:
-        """Process all but the end of a line that is too long to wait for its end."""
+        """Add all but the end of a line that is too long to wait for its end."""
         while len(line) > 2 * MAX_CHARS:
-            at = next(
-                (m.end() for m in _SENTENCE.finditer(line, MAX_CHARS, 2 * MAX_CHARS)),
-                2 * MAX_CHARS,
-            )
-            self._line(line[:at])
-            line = line[at:]
-            if self._at.mode == "code":
-                self._roll()
-            elif self._at.mode != "none":
-                if self._at.mode == "list":
-                    self._at.within, self._at.pad = True, self._at.offset
-                self._close()
-                self._open("inline", "text", continues=True)
-            else:
-                self._open("inline", "text", continues=True)
-            self._at.joined = True
+            ends = (found.end() for found in _SENTENCE.finditer(line, MAX_CHARS, 2 * MAX_CHARS))
+            end = next(ends, 2 * MAX_CHARS)
+            self._line(line[:end])
+            self._settle()
+            self._divide_line()
+            line = line[end:]
         return line
 
-    def _line(self, line: str) -> None:
-        at = self._at
-        if at.joined:
-            self._raw = self._expanded = line
-            self._add(line)
+    # Blocks
+
+    def _parsed(self) -> list[_Block]:
+        """The blocks of the lines; `start` of a continued one is before them."""
+        lines = [*self._before, *self._lines]
+        if self._joined:
+            lines[len(self._before)] = _JOINT + self._lines[0]
+        skipped = len(self._before)
+        return [
+            block._replace(start=block.start - skipped, end=block.end - skipped)
+            for block in _blocks(lines)
+            if block.end > skipped
+        ]
+
+    def _open_code(self, lines: list[str]) -> Fragment | None:
+        """The open code that all of these lines are in; this takes a tenth of the parser's time."""
+        opening, *rest = [*self._before, *lines]
+        opened = fence(opening)
+        if opened is None or opened.indent or self._joined:
+            return None
+        for line in rest:
+            opened = opened if line.startswith("    ") else opened.after(line)
+            if opened is None:
+                return None
+        piece = self._next or Fragment("code", language=opened.info, pad=self._pad)
+        return replace(piece, lines=lines[not self._before :])
+
+    def _settle(self) -> None:
+        """Close the blocks that later lines cannot change, and cut the open one if it is too large."""
+        blocks = self._parsed() if self._lines else []
+        if not blocks:
+            if not self._before:
+                self._drop(len(self._lines))
             return
-        body = line.lstrip(" \t")
-        self._raw, line = line, line[: len(line) - len(body)].expandtabs(4) + body
-        self._expanded = line
-        blank = not line or line.isspace()
-        if self._thinks is None and not blank:
-            self._thinks = _THINKS.get(body.strip(), "")
-        if self._thinks and body.strip() == self._thinks:
-            self._close()  # a block that the model left open in its reasoning
-        if at.pad and not blank:
-            indent = _indent(line)
-            if indent < at.pad and at.mode != "none":
-                self._close()
-        if at.pad and at.mode != "none":
-            line = line[min(at.pad, _indent(line)) :]
-        while not self._takers[at.mode](self, line, blank):
-            pass
-        at.blank = blank
+        final = self._first_open(blocks)
+        for block in blocks[:final]:
+            self._close(block)
+        start = blocks[final].start if final < len(blocks) else len(self._lines)
+        if start > 0:
+            self._drop(start)
+        if final == len(blocks) - 1 and _is_large(self._lines):
+            self._cut(blocks[final]._replace(start=min(start, 0)))
 
-    def _in_none(self, line: str, blank: bool) -> bool:  # noqa: FBT001, PLR0911 - a table of modes
-        at = self._at
-        if blank:
-            return True
-        at.pad = 0
-        if at.within:
-            indent = _indent(line)
-            at.within = indent > 1
-            if at.within:
-                at.pad, line = indent, line[indent:]
-        if opened := fence(line):
-            at.fence = opened
-            self._open("code", "code")
-            at.piece.language = opened.info
-            return True
-        if line.startswith("    "):
-            self._open("code", "indented")
-            return self._in_indented(line, blank)
-        if _HEADING.match(line) or _RULE.match(line):
-            self._open("markdown", "text")
-            self._add(line)
-            self._close()
-            return True
-        if item := _ITEM.match(line):
-            self._open("markdown", "list")
-            at.marker, at.items, at.inner = item[2][-1], 0, None
-            at.number = int(item[2][:-1]) if item[2][:-1] else 1
-            self._item(line, item)
-            return True
-        closing = math_end(line)
-        if closing is not None:
-            self._open("markdown", "math")
-            at.closing = closing
-            return self._in_math(line, blank)
-        self._open("markdown", "quote" if _QUOTE.match(line) else "text")
-        self._add(line)
-        return True
+    def _first_open(self, blocks: list[_Block]) -> int:
+        """The index of the first block that later lines may change."""
+        for number, block in enumerate(blocks):
+            if _is_open_formula(self._lines[max(block.start, 0) :]):
+                return number
+        *_, before, last = [None, *blocks]
+        if last.end < len(self._lines) and not (last.type in _GOES_ON or _open_fence(last.tokens)):
+            return len(blocks)
+        # A line after definitions may turn out to be the title of the last one.
+        titled = before is not None and before.type == _DEFINITIONS and before.end == last.start
+        return len(blocks) - (2 if titled and not _is_large(self._lines) else 1)
 
-    def _in_math(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
-        at = self._at
-        if blank:
-            self._reread()
-            return False
-        self._add(line)
-        if self._is_formula():
-            self._close()
-        elif at.closing in self._last_of_formula() or self._large(HARD):
-            self._reread()
-        return True
+    def _close_all(self) -> None:
+        for block in self._parsed() if self._lines else ():
+            self._close(block)
+        self._drop(len(self._lines))
 
-    def _last_of_formula(self) -> str:
-        """The last line of the open formula, without its opening mark."""
-        *before, line = self._at.piece.lines
-        return line if before else line.strip()[len(self._at.closing) :]
+    def _close(self, block: _Block) -> None:
+        lines = self._lines[max(block.start, 0) : block.end]
+        kind = _KINDS.get(block.type, "markdown")
+        gap = not self._within or self._is_blank(block.start - 1)
+        piece = Fragment(kind, gap=gap, pad=self._pad)
+        continued = block.start < (0 if self._before else 1)
+        if kind == "code":
+            piece.language = block.tokens[0].info
+            lines = block.tokens[0].content.split("\n")[:-1]
+        if continued and self._next is not None:
+            piece = self._next
+            if kind == "code":
+                del lines[: len(self._before) - (block.type == "fence")]
+                lines[:1] = [line.removeprefix(_JOINT * self._joined) for line in lines[:1]]
+        if lines or piece.first:
+            self.closed.append(replace(piece, lines=lines))
 
-    def _is_formula(self) -> bool:
-        """Whether the open formula has its end."""
-        return self._last_of_formula().rstrip().endswith(self._at.closing)
+    def _is_blank(self, number: int) -> bool:
+        return not self._lines[number].strip() if number >= 0 else self._blank
 
-    def _reread(self) -> None:
-        """Process the lines of a formula without an end as text."""
-        at = self._at
-        first, *lines = at.piece.lines
-        read = self._raw, self._expanded
-        at.mode, at.joined, at.piece.lines = "text", False, [first]
-        for line in lines:
-            self._line(" " * at.pad + line)
-        self._raw, self._expanded = read
+    def _drop(self, count: int) -> None:
+        """Remove the first lines, which are closed; the rest begins a block."""
+        self._blank = self._is_blank(count - 1)
+        del self._lines[:count]
+        self._next, self._before, self._joined = None, [], False
 
-    def _in_text(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
-        at = self._at
-        if blank or _interrupts(line) or self._follows_definitions(line):
-            self._close()
-            return blank
-        if _SETEXT.match(line) and not is_footnote(at.piece.lines[0]):
-            self._add(line)
-            if not DEFINITION.match(at.piece.lines[0]) or parser().parse(at.piece.source):
-                self._close()
-            return True
-        if _RULE.match(line) or _QUOTE.match(line):
-            self._close()
-            return False
-        if (
-            is_delimiter(line)
-            and "|" in at.piece.lines[-1]
-            and not at.piece.lines[-1].expandtabs(4).startswith("    ")
-            and len(cells(at.piece.lines[-1], len(cells(line)))) == len(cells(line))
-        ):
-            head = at.piece.lines.pop()
-            if at.piece.lines:
-                self._close()
-            else:
-                at.mode = "none"
-            self._open("table", "table")
-            self._add(head)
-            self._add(line)
-            return True
-        if self._large():
-            self._close()
-            self._open("inline", "text", continues=True)
-        self._add(line)
-        return True
+    # Blocks that are too large
 
-    def _in_quote(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
-        if blank or not (_QUOTE.match(line) or (not _begins(line) and self._takes(line))):
-            self._close()
-            return blank
-        if self._large():
-            self._close()
-            self._open("markdown", "quote", continues=True)
-        self._add(line)
-        return True
-
-    def _in_indented(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
-        if not blank and not line.startswith("    "):
-            self._close()
-            return False
-        self._add(line[4:])
-        if self._large():
-            self._roll()
-        return True
-
-    def _in_code(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
-        at = self._at
-        if not line.startswith("    "):
-            after = at.fence.after(line)
-            if after is None:
-                self._close()
-                return True
-            at.fence = after
-        self._add(line[min(at.fence.indent, _indent(line)) :])
-        if self._large() and (blank or self._large(SOFT)):
-            self._roll()
-        return True
-
-    def _in_table(self, line: str, blank: bool) -> bool:  # noqa: FBT001 - one signature
-        at = self._at
-        if blank or _begins(line) or _QUOTE.match(line) or line.startswith("    "):
-            self._close()
-            return blank
-        self._add(line)
-        if self._large():
-            head = at.piece.head or tuple(at.piece.lines)
-            self._close()
-            self._open("table", "table", continues=True)
-            at.piece.head = head
-        return True
-
-    def _in_list(self, line: str, blank: bool) -> bool:  # noqa: FBT001, PLR0911 - one signature, and a case a return
-        at = self._at
-        shut, at.shut = at.shut, False
-        if blank:
-            if shut:
-                at.offset = sys.maxsize  # an item that begins with a blank line is empty
-            self._add(line)
-            return True
-        indent = _indent(line)
-        if at.inner is not None:
-            if indent >= at.offset:
-                at.inner = at.inner.after(line[at.offset :])
-                self._add(line)
-                return self._hard(line)
-            at.inner = None
-        if indent >= at.offset:
-            if self._large(HARD) and (at.blank or _NESTED.match(line)):
-                self._cut_inside()
-                return False
-            self._open_inner(line[at.offset :])
-            self._add(line)
-            return True
-        item = None if _RULE.match(line) else _ITEM.match(line)
-        if item and item[2][-1] == at.marker:
-            if self._large():
-                gap, number = at.blank, at.number + at.items
-                self._close()
-                self._open("markdown", "list", continues=True)
-                at.piece.gap = gap
-                at.piece.number = number if len(item[2]) > 1 else None
-            self._item(line, item)
-            return True
-        if at.blank or item or _begins(line) or _QUOTE.match(line) or not self._takes(line):
-            self._close()
-            return False
-        if self._large(HARD):
-            at.within, at.pad = True, at.offset
-            self._close()
-            self._open("inline", "text", continues=True)
-        self._add(line)
-        return True
-
-    def _follows_definitions(self, line: str) -> bool:
-        """Whether a line is the first one after definitions of links, which are not a paragraph."""
-        lines = self._at.piece.lines
-        if not DEFINITION.match(lines[0]) or DEFINITION.match(line) or _TITLE.match(line):
-            return False
-        tokens = parser().parse("\n".join((*lines, line)))
-        return bool(tokens and tokens[0].map and tokens[0].map[0] == len(lines))
-
-    def _takes(self, line: str) -> bool:
-        """Whether a line without marker or indentation continues a paragraph of a list or quote."""
-        lines = self._at.piece.lines
-        tokens = parser().parse("\n".join((*lines, line)))
-        return any(
-            token.map and token.map[0] < len(lines) < token.map[1]
-            for token in tokens
-            if not token.level
-        )
-
-    # Fragments
-
-    def _open(self, kind: Kind, mode: Mode, *, continues: bool = False) -> None:
-        at = self._at
-        at.mode, at.chars = mode, 0
-        gap = not continues and (at.blank or not at.within)
-        at.piece = Fragment(kind, first=not continues, gap=gap, pad=at.pad)
-
-    def _add(self, line: str) -> None:
-        removed = len(self._expanded) - len(line)
-        if self._expanded.endswith(line) and removed <= _indent(self._expanded):
-            line = _without(self._raw, removed)
-        if self._at.joined and self._at.piece.lines:
-            self._at.piece.lines[-1] += line
-        else:
-            self._at.piece.lines.append(line)
-        self._at.chars += len(line) + 1
-
-    def _large(self, times: float = 1) -> bool:
-        at = self._at
-        return at.chars > times * MAX_CHARS or len(at.piece.lines) > times * MAX_LINES
-
-    def _roll(self) -> None:
-        """Continue the code in another piece."""
-        language, mode = self._at.piece.language, self._at.mode
-        self._close()
-        self._open("code", mode, continues=True)
-        self._at.piece.language = language
-
-    def _close(self) -> None:
-        at = self._at
-        while at.mode == "math" and not self._is_formula():
-            self._reread()
-        piece, mode = at.piece, at.mode
-        at.mode, at.inner, at.chars = "none", None, 0
-        if mode == "none":
+    def _cut(self, block: _Block) -> None:
+        """Cut the open block, if its last line is a suitable place."""
+        *earlier, line = self._lines
+        fence = _open_fence(block.tokens)
+        if _is_open_formula(self._lines):
             return
-        if mode in {"list", "indented"}:
-            while piece.lines and not piece.lines[-1].strip():
-                piece.lines.pop()
-        if piece.lines or mode == "code":
-            self.closed.append(piece)
-        at.piece = Fragment("markdown")
+        if block.type in _LISTS:
+            self._cut_list(block, fence)
+        elif block.type == "fence":
+            code = self._lines if self._before else self._lines[1:]
+            if fence is not None and _is_large(code, SOFT if line.strip() else 1):
+                self._divide_code(fence)
+        elif not line.strip():
+            return
+        elif block.type == "code_block":
+            self._divide(block, "code", "    x")
+        elif block.type == "table_open":
+            head = tuple(self._lines) if self._next is None else self._next.head
+            self._divide(block, "table", *head[:2], head=head)
+        elif not _is_large(earlier):
+            return
+        elif block.type == "blockquote_open":
+            self._divide(block, "markdown", "> x", left=1)
+        elif block.type in {"paragraph_open", "footnote_open"}:
+            self._divide(block, "inline", "x", left=1)
+        elif block.type == _DEFINITIONS and DEFINITION.match(line):
+            self._divide(block, "markdown", left=1)
 
-    def _item(self, line: str, item: Match[str]) -> None:
-        """Add the line that begins a list item."""
-        at = self._at
-        space = len(item[0].expandtabs(4)) - item.end(2)
-        at.offset = item.end(2) + (space if space in _SPACES and item.end() < len(line) else 1)
-        at.items += 1
-        at.shut = item.end() == len(line)
-        self._open_inner(line[at.offset :])
-        self._add(line)
+    def _cut_list(self, block: _Block, fence: "Token | None") -> None:
+        *earlier, line = self._lines
+        starts = _items(block)
+        column = _content_column(self._lines[starts[-1]])
+        if starts[-1] == len(earlier):
+            if _is_large(earlier):
+                begins = block.tokens[0].attrs.get("start", 1)
+                number = int(begins if self._next is None else self._next.number or 0)
+                number += len(starts) - 1
+                ordered = block.type == "ordered_list_open"
+                gap = not earlier[-1].strip()
+                self._divide(block, "markdown", left=1, gap=gap, number=number if ordered else None)
+        elif not line.strip() or not _is_large(earlier, HARD):
+            return
+        elif fence is not None:
+            self._divide_code(fence, min(_indent(line), column))
+            self._within = True
+        elif _indent(line) < column:
+            self._divide(block, "inline", "x", left=1)
+        elif not earlier[-1].strip() or _MARKER.match(line):
+            self._lines.pop()
+            self._close_all()
+            outer, self._within, self._pad = self._pad, True, 0
+            self._line(" " * outer + line)
 
-    def _open_inner(self, content: str) -> None:
-        self._at.inner = fence(content.lstrip(" "))
+    def _divide(self, block: _Block, kind: Kind, *before: str, left: int = 0, **facts: Any) -> None:
+        """Close a block but for the lines that are `left`; they and the next ones continue it."""
+        self._close(block._replace(end=len(self._lines) - left))
+        self._drop(len(self._lines) - left)
+        self._next = Fragment(kind, first=False, pad=self._pad, **{"gap": False} | facts)
+        self._before = [*before]
 
-    def _cut_inside(self) -> None:
-        """Cut inside an item of a list."""
-        gap = self._at.blank
-        self._close()
-        self._at.within = True
-        self._at.blank = gap
+    def _divide_code(self, token: "Token", pad: int = 0) -> None:
+        """Close all; the next lines continue a fence, which is indented by `pad` more columns."""
+        opening = f"{token.markup}{token.info}"
+        if not token.level:
+            opening = (self._before or self._lines)[0]
+        opened = fence(opening)
+        for line in token.content.split("\n"):
+            opened = opened and (opened.after(line) or opened)
+        depth = opened.depth if opened is not None else 0
+        self._close_all()
+        self._pad += pad
+        self._next = Fragment("code", language=token.info, first=False, gap=False, pad=self._pad)
+        self._before = [opening, *[f"{token.markup}x"] * depth]
 
-    def _hard(self, line: str) -> bool:
-        """Cut code inside a list item if it is far too long."""
-        at = self._at
-        if at.inner is not None and self._large(HARD):
-            at.fence = at.inner._replace(indent=0)
-            self._close()
-            at.within, at.pad = True, min(_indent(line), at.offset)
-            self._open("code", "code", continues=True)
-        return True
-
-    _takers: ClassVar[dict[Mode, Callable[["Splitter", str, bool], bool]]] = {
-        "none": _in_none,
-        "text": _in_text,
-        "quote": _in_quote,
-        "indented": _in_indented,
-        "list": _in_list,
-        "code": _in_code,
-        "math": _in_math,
-        "table": _in_table,
-    }
-    """The method for each mode; it returns False if it closed the piece and did not use the line."""
+    def _divide_line(self) -> None:
+        """Close all; what follows is the rest of the last line."""
+        blocks = self._parsed() if self._lines else []
+        fence = _open_fence(blocks[-1].tokens) if blocks else None
+        if fence is not None and not fence.level:
+            self._divide_code(fence)
+        elif blocks or self._next is None or self._next.kind != "code":
+            pad = self._pad
+            if blocks and blocks[-1].type in _LISTS:
+                pad += _content_column(self._lines[_items(blocks[-1])[-1]])
+            self._close_all()
+            self._within, self._pad = self._within or pad > 0, pad
+            self._next = Fragment("inline", first=False, gap=False, pad=pad)
+        self._joined = True
