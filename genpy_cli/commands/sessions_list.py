@@ -13,7 +13,6 @@ from genpy_server.core.identity import is_question, short_id
 from genpy_server.core.models import ListedSession, Session
 from genpy_server.records import PAGE, Records
 
-NONE_LIKE_THAT = "No conversation has that status and that text in its title, summary or topics."
 QUESTIONS = 5
 """Single questions that are shown below the conversations."""
 
@@ -60,16 +59,25 @@ def sessions_list(
     if conversations:
         show(conversations)
     elif not questions:
-        narrowed = status is not None or find is not None
-        output.note(
-            NONE_LIKE_THAT if narrowed else "No conversations here. `genpy chat` begins one."
-        )
+        output.note(_none(status, find))
     if questions:
         if conversations:
             output.text("")
         _show_questions(questions)
     if user is not None:
         output.note(f"These are the conversations of the user {user!r}; others have some too.")
+
+
+def _none(status: str | None, find: str | None) -> str:
+    """That there are no such conversations."""
+    if find is not None:
+        which = f"{status} conversation" if status else "conversation"
+        return f"No {which} has {find!r} in its title, summary or topics."
+    return (
+        f"No {status} conversations."
+        if status
+        else "No conversations here. `genpy chat` begins one."
+    )
 
 
 def _show_questions(questions: list[ListedSession]) -> None:

@@ -87,7 +87,7 @@ def test_list_can_be_narrowed(kept):
     assert [row["session_id"] for row in completed] == [ROME]
     found = kept("sessions", "list", "--json", "--find", "rome").json
     assert [row["session_id"] for row in found] == [ROME]
-    assert "that text" in kept("sessions", "list", "--find", "nowhere").err
+    assert "No conversation has 'nowhere'" in kept("sessions", "list", "--find", "nowhere").err
 
 
 def test_show_is_a_transcript(kept):
