@@ -243,6 +243,11 @@ class Project:
         self._stack.remove()
 
 
+def is_reply(text: str) -> bool:
+    """Whether a text is what `Model` says, from the beginning, each token once."""
+    return text == "".join(f"{text[:6]}-{number} " for number in range(text.count(" ")))
+
+
 def verdict(rows: list[Row], writers: list[Writer]) -> Counter[str]:
     """What of all that was acknowledged and seen is not stored as it should be."""
     found: Counter[str] = Counter()
@@ -260,6 +265,7 @@ def verdict(rows: list[Row], writers: list[Writer]) -> Counter[str]:
             found["chars_missing"] += len(text) - common
             found["chars_worst"] = max(found["chars_worst"], len(text) - common)
             found["chars_seen"] += len(text)
+        found["garbled"] += sum(not is_reply(text) for text in replies.values())
         answered = {row[5].get("reply_to") for row in mine if row[2] == "ai"}
         found["unanswered"] += sum(row[0] not in answered for row in asked)
         found["acked"] += len(writer.acked)
@@ -280,6 +286,7 @@ def broken(rows: list[Row], writers: list[Writer]) -> list[str]:
         "doubled": [*rows, (last[0] + 1_000_000, *last[1:])],
         "disordered": [(-1, *last[1:]), *others],
         "chars_missing": [(*row[:3], "", *row[4:]) if row[4] == run else row for row in rows],
+        "garbled": [(*row[:3], row[3] * 2, *row[4:]) if row[4] == run else row for row in rows],
         "unanswered": [row for row in rows if row[4] != run],
     }
     return [name for name, bad in breaches.items() if verdict(bad, writers)[name] <= honest[name]]
@@ -366,12 +373,12 @@ async def kills(place: SqliteFile | Project, count: int, deadline: float) -> boo
     chars = round(JOURNAL_SECONDS / TOKEN_SECONDS * len("abcdef-12 "))
     print(
         f"kills {done}, of the database {place.kills}  acked {seen['acked']}  lost {seen['lost']}  doubled {seen['doubled']}  "
-        f"out of order {seen['disordered']}  unanswered {seen['unanswered']}  "
+        f"out of order {seen['disordered']}  garbled {seen['garbled']}  unanswered {seen['unanswered']}  "
         f"characters seen {seen['chars_seen']}, missing {seen['chars_missing']}, "
         f"worst reply {seen['chars_worst']} (bound {chars})"
     )
     print(f"      broken on purpose and not noticed: {', '.join(unnoticed) or 'nothing'}")
-    wrong = sum(seen[name] for name in ("lost", "doubled", "disordered", "unanswered"))
+    wrong = sum(seen[name] for name in ("lost", "doubled", "disordered", "garbled", "unanswered"))
     return not (wrong or unnoticed or seen["chars_worst"] > chars or not seen["acked"])
 
 
