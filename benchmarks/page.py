@@ -1,16 +1,18 @@
 """What the chat page costs a browser: a long reply, a long conversation, and opening over a slow line.
 
-    .venv/bin/python benchmarks/page.py [streaming | reading_back | opening]
+    .venv/bin/python benchmarks/page.py [streaming | growing | reading_back | opening]
 
 Prints one table, of one part where it is named. A reply of 32,000 tokens comes at 1,000 tokens a second while somebody types: long
 tasks of the page, the time from a key to the next picture, the main thread's processor time and the
-bytes of its frames. Then 10,000 messages are read back page by page, and a reply comes at their end.
+bytes of its frames. Then replies that are one long block each, at 2,000 tokens a second: the processor time of the
+longest task, with that in which the server's HTML takes its place. Then 10,000 messages are read back page by page, and a reply comes at their end.
 Last a conversation is opened through a line with 100 ms (`LATENCY` seconds each way) there and back: the time from the
 click, or from following a link to it, until the visible messages are formatted, and what the page
 sends for it. Needs Chromium. Processor time is the same on a busy machine; the other times are not.
 """
 
 import asyncio
+import json
 import os
 import platform
 import statistics
@@ -62,6 +64,19 @@ def part_{n}(items: list[int]) -> int:
 ```
 
 """
+BLOCKS = {
+    "fence": ("```python\n", '    value = compute(1, "text")  # comment\n'),
+    "one line of code": ("```json\n", '{"a": 1, "b": "text"}, '),
+    "paragraph": ("", "A word and *some* more `code` of it. "),
+    "headings": ("", "# One\n\n## Two\ntext\n\n"),
+    "list": ("", "- item with *some* `code`\n"),
+    "nested list": ("- a\n  - b\n", "    - item with *some* `code`\n"),
+    "item with code": ("1. Do:\n   ```python\n", "   x = call(1)\n"),
+    "table": ("| a | b |\n|---|---|\n", "| *some* | `code` |\n"),
+    "quote": ("", "> A word and *some* more `code` of it.\n"),
+}
+"""Blocks of 60,000 characters: how each begins, and what is repeated."""
+BLOCK_CHARS = 60_000
 WATCH = """() => {
   window.seen = { long: [], keys: [], began: performance.now() };
   new PerformanceObserver((list) => {
@@ -149,6 +164,42 @@ async def streaming(browser: Browser, server: Running, upstream: Upstream) -> No
     row("  processor time of the main thread, of a second", f"{share:.0%}")
     row("  bytes down, up, HTTP requests", f"{received:,}, {sent:,}, {len(requests)}")
     await context.close()
+
+
+async def growing(browser: Browser, server: Running, upstream: Upstream) -> None:
+    """Replies of one long block each."""
+    for name, (head, line) in BLOCKS.items():
+        text = head + line * (BLOCK_CHARS // len(line))
+        pieces = [chunk({"content": text[at : at + 160]}) for at in range(0, len(text), 160)]
+        gates = {at: asyncio.Event() for at in range(1, len(pieces))}
+        upstream.script(Script(pieces=[*pieces, chunk(finish="stop"), DONE], gates=gates))
+        context = await browser.new_context(base_url=server.url)
+        page = await context.new_page()
+        await page.goto("/")
+        await page.wait_for_function(
+            "() => document.getElementById('state').dataset.state === 'ready'"
+        )
+        await page.fill("#say", "Go")
+        await browser.start_tracing(page=page, categories=["toplevel"])
+        await page.press("#say", "Enter")
+        for gate in gates.values():
+            await asyncio.sleep(160 / 4 / 2_000)
+            gate.set()
+        await page.wait_for_selector("article.assistant.last[aria-busy=false]", timeout=60_000)
+        await asyncio.sleep(1)
+        events = json.loads(await browser.stop_tracing())["traceEvents"]
+        main = {
+            (event["pid"], event["tid"])
+            for event in events
+            if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+        }
+        tasks = [
+            event.get("tdur", 0) / 1000
+            for event in events
+            if event["name"].endswith("RunTask") and (event["pid"], event["tid"]) in main
+        ]
+        row(f"{len(text):,} characters of one {name}: longest task, ms", f"{max(tasks):.0f}")
+        await context.close()
 
 
 def longest(tasks: list[float]) -> str:
@@ -345,6 +396,7 @@ async def main() -> None:
             )
             parts = {
                 "streaming": lambda: streaming(browser, server, upstream),
+                "growing": lambda: growing(browser, server, upstream),
                 "reading_back": lambda: reading_back(browser, server, upstream),
                 "opening": lambda: opening(browser, server),
             }

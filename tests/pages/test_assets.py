@@ -40,7 +40,7 @@ async def test_the_script_of_a_page_is_one_file():
     for name in SCRIPTS.values():
         assert re.findall("^(?:import|export) .*", asset(name).decode(), re.MULTILINE)[1:] == []
     known = re.compile(
-        r'import \{[^}]*\} from "\./\w+\.js";|export (async )?(function|class|const) '
+        r'import \{[^}]*\} from "\./\w+\.js";|export (async )?(function\*?|class|const) '
     )
     for name in (name for name in ASSETS if name.endswith(".js")):
         for begun in re.finditer("^(?:import|export) ", source(name), re.MULTILINE):

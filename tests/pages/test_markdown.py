@@ -143,6 +143,38 @@ async def test_where_a_text_was_cut_is_not_seen(call: Call, text: str):
     assert await call(CUT, text) == []
 
 
+GROWING = (
+    *("word *more* `code` ", "*a _b ", "# a\n", "- item *n*\n", "1. a\n\n   b\n", "> - item\n"),
+    *("> word *more*\n", "```py\nx = 1\n", "- a\n  - b\n", "| a |\n|---|\n| *b* |\n"),
+)
+MADE = """async ([source, text, step]) => {
+  const { Growing } = await import(source.replace("chat.js", "markdown.js"));
+  const growing = new Growing(document.createElement("div"));
+  const make = document.createElement;
+  let made = 0;
+  document.createElement = (...given) => (made += 1, make.apply(document, given));
+  try {
+    growing.show(text.slice(0, -10 * step), 0, true);
+    made = 0;
+    for (let at = text.length - 9 * step; at <= text.length; at += step) {
+      growing.show(text.slice(0, at), 0, true);
+    }
+  } finally {
+    delete document.createElement;
+  }
+  return made;
+}"""
+
+
+async def test_new_text_costs_little_however_long_the_text_is(call: Call):
+    """Ten pieces of text make as few elements at the end of a long block as of a short one."""
+    for text in GROWING:
+        head, line, last = text.rpartition(text.splitlines(keepends=True)[-1])
+        short, long = (head + (line + last) * (chars // len(line)) for chars in (25_000, 50_000))
+        few, more = [await call(MADE, one, 20) for one in (short, long)]
+        assert more <= few + 100, text
+
+
 async def test_no_text_holds_up_the_page(call: Call):
     """Texts of 100,000 characters made to be slow are parsed, growing and whole, before anyone gives up."""
     for text in HOSTILE:
@@ -150,5 +182,9 @@ async def test_no_text_holds_up_the_page(call: Call):
             assert await call(PARSED, text, open_) > 0, text[:9]
 
 
-PARSED = """async ([source, text, open]) =>
-  (await import(source.replace("chat.js", "markdown.js"))).blocks(text, open).length"""
+PARSED = """async ([source, text, open]) => {
+  const { Growing } = await import(source.replace("chat.js", "markdown.js"));
+  const place = document.createElement("div");
+  new Growing(place).show(text, 0, open);
+  return place.childNodes.length;
+}"""

@@ -39,7 +39,7 @@ SCRIPTS = {"chat.html": CHAT, "summary.html": "summary.js"}
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)\n", re.MULTILINE)
 """Comments on their own lines, a quarter of a script's bytes."""
-_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+_EXPORT = re.compile(r"^export ((?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 
 VERSION_PATTERN = "[0-9a-f]{12}"
 _VERSION = re.compile(VERSION_PATTERN)

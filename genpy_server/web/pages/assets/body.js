@@ -1,22 +1,32 @@
 // The text of one message: the server's HTML of what is finished, and behind it what still grows.
 
 import { nodes } from "./api.js";
-import { codeBox } from "./code.js";
+import { chunked, codeBox } from "./code.js";
 import { el } from "./dom.js";
-import { Growing, morph, wide } from "./markdown.js";
+import { Growing, wide } from "./markdown.js";
+import { inSteps, morph } from "./steps.js";
 import { characters } from "./transcript.js";
 
+/** @import {Steps} from "./steps.js" */
 /** @import {Entry} from "./transcript.js" */
 
 const LONG = 20_000; // characters of a whole text that is shown as it is until its HTML comes
 
+const CODE = /(<pre[^>]*><code>)([^]+?)(?=<\/code><\/pre>)/g;
+const BLOCK = "(?:ul|ol|li|p|blockquote|table|thead|tbody|tr|th|td|pre|h[3-6]|hr)";
+/** Line breaks between blocks, which ours have not; in code no element of these begins or ends. */
+const BREAKS = new RegExp(`\\n+(?=</?${BLOCK}\\b)|(</?${BLOCK}\\b[^>]*>)\\n+`, "g");
+
 /**
- * The nodes of the server's HTML, its code with a head and what may scroll sideways in a box.
+ * The nodes of the server's HTML as ours are, its code with a head and what may scroll sideways in a box.
  *
  * @param {string} html
  */
 function finished(html) {
-  const fragment = nodes(html);
+  const lines = html
+    .replace(BREAKS, "$1")
+    .replace(CODE, (_, head, code) => `${head}${chunked(code)}`);
+  const fragment = nodes(lines);
   for (const pre of fragment.querySelectorAll("pre")) {
     const place = document.createComment("");
     pre.replaceWith(place);
@@ -27,13 +37,18 @@ function finished(html) {
     table.replaceWith(place);
     place.replaceWith(wide(table));
   }
-  return fragment;
+  return [...fragment.childNodes];
 }
 
 export class Body {
   #growing;
+  /** @type {Pick<Entry, "text" | "blocks" | "html" | "status">} */
+  #entry = { text: "", blocks: [], html: null, status: "done" };
+  #stale = false; // whether that is another than what is shown
+  #busy = false;
   #html = ""; // of the blocks that are finished
-  #nodes = 0; // how many nodes those are
+  /** @type {ChildNode | null} */
+  #last = null; // node of those
   #end = 0; // where the text behind them begins
   #chars = 0; // the same place as the server counts, in characters
   #taken = 0; // how many of the entry's blocks were taken
@@ -47,25 +62,47 @@ export class Body {
   }
 
   /**
-   * Show what is known of a message.
+   * Show what is known of a message, soon.
    *
    * @param {Pick<Entry, "text" | "blocks" | "html" | "status">} entry
    */
-  show({ text, blocks, html, status }) {
+  show(entry) {
+    this.#entry = entry;
+    this.#stale = true;
+    if (!this.#busy) inSteps(this.#show());
+  }
+
+  /** @returns {Steps} */
+  *#show() {
+    for (this.#busy = true; this.#stale;) {
+      this.#stale = false;
+      yield* this.#steps(this.#entry);
+    }
+    this.#busy = false;
+  }
+
+  /**
+   * @param {Pick<Entry, "text" | "blocks" | "html" | "status">} entry
+   * @returns {Steps}
+   */
+  *#steps(entry) {
+    const { text, html, status } = entry;
     if (html !== null) {
-      if (this.#whole !== html) this.#finish(html);
+      if (this.#whole !== html) yield* this.#finish(html);
       return;
     }
     if (this.#whole !== null) return;
     const streaming = status === "streaming";
     if (!streaming && text.length > LONG && !this.#end && !this.#growing.shown) {
-      morph(this.element, [el("p", { class: "plain", text })]);
+      yield* morph(this.element, [el("p", { class: "plain", text })]);
       return;
     }
-    for (; this.#taken < blocks.length; this.#taken += 1) {
-      this.#settle(text, blocks[this.#taken], streaming);
+    // While a block is put in its place more of the entry may come.
+    while (this.#taken < entry.blocks.length) {
+      yield* this.#settle(entry.text, entry.blocks[this.#taken]);
+      this.#taken += 1;
     }
-    this.#growing.show(text, this.#end, streaming);
+    yield* this.#growing.steps(entry.text, this.#end, streaming);
   }
 
   /**
@@ -73,19 +110,21 @@ export class Body {
    *
    * @param {string} text
    * @param {HtmlBlock} block
-   * @param {boolean} streaming
+   * @returns {Steps}
    */
-  #settle(text, { start, end, html }, streaming) {
+  *#settle(text, { start, end, html }) {
     if (start !== this.#chars) return; // one before it is missing: the HTML of the whole has it
     this.#end = ahead(text, this.#end, end - this.#chars);
     this.#chars = end;
-    const ours = this.#growing.show(text, this.#end, streaming);
-    const fresh = [...finished(html).childNodes];
-    const { childNodes } = this.element;
-    const behind = childNodes[this.#nodes + ours.length] ?? null;
-    morph(this.element, fresh, childNodes[this.#nodes] ?? null, behind);
     this.#html += html;
-    this.#nodes += fresh.length;
+    const behind = this.#growing.leave(this.#end);
+    yield* morph(this.element, finished(html), this.#rest, behind);
+    this.#last = behind ? behind.previousSibling : this.element.lastChild;
+  }
+
+  /** The first node behind those of finished blocks. */
+  get #rest() {
+    return this.#last ? this.#last.nextSibling : this.element.firstChild;
   }
 
   /**
@@ -93,15 +132,13 @@ export class Body {
    * the same.
    *
    * @param {string} html
+   * @returns {Steps}
    */
-  #finish(html) {
+  *#finish(html) {
     const kept = this.#whole === null && html.startsWith(this.#html);
     this.#whole = html;
-    const { childNodes } = this.element;
-    if (kept) {
-      const rest = finished(html.slice(this.#html.length));
-      morph(this.element, [...rest.childNodes], childNodes[this.#nodes] ?? null);
-    } else morph(this.element, [...finished(html).childNodes]);
+    if (kept) yield* morph(this.element, finished(html.slice(this.#html.length)), this.#rest);
+    else yield* morph(this.element, finished(html));
   }
 }
 
@@ -114,6 +151,8 @@ export class Body {
  */
 function ahead(text, from, count) {
   let at = from + count;
-  for (let missing; (missing = count - characters(text.slice(from, at))) > 0;) at += missing;
+  for (let missing; (missing = count - characters(text.slice(from, at))) > 0 && at < text.length;) {
+    at += missing;
+  }
   return at;
 }

@@ -25,6 +25,11 @@ const SQL_WORDS = new Set(
   not null and or in is as distinct union all exists between like case when then else end with asc
   desc begin commit rollback default check unique`.split(/\s+/),
 );
+/** Lines of a chunk of code; base.css has their number too. */
+export const CHUNK = 64;
+/** Characters of a chunk that have colours; more cannot be laid out in time. */
+export const COLOURED = 20_000;
+const COLOURED_HTML = 60_000; // about as many, as HTML
 const STRING = `"""|'''|"(?:\\\\.|[^"\\\\])*"?|'(?:\\\\.|[^'\\\\])*'?|\`(?:\\\\.|[^\`\\\\])*\`?`;
 
 /** @typedef {{end: string, mark: string}} Unended what a line leaves open: what ends it, its class */
@@ -102,6 +107,26 @@ export class Colours {
     this.#open = null;
     return at + end.length;
   }
+}
+
+/**
+ * The HTML of code in chunks of lines, of which those that nobody sees are not laid out.
+ *
+ * @param {string} html in which spans stand beside each other
+ */
+export function chunked(html) {
+  const lines = html.split(/(?<=\n)/);
+  let made = "";
+  let open = ""; // the span that goes on in the next chunk
+  for (let at = 0; at < lines.length; at += CHUNK) {
+    let part = open + lines.slice(at, at + CHUNK).join("");
+    const much = part.indexOf("<span", COLOURED_HTML);
+    if (much >= 0) part = part.slice(0, much) + part.slice(much).replace(/<\/?span[^>]*>/g, "");
+    const last = part.lastIndexOf("<span");
+    open = last > part.lastIndexOf("</span") ? part.slice(last, part.indexOf(">", last) + 1) : "";
+    made += `<span class="lines">${part}${open && "</span>"}</span>`;
+  }
+  return made;
 }
 
 /**

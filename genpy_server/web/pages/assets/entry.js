@@ -2,7 +2,7 @@
 
 import { Body } from "./body.js";
 import { announce, button, copyButton, el, isolated, once, timeOf, words } from "./dom.js";
-import { blocks, morph } from "./markdown.js";
+import { atOnce, morph } from "./steps.js";
 
 /** @import {Entry} from "./transcript.js" */
 
@@ -237,7 +237,7 @@ export class EntryView {
     const label = seconds ? `${long} ${seconds} s` : short;
     if (summary.textContent !== label) summary.textContent = label;
     if (thinking.open && this.#thoughts.textContent !== reasoning) {
-      morph(this.#thoughts, [reasoning]);
+      atOnce(morph(this.#thoughts, [reasoning]));
     }
   }
 
@@ -316,7 +316,9 @@ export class EntryView {
    */
   #result(tool, place) {
     if (tool.ok === null || place.hasChildNodes()) return;
-    place.append(el("div", { class: "body", dir: "auto" }, ...blocks(tool.result, false)));
+    const body = el("div", { class: "body", dir: "auto" });
+    place.append(body);
+    new Body(body).show({ text: tool.result, blocks: [], html: null, status: "done" });
   }
 
   #ending(/** @type {boolean} */ streaming) {

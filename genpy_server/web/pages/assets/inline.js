@@ -4,6 +4,7 @@
 // all of it.
 
 import { el } from "./dom.js";
+import { atOnce, morph } from "./steps.js";
 
 const MARKS =
   /\\([!-/:-@[-`{-~])|(`+)|(\*+|_+|~~)|\[\^([^\][\s]{1,64})\]|!?\[([^\][\n]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+"[^"\n]*")?\)|(?:(?<! ) {2,}|\\)\n|<(https?:\/\/[^\s<>]+)>|(https?:\/\/[^\s<>]*[^\s<>.,;:!?'"*_~)\]])/;
@@ -14,7 +15,7 @@ const MARKS =
  */
 const tokens = (ended) =>
   new RegExp(
-    String.raw`\\\((.{1,999}?)(?:\\\)${ended})|\\\[(.{1,999}?)(?:\\\]${ended})|\$\$([^$]{1,999}?)(?:\$\$${ended})|(?<![\w$\\])\$(?![\s$])((?:\\.|[^$\\\n${"`"}])+?)(?<![\s\\])\$(?![\w$])|${MARKS.source}`,
+    String.raw`\\\((.{1,999}?)(?:\\\)${ended})|\\\[(.{1,999}?)(?:\\\]${ended})|\$\$([^$]{1,999}?)(?:\$\$${ended})|(?<![\w$\\])\$(?![\s$])((?:\\.|[^$\\\n${"`"}]){1,999}?)(?<![\s\\])\$(?![\w$])|${MARKS.source}`,
     "gs",
   );
 const [WHOLE, OPEN] = ["", String.raw`|[\\$]?$`].map(tokens);
@@ -24,8 +25,13 @@ const SPACE = /^\s?$/;
 const PUNCTUATION = /^[\p{P}\p{S}]$/u;
 const WIDE = /^[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\uffef]$/;
 const OPENERS = 50; // marks of emphasis that wait for their end; more are text
+const FAR = 20_000; // characters that a mark of emphasis waits for its end
+const CERTAIN = 2_000; // characters behind which no token is another one any more
+const TAIL = 6_000; // characters of a paragraph that are read again while it grows
 
-/** @typedef {{mark: string, count: number, at: number}} Opener */
+const NOTHING = { index: 0, count: 0 };
+
+/** @typedef {{mark: string, count: number, at: number, index: number}} Opener */
 
 /** Whether two dollars are those of prices: words or half of a bracket are between them. */
 const isMoney = (/** @type {string} */ between) =>
@@ -68,20 +74,24 @@ function ending(text) {
 
 class Inline {
   /** @type {(Node | string)[]} */
-  #made = [];
+  #made;
   /** @type {Opener[]} */
   #openers = [];
   /** Lengths of runs of backticks that nothing ends. */
   #unended = new Set();
   #last = 0;
+  /** @type {{index: number, count: number}[]} */
+  #rests = []; // where a token begins with nothing open: in the text, and how many parts are before it
 
   /**
    * @param {string} text
    * @param {boolean} open whether more of it may come, so that what was begun counts as meant
+   * @param {(Node | string)[]} [lead] what stands in front of it
    */
-  constructor(text, open) {
+  constructor(text, open, lead = []) {
     this.text = open ? ending(text) : text;
     this.open = open;
+    this.#made = [...lead];
   }
 
   read() {
@@ -93,6 +103,10 @@ class Inline {
       const formula = round ?? square ?? double ?? single;
       this.#made.push(text.slice(this.#last, index));
       this.#last = index + all.length;
+      if (index - (this.#openers[0]?.index ?? index) > FAR) this.#openers = [];
+      if (index < text.length - CERTAIN && !this.#openers.length && !this.#unended.size) {
+        if (SPACE.test(text[index - 1])) this.#rests.push({ index, count: this.#made.length });
+      }
       if (single && isMoney(single)) {
         this.#made.push("$");
         this.#last = index + 1;
@@ -110,7 +124,18 @@ class Inline {
       const { mark, count } = /** @type {Opener} */ (this.#openers.at(-1));
       this.#wrap(count > 1 || mark === "~" ? 2 : 1);
     }
-    return this.#made;
+    return joined(this.#made);
+  }
+
+  /** Where a text begins that may still be read otherwise, and the number of nodes before it. */
+  get rest() {
+    const found = this.#rests.findLast(({ index, count }) => {
+      const before = this.text.slice(Math.max(0, index - CERTAIN), index);
+      const token = this.#made[count] || this.#made[count + 1]; // marks that were used up are left empty
+      return typeof token !== "string" && before.lastIndexOf("[") <= before.lastIndexOf("]");
+    });
+    const { index, count } = found ?? NOTHING;
+    return { index, count: joined(this.#made.slice(0, count)).length };
   }
 
   #next() {
@@ -161,7 +186,7 @@ class Inline {
     }
     if (!count) return;
     if (opens && this.#openers.length < OPENERS) {
-      this.#openers.push({ mark, count, at: this.#made.length });
+      this.#openers.push({ mark, count, at: this.#made.length, index });
     }
     this.#made.push(mark.repeat(count));
   }
@@ -183,19 +208,74 @@ const link = (/** @type {string} */ label, /** @type {string} */ otherwise) =>
   el("a", {}, ...(label ? inline(label, false) : [otherwise]));
 
 /**
- * Nodes of a text without blocks.
+ * Parts of a text as nodes, with one text where several follow each other.
  *
- * @param {string} text
- * @param {boolean} open whether more of it may come
+ * @param {(Node | string)[]} parts
  */
-export function inline(text, open) {
+function joined(parts) {
   /** @type {(Node | string)[]} */
   const nodes = [];
-  for (const one of new Inline(text, open).read()) {
+  for (const one of parts) {
     const before = nodes.at(-1);
     const joins = typeof one === "string" && typeof before === "string";
     if (joins) nodes[nodes.length - 1] = before + one;
     else if (one !== "") nodes.push(one);
   }
   return nodes;
+}
+
+/**
+ * Nodes of a text without blocks.
+ *
+ * @param {string} text
+ * @param {boolean} open whether more of it may come
+ */
+export const inline = (text, open) => new Inline(text, open).read();
+
+/** A text without blocks at the end of an element, of which only what may be read otherwise is made again. */
+export class Words {
+  #done = 0; // characters that are read for good
+  /** @type {ChildNode | null} */
+  #last; // node of them
+  /** @type {ChildNode | null} */
+  #before; // the words
+
+  /** @param {HTMLElement} place */
+  constructor(place) {
+    this.place = place;
+    this.#before = this.#last = place.lastChild;
+  }
+
+  /**
+   * Show a text that begins as the one before.
+   *
+   * @param {string} text
+   * @param {boolean} open whether more of it may come
+   * @param {(Node | string)[]} lead what stands in front of it
+   */
+  show(text, open, lead) {
+    const read = new Inline(text.slice(this.#done), open, this.#done ? [] : lead);
+    const first = this.#last ? this.#last.nextSibling : this.place.firstChild;
+    atOnce(morph(this.place, read.read(), first));
+    const { index, count } = open && text.length - this.#done > TAIL ? read.rest : NOTHING;
+    this.#done += index;
+    for (let node = first, at = 0; at < count; at += 1) {
+      this.#last = node;
+      node = node?.nextSibling ?? null;
+    }
+  }
+
+  /** Go on in an element of their own, which is put in their place. */
+  into(/** @type {HTMLElement} */ element) {
+    const nodes = [...this.place.childNodes];
+    element.append(...nodes.slice(this.#before ? nodes.indexOf(this.#before) + 1 : 0));
+    this.place.append(element);
+    this.place = element;
+    if (this.#last === this.#before) this.#last = null;
+    this.#before = null;
+  }
+
+  remove() {
+    atOnce(morph(this.place, [], this.#before ? this.#before.nextSibling : this.place.firstChild));
+  }
 }

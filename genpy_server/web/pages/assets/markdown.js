@@ -1,14 +1,15 @@
 // Markdown that is still being written, as nodes: what a reader sees of a block until the server's
 // HTML of it has come. It builds elements and text alone, so no text can be more than text.
 //
-// A text is a row of blocks, of which only the last one can change. That one keeps what is done of
-// it (lines of code, items of a list, rows of a table) and makes only its last part again.
+// A text is a row of blocks, of which only the last one can change. That one takes in each line once it
+// is complete, and tries what the last one is each time; so new text costs the same at any length.
 
-import { Colours, codeBox } from "./code.js";
+import { CHUNK, COLOURED, Colours, codeBox } from "./code.js";
 import { el } from "./dom.js";
-import { inline } from "./inline.js";
+import { Words, inline } from "./inline.js";
+import { atOnce, morph } from "./steps.js";
 
-/** @typedef {"text" | "heading" | "rule" | "quote" | "list" | "table" | "code" | "indented" | "math"} Kind */
+/** @import {Steps} from "./steps.js" */
 
 const FENCE = /^( {0,3})(`{3,}(?=[^`]*$)|~{3,})\s*(.*)$/;
 const HEADING = /^ {0,3}(#{1,6})(?!\S)/;
@@ -22,11 +23,16 @@ const FORMULA = /^ {0,3}(\$\$|\\\[)/;
 const FORMULA_CHARS = 2_000;
 const NOTE = /^ {0,3}\[\^([^\][\s]{1,64})\]:/;
 const TASK = /^\[([ xX])\] /;
+const BEGUN_TASK = /^\[[ xX]?\]?$/;
+const UNDER = /^ {0,3}(=+|-+)\s*$/;
+/** What ends a paragraph without a blank line, beside what begins a block anywhere. */
+const INTERRUPTS = /^ {0,3}(?:[-*+]|1[.)]) +\S/;
 /** A last line that may become anything, and what may become the head of a table; it is not shown yet. */
-const UNCLEAR = /^(?:[-*+#>=_\d.):|`~$\\[\s]*|[-*+>\d.)\s]*(?:`{3,}|~{3,}).*)$/;
+const UNCLEAR =
+  /^(?:[-*+#>=_\d.):|`~$\\[\s]*|[-*+>\d.)\s]*(?:(?:`{3,}|~{3,}).*|\[\^[^\][\s]*\]?))$/;
 const HEAD = /^\s*\|[^\n]*\n?$/;
 const UNCLEAR_CHARS = 500;
-const LONGEST = 20_000; // characters of a paragraph that is formatted while it grows
+const LOOSENED = 20_000; // characters of a list that is made again where its items get paragraphs
 const DEEPEST = 8; // blocks within blocks; what is deeper is text
 const FIRST_HEADING = 2; // a text stands below the h2 of its message
 
@@ -77,28 +83,9 @@ function clear(/** @type {string} */ text) {
  * @param {string} text
  * @param {number} at
  */
-const lineAt = (text, at) => text.slice(at, lineEnd(text, at)).replace(/\r?\n$/, "");
-
-/**
- * The element of a heading that has so many marks, below those before it: as the server's, it is one
- * level below the nearest with fewer marks.
- *
- * @param {string} text
- * @param {number} at
- * @param {number} marks
- */
-function levelAt(text, at, marks) {
-  /** @type {number[]} */
-  const outer = [];
-  let open = "";
-  for (const [, fence, heading] of text.slice(0, at).matchAll(OUTLINE)) {
-    if (fence && (!open || fence.startsWith(open))) open = open ? "" : fence;
-    if (!heading || open) continue;
-    while (/** @type {number} */ (outer.at(-1)) >= heading.length) outer.pop();
-    outer.push(heading.length);
-  }
-  const above = outer.filter((one) => one < marks).length;
-  return /** @type {"h3"} */ (`h${Math.min(6, FIRST_HEADING + 1 + above)}`);
+function lineAt(text, at) {
+  const end = text.indexOf("\n", at);
+  return end < 0 ? text.slice(at) : text.slice(at, end).replace(/\r$/, "");
 }
 
 /**
@@ -107,7 +94,7 @@ function levelAt(text, at, marks) {
  * @param {string} text
  * @param {number} at
  * @param {boolean} open whether its last line may still grow
- * @returns {Kind}
+ * @returns {keyof typeof KINDS}
  */
 function kindAt(text, at, open) {
   const line = lineAt(text, at);
@@ -126,345 +113,413 @@ function kindAt(text, at, open) {
     : "text";
 }
 
-/**
- * Put nodes in the place of those that are there, keeping every node that is the same, so that what
- * a person selected or focused in it stays so.
- *
- * @param {Node} place
- * @param {Iterable<Node | string>} fresh
- * @param {ChildNode | null} [first] of the nodes to replace; all of them otherwise
- * @param {ChildNode | null} [behind] what stays behind them
- */
-export function morph(place, fresh, first = place.firstChild, behind = null) {
-  let old = first ?? null;
-  for (const one of fresh) {
-    const next = typeof one === "string" ? document.createTextNode(one) : one;
-    if (!old || old === behind) {
-      place.insertBefore(next, behind);
-      continue;
-    }
-    const following = old.nextSibling;
-    if (old instanceof Text && next instanceof Text) {
-      const added = next.data.slice(old.length);
-      if (next.data !== old.data) {
-        if (added && next.data.startsWith(old.data)) old.appendData(added);
-        else old.data = next.data;
-      }
-    } else if (old instanceof HTMLButtonElement && next instanceof HTMLButtonElement) {
-      // It is ours, and may say that it was just used.
-    } else if (old instanceof Element && next instanceof Element && alike(old, next)) {
-      morph(old, [...next.childNodes]);
-    } else place.replaceChild(next, old);
-    old = following;
-  }
-  while (old && old !== behind) {
-    const following = old.nextSibling;
-    old.remove();
-    old = following;
-  }
-}
-
-/** Make the attributes the same; false where it is another kind of element. */
-function alike(/** @type {Element} */ old, /** @type {Element} */ next) {
-  if (old.nodeName !== next.nodeName || old instanceof SVGElement) return false;
-  for (const name of old.getAttributeNames()) {
-    if (!next.hasAttribute(name)) old.removeAttribute(name);
-  }
-  for (const { name, value } of next.attributes) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  }
-  return true;
-}
-
-/** One block of a text; the last of them grows. */
+/** A block of a text, which may grow at its end. */
 class Block {
-  end = 0;
+  /** @type {HTMLElement | null} */
+  element = null;
   /** Whether what follows it is another block. */
   closed = false;
-  /** Whether a paragraph ends with a blank line. */
-  gap = false;
-  #done = 0; // where the part of it begins that may still change
-  /** @type {Colours | null} */
-  #colours = null;
-  /** @type {HTMLElement | null} */
-  #part = null; // the item or row that is not complete
-  #fence = "";
-  #indent = 0;
-  /** @type {string[]} */
-  #align = [];
-  #loose = false; // whether there are blank lines between items or in one, so that each has paragraphs
 
   /**
-   * @param {Kind} kind
+   * @param {Growing} home
    * @param {number} start
-   * @param {number} depth
    */
-  constructor(kind, start, depth) {
-    this.kind = kind;
+  constructor(home, start) {
+    this.home = home;
     this.start = start;
-    this.depth = depth;
-    this.#done = start;
-    /** @type {HTMLElement} */
-    this.element = el("p");
-    /** @type {HTMLElement} */
-    this.inner = this.element;
+    this.end = start;
+    this.at = start; // where the first line begins that is not taken in
   }
 
   /**
-   * Take in a text that begins as the one before.
+   * Put an element in the place of the one before.
+   *
+   * @template {HTMLElement} E
+   * @param {E} element
+   */
+  put(element) {
+    if (this.element) this.element.replaceWith(element);
+    else this.home.place.append(element);
+    this.element = element;
+    return element;
+  }
+
+  remove() {
+    this.element?.remove();
+  }
+
+  /**
+   * Take in a text that begins as the one before, but for the line that was not complete.
    *
    * @param {string} text
    * @param {boolean} open whether it may still grow
+   * @param {object} way
+   * @param {(line: string) => boolean} way.ends whether a line belongs to the next block
+   * @param {(line: string) => Steps | void} way.take called with each line that is complete
+   * @param {(line: string, grows: boolean) => Steps | void} way.show called at the end, with a
+   *   last line that is not complete
+   * @returns {Steps}
    */
-  grow(text, open) {
-    if (this.kind === "code") return this.#code(text);
-    this.end = this.#limit(text);
-    this.closed = this.end < text.length;
-    const own = text.slice(this.start, this.end);
-    const grows = open && !this.closed;
-    switch (this.kind) {
-      case "list":
-        return this.#list(text, grows);
-      case "table":
-        return this.#table(text, grows);
-      case "quote": {
-        const inside = own.replace(/^ {0,3}> ?/gm, "");
-        this.#become("blockquote");
-        return morph(this.inner, blocks(inside, grows, this.depth + 1));
+  *lines(text, open, { ends, take, show }) {
+    while (!this.closed && this.at < text.length) {
+      const { at } = this;
+      const line = lineAt(text, at);
+      const next = lineEnd(text, at);
+      if (at > this.start && ends(line)) this.closed = true;
+      else if (text[next - 1] !== "\n") break;
+      else {
+        yield* take(line) ?? [];
+        if (this.at === at) this.at = next; // else it goes on from elsewhere
+        yield;
       }
-      case "heading": {
-        const line = lineAt(own, 0);
-        const [head, marks] = /** @type {RegExpExecArray} */ (HEADING.exec(line));
-        if (this.element.localName === "p") {
-          this.#become(levelAt(text, this.start, marks.length));
-        }
-        const words = line
-          .slice(head.length)
-          .trim()
-          .replace(/(?:^|\s)#+$/, "");
-        return morph(this.inner, inline(words.trimEnd(), grows));
-      }
-      case "rule":
-        return this.#become("hr");
-      case "indented": {
-        if (!this.#colours) this.#box("");
-        const code = own.replace(/^(?: {4}|\t)/gm, "").trimEnd();
-        return morph(this.inner, [`${code}\n`]);
-      }
-      case "math":
-        this.element.className = "math";
-        return morph(this.inner, [
-          own
-            .trim()
-            .slice(2)
-            .replace(/(?:\$\$?|\\\]?)$/, "")
-            .trim(),
-        ]);
-      default:
-        return this.#paragraph(text, own, grows);
     }
+    this.end = this.closed ? this.at : text.length;
+    yield* show(text.slice(this.at, this.end), open && !this.closed) ?? [];
+  }
+}
+
+/** A paragraph, a heading that is underlined, or a footnote. */
+class Paragraph extends Block {
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   */
+  constructor(home, start) {
+    super(home, start);
+    this.words = new Words(home.tight ? home.place : this.put(el("p")));
+  }
+
+  remove() {
+    if (this.element) super.remove();
+    else this.words.remove();
   }
 
   /**
-   * A paragraph, a heading that is underlined, or a footnote.
-   *
    * @param {string} text
+   * @param {boolean} open
+   * @returns {Steps}
+   */
+  *grow(text, open) {
+    let under = -1; // where the line begins that underlines it
+    this.end = this.at;
+    while (!this.closed && this.end < text.length) {
+      const at = this.end;
+      const line = lineAt(text, at);
+      if (at > this.start) {
+        if (!line.trim()) this.closed = true;
+        else if (UNDER.test(line)) {
+          this.closed = true;
+          under = at;
+        } else if (begins(line) || INTERRUPTS.test(line) || kindAt(text, at, false) === "table") {
+          this.closed = true;
+          break;
+        }
+      }
+      this.end = lineEnd(text, at);
+      // It may be the head of a table until the next line is complete.
+      if (text.indexOf("\n", this.end) >= 0) this.at = this.end;
+      yield;
+    }
+    this.#show(text.slice(this.start, under < 0 ? this.end : under), open && !this.closed);
+    if (under < 0) return;
+    this.#become(
+      this.home.level(text, this.start, text.slice(under).trimStart()[0] === "=" ? 1 : 2),
+    );
+  }
+
+  /**
    * @param {string} own
    * @param {boolean} grows
    */
-  #paragraph(text, own, grows) {
-    const setext = grows ? null : /\n {0,3}(=+|-+)\s*$/.exec(own);
-    if (setext) this.#become(levelAt(text, this.start, setext[1].startsWith("=") ? 1 : 2));
+  #show(own, grows) {
     const [head, label] = NOTE.exec(own) ?? [];
-    const words = own
-      .slice(head?.length ?? 0, setext?.index)
+    if (head && !this.element) this.#become("p");
+    if (head && this.element) this.element.className = "footnote";
+    let words = own
+      .slice(head?.length ?? 0)
       .replace(/^[ \t]+/gm, "")
       .trimEnd();
-    const made = grows && words.length > LONGEST ? [words] : inline(words, grows);
-    if (head) this.inner.className = "footnote";
-    else this.inner.removeAttribute("class");
-    morph(this.inner, head ? [el("sup", { text: label }), " ", ...made] : made);
+    if (this.home.place.localName === "li" && !this.start) {
+      if (grows && BEGUN_TASK.test(words)) words = "";
+      words = words.replace(TASK, (_, done) => (done === " " ? "☐ " : "☑ "));
+    }
+    this.words.show(words, grows, head ? [el("sup", { text: label }), " "] : []);
   }
 
-  /** @param {keyof HTMLElementTagNameMap} tag */
+  /** @param {"p" | "h3"} tag */
   #become(tag) {
-    if (this.element.localName === tag) return;
     const made = el(tag);
-    this.element.replaceWith(made);
-    this.element = this.inner = made;
+    this.words.into(made);
+    this.put(made);
+  }
+}
+
+class Heading extends Block {
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   * @param {string} text
+   */
+  constructor(home, start, text) {
+    super(home, start);
+    const [, marks] = /** @type {RegExpExecArray} */ (HEADING.exec(lineAt(text, start)));
+    this.words = this.put(el(home.level(text, start, marks.length)));
   }
 
-  /** @param {string} language */
-  #box(language) {
-    const code = el("code");
-    const box = codeBox(language, el("pre", {}, code));
-    this.element.replaceWith(box);
-    this.element = box;
-    this.inner = code;
-    this.#colours = new Colours(language.toLowerCase());
+  /**
+   * @param {string} text
+   * @param {boolean} open
+   */
+  grow(text, open) {
+    const ends = () => true;
+    return this.lines(text, open, {
+      ends,
+      take: (line) => this.#show(line, false),
+      show: this.#show,
+    });
   }
 
-  /** Where this block ends as far as can be seen. */
-  #limit(/** @type {string} */ text) {
-    let at = lineEnd(text, this.start);
-    if (this.kind === "heading" || this.kind === "rule") return at;
-    if (this.kind === "math") return formulaEnd(text, this.start, true);
-    let blank = false;
-    const item = this.kind === "list" && ITEM.exec(lineAt(text, this.start));
-    if (this.kind === "list") at = Math.max(at, lineEnd(text, this.#done));
-    if (this.kind === "table") at = Math.max(at, this.#done);
-    for (; at < text.length; at = lineEnd(text, at)) {
-      const line = lineAt(text, at);
-      if (!line.trim()) {
-        if (this.kind === "table" || this.kind === "quote") return at;
-        if (this.kind === "text") {
-          this.gap = true;
-          return lineEnd(text, at);
-        }
-        blank = true;
-        continue;
-      }
-      if (this.kind === "indented") {
-        if (!INDENTED.test(line)) return at;
-      } else if (this.kind === "list") {
+  #show = (/** @type {string} */ line, /** @type {boolean} */ grows) => {
+    const words = line
+      .replace(HEADING, "")
+      .trim()
+      .replace(/(?:^|\s)#+$/, "");
+    return line ? morph(this.words, inline(words.trimEnd(), grows)) : undefined;
+  };
+}
+
+class Rule extends Block {
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   */
+  constructor(home, start) {
+    super(home, start);
+    this.put(el("hr"));
+  }
+
+  /** @param {string} text */
+  grow(text) {
+    this.end = this.at = lineEnd(text, this.start);
+    this.closed = text[this.end - 1] === "\n";
+    return [];
+  }
+}
+
+class Formula extends Block {
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   */
+  constructor(home, start) {
+    super(home, start);
+    this.words = this.put(el("p", { class: "math" }));
+  }
+
+  /**
+   * @param {string} text
+   * @returns {Steps}
+   */
+  *grow(text) {
+    this.end = formulaEnd(text, this.start, true);
+    this.closed = this.end < text.length;
+    const own = text.slice(this.start, this.end).trim().slice(2);
+    yield* morph(this.words, [own.replace(/(?:\$\$?|\\\]?)$/, "").trim()]);
+  }
+}
+
+class Quote extends Block {
+  #inside = "";
+
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   */
+  constructor(home, start) {
+    super(home, start);
+    this.inner = new Growing(this.put(el("blockquote")), home.depth + 1);
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} open
+   */
+  grow(text, open) {
+    const own = (/** @type {string} */ line) => line.replace(QUOTE, "");
+    return this.lines(text, open, {
+      ends: (line) => !line.trim() || (!QUOTE.test(line) && (begins(line) || ITEM.test(line))),
+      take: (line) => {
+        this.#inside += `${own(line)}\n`;
+      },
+      show: (line, grows) => this.inner.steps(this.#inside + own(line), 0, grows),
+    });
+  }
+}
+
+class List extends Block {
+  #loose = false; // whether there are blank lines between items or in one, so that each has paragraphs
+  #item = -1; // where the item begins that is not complete
+  #inside = ""; // what is known of it
+  /** @type {Growing | null} */
+  #inner = null;
+  #width = 0; // of its mark with what is before and behind it
+  #fence = "";
+  #blank = false; // whether the line before is
+
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   * @param {string} text
+   */
+  constructor(home, start, text) {
+    super(home, start);
+    const [, , mark] = /** @type {RegExpExecArray} */ (ITEM.exec(lineAt(text, start)));
+    const number = Number.parseInt(mark, 10);
+    this.mark = mark.at(-1);
+    /** @type {HTMLElement} */
+    this.items = this.put(
+      Number.isNaN(number) ? el("ul") : el("ol", { start: number > 1 ? number : null }),
+    );
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} open
+   * @returns {Steps}
+   */
+  grow(text, open) {
+    return this.lines(text, open, {
+      ends: (line) => {
         const other = ITEM.exec(line);
-        const same = other && item && other[2].at(-1) === item[2].at(-1) && !RULE.test(line);
-        if (!same && /^ ?\S/.test(line) && (blank || begins(line) || other)) return at;
-      } else if (this.kind === "table") {
-        if (begins(line) || ITEM.test(line) || INDENTED.test(line)) return at;
-      } else if (this.kind === "quote") {
-        if (!QUOTE.test(line) && (begins(line) || ITEM.test(line))) return at;
-      } else if (/^ {0,3}(=+|-+)\s*$/.test(line)) return lineEnd(text, at);
-      else if (begins(line) || /^ {0,3}(?:[-*+]|1[.)]) +\S/.test(line)) return at;
-      else if (kindAt(text, at, false) === "table") return at;
-      blank = false;
-    }
-    return text.length;
+        if (other?.[2].at(-1) === this.mark && !RULE.test(line)) return false;
+        if (other && !this.#fence && other[1].length < this.#width) return true;
+        return /^ ?\S/.test(line) && (this.#blank || Boolean(other) || begins(line));
+      },
+      take: (line) => this.#take(line),
+      show: (line, grows) => this.#show(line, grows, text),
+    });
   }
 
-  /** Complete lines get their colours once; the last one is text. */
-  #code(/** @type {string} */ text) {
-    if (!this.#colours) {
-      const [, indent, fence, info] = /** @type {RegExpExecArray} */ (
-        FENCE.exec(lineAt(text, this.start))
-      );
-      [this.#fence, this.#indent] = [fence, indent.length];
-      this.#done = lineEnd(text, this.start);
-      this.#box(info.split(/\s/)[0].replace(/[^\w+#.-]/g, ""));
-    }
-    const { inner } = this;
-    const last = inner.lastChild instanceof Text ? inner.lastChild : null;
-    const made = [];
-    const indent = new RegExp(`^ {0,${this.#indent}}`);
-    const ends = new RegExp(`^ {0,3}\\${this.#fence[0]}{${this.#fence.length},}\\s*$`);
-    for (let end; (end = text.indexOf("\n", this.#done)) >= 0;) {
-      const line = text.slice(this.#done, end).replace(/\r$/, "");
-      this.#done = end + 1;
-      if (ends.test(line)) {
-        this.closed = true;
-        break;
-      }
-      made.push(.../** @type {Colours} */ (this.#colours).line(line.replace(indent, "")), "\n");
-    }
-    this.end = this.closed ? this.#done : text.length;
-    const rest = this.closed ? "" : text.slice(this.#done);
-    if (!made.length && last?.data.length && rest.startsWith(last.data)) {
-      last.appendData(rest.slice(last.length));
-      return;
-    }
-    last?.remove();
-    inner.append(...made);
-    inner.append(document.createTextNode(/^ {0,3}(`+|~+)$/.test(rest) ? "" : rest));
+  /**
+   * @param {string} line
+   * @returns {Steps}
+   */
+  *#take(line) {
+    yield* this.#begin(line);
+    if (!this.#inner) return;
+    const [, , fence, info] = (this.at > this.#item && FENCE.exec(line.slice(this.#width))) || [];
+    if (!this.#fence) this.#fence = fence ?? "";
+    else if (fence?.startsWith(this.#fence) && !info) this.#fence = "";
+    this.#inside += `${this.#own(line)}\n`;
+    this.#blank = !line.trim();
   }
 
-  /** Each item is made once; the last one grows. */
-  #list(/** @type {string} */ text, /** @type {boolean} */ grows) {
-    const first = /** @type {RegExpExecArray} */ (ITEM.exec(lineAt(text, this.start)));
-    const number = Number.parseInt(first[2], 10);
-    this.#become(Number.isNaN(number) ? "ul" : "ol");
-    if (number > 1) this.inner.setAttribute("start", String(number));
-    for (;;) {
-      let next = -1;
-      let blank = false;
-      let fence = "";
-      const head = /** @type {RegExpExecArray} */ (ITEM.exec(lineAt(text, this.#done)));
-      const width = head[0].length;
-      for (let at = lineEnd(text, this.#done); at < this.end; at = lineEnd(text, at)) {
-        const line = lineAt(text, at);
-        const inside = FENCE.exec(line.slice(width));
-        if (inside && (!fence || (inside[2].startsWith(fence) && !inside[3]))) {
-          fence = fence ? "" : inside[2];
-        }
-        const item = ITEM.exec(line);
-        if (item && item[1].length < width && !fence) {
-          next = at;
-          break;
-        }
-        blank = !line.trim();
-      }
-      const end = next < 0 ? this.end : next;
-      const [, indent, mark] = head;
-      const own = text
-        .slice(this.#done + Math.min(width, indent.length + mark.length + 1), end)
-        .replace(new RegExp(`^ {1,${width}}`, "gm"), "");
-      const task = TASK.exec(own);
-      const words = task ? own.slice(task[0].length) : own;
-      const made = el("li");
-      const inside = new Growing(made, this.depth + 1);
-      inside.show(words, 0, grows && next < 0);
-      if (!this.#loose && ((next >= 0 && blank) || inside.loose)) {
-        // The items before it are so as well, and made again.
-        this.#loose = true;
-        this.#done = this.start;
-        this.#part = null;
-        this.inner.replaceChildren();
-        continue;
-      }
-      const { firstChild } = made;
-      const paragraph = firstChild instanceof HTMLParagraphElement ? firstChild : null;
-      if (task) (paragraph ?? made).prepend(task[1] === " " ? "☐ " : "☑ ");
-      if (paragraph && !this.#loose) paragraph.replaceWith(...paragraph.childNodes);
-      this.#put(made, next >= 0);
-      if (next < 0) return;
-      this.#done = next;
-    }
+  /**
+   * @param {string} line
+   * @param {boolean} grows
+   * @param {string} text
+   * @returns {Steps}
+   */
+  *#show(line, grows, text) {
+    if (line) yield* this.#begin(line);
+    if (this.#inner) yield* this.#inner.steps(this.#inside + this.#own(line), 0, grows);
+    if (!this.#loose && this.#inner?.loose) this.#loosen();
+    if (!this.#inner) yield* this.grow(text, grows);
   }
 
-  /** Put an item or a row in its place, behind those that are complete. */
-  #put(/** @type {HTMLElement} */ made, /** @type {boolean} */ complete) {
-    if (this.#part) morph(this.#part, [...made.childNodes]);
+  /**
+   * Begin a new item, where a line does.
+   *
+   * @param {string} line
+   * @returns {Steps}
+   */
+  *#begin(line) {
+    const head = ITEM.exec(line);
+    if (!head || this.at === this.#item) return;
+    if (this.#inner) {
+      if (this.#fence || head[1].length >= this.#width) return;
+      yield* this.#inner.steps(this.#inside, 0, false);
+      if (!this.#loose && (this.#blank || this.#inner.loose)) {
+        this.#loosen();
+        return;
+      }
+    }
+    const item = el("li");
+    this.items.append(item);
+    this.#inner = new Growing(item, this.home.depth + 1, !this.#loose);
+    this.#item = this.at;
+    this.#width = head[0].length;
+    this.#inside = this.#fence = "";
+    this.#blank = false;
+  }
+
+  /** A line as it is within its item. */
+  #own(/** @type {string} */ line) {
+    const [, indent, mark] = (this.at === this.#item && ITEM.exec(line)) || [];
+    const own = mark ? line.slice(Math.min(this.#width, indent.length + mark.length + 1)) : line;
+    return own.replace(new RegExp(`^ {1,${this.#width}}`), "");
+  }
+
+  /** Begin again with paragraphs; in a long list those before stay as they are, until it is complete. */
+  #loosen() {
+    const far = this.at - this.start > LOOSENED;
+    this.#loose = true;
+    this.closed = false;
+    this.at = far ? this.#item : this.start;
+    this.#item = -1;
+    this.#inner = null;
+    if (far) this.items.lastElementChild?.remove();
+    else this.items.replaceChildren();
+  }
+}
+
+class Table extends Block {
+  /** @type {HTMLElement | null} */
+  #part = null; // the row that is not complete
+
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   * @param {string} text
+   */
+  constructor(home, start, text) {
+    super(home, start);
+    const below = lineEnd(text, start);
+    this.align = cells(lineAt(text, below), 0).map((cell) =>
+      cell.endsWith(":") ? (cell.startsWith(":") ? "center" : "right") : "left",
+    );
+    this.at = lineEnd(text, below);
+    this.rows = el("tbody");
+    const head = el("thead", {}, this.#row("th", lineAt(text, start), false));
+    this.put(wide(el("table", {}, head, this.rows)));
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} open
+   */
+  grow(text, open) {
+    return this.lines(text, open, {
+      ends: (line) => !line.trim() || begins(line) || ITEM.test(line) || INDENTED.test(line),
+      take: (line) => this.#put(line, false, true),
+      show: (line, grows) => (line ? this.#put(line, grows, false) : undefined),
+    });
+  }
+
+  /**
+   * @param {string} line
+   * @param {boolean} grows
+   * @param {boolean} complete
+   * @returns {Steps}
+   */
+  *#put(line, grows, complete) {
+    const made = this.#row("td", line, grows);
+    if (this.#part) yield* morph(this.#part, [...made.childNodes]);
     else {
-      this.inner.append(made);
+      this.rows.append(made);
       this.#part = made;
     }
     if (complete) this.#part = null;
-  }
-
-  /** Each row is made once; the last one grows. */
-  #table(/** @type {string} */ text, /** @type {boolean} */ grows) {
-    const { start } = this;
-    if (!this.#align.length) {
-      const below = lineEnd(text, start);
-      const rule = cells(lineAt(text, below), 0);
-      this.#align = rule.map((cell) =>
-        cell.endsWith(":") ? (cell.startsWith(":") ? "center" : "right") : "left",
-      );
-      this.#done = lineEnd(text, below);
-      const body = el("tbody");
-      const head = el("thead", {}, this.#row("th", lineAt(text, start), false));
-      const box = wide(el("table", {}, head, body));
-      this.element.replaceWith(box);
-      this.element = box;
-      this.inner = body;
-    }
-    while (this.#done < this.end) {
-      const end = lineEnd(text, this.#done);
-      const whole = text[end - 1] === "\n";
-      const made = this.#row("td", lineAt(text, this.#done), grows && !whole);
-      this.#put(made, whole);
-      if (!whole) return;
-      this.#done = end;
-    }
   }
 
   /**
@@ -473,11 +528,11 @@ class Block {
    * @param {boolean} grows
    */
   #row(tag, line, grows) {
-    const found = cells(line, this.#align.length);
+    const found = cells(line, this.align.length);
     return el(
       "tr",
       {},
-      ...this.#align.map((side, number) =>
+      ...this.align.map((side, number) =>
         el(
           found[number] ? tag : "td", // an empty head would be announced as one
           { class: side === "left" ? undefined : side },
@@ -487,6 +542,133 @@ class Block {
     );
   }
 }
+
+class Code extends Block {
+  #rest = document.createTextNode("");
+  #lines = 0;
+  #chars = 0; // of the last chunk of lines
+
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   * @param {string} language
+   */
+  constructor(home, start, language) {
+    super(home, start);
+    this.code = el("code");
+    this.put(codeBox(language, el("pre", {}, this.code)));
+    this.colours = new Colours(language.toLowerCase());
+  }
+
+  /** The chunk in which the next line belongs. */
+  get #chunk() {
+    const chunks = Math.floor(this.#lines / CHUNK);
+    if (!this.code.children[chunks]) {
+      this.code.append(el("span", { class: "lines" }));
+      this.#chars = 0;
+    }
+    return this.code.children[chunks];
+  }
+
+  /** Append a complete line with its colours. */
+  add(/** @type {string} */ line) {
+    this.rest("");
+    const chunk = this.#chunk;
+    const much = Math.max(0, COLOURED - this.#chars);
+    for (const part of [...this.colours.line(line.slice(0, much)), `${line.slice(much)}\n`]) {
+      if (typeof part === "string" && chunk.lastChild instanceof Text) {
+        chunk.lastChild.appendData(part);
+      } else chunk.append(part);
+    }
+    this.#chars += line.length;
+    this.#lines += 1;
+  }
+
+  /** Show the line that is not complete as text. */
+  rest(/** @type {string} */ line) {
+    const { data } = this.#rest;
+    if (data && line.startsWith(data)) this.#rest.appendData(line.slice(data.length));
+    else this.#rest.data = line;
+    if (!line) this.#rest.remove();
+    else if (!this.#rest.parentNode) this.#chunk.append(this.#rest);
+  }
+}
+
+class Fence extends Code {
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   * @param {string} text
+   */
+  constructor(home, start, text) {
+    const [, indent, fence, info] = /** @type {RegExpExecArray} */ (
+      FENCE.exec(lineAt(text, start))
+    );
+    super(home, start, info.split(/\s/)[0].replace(/[^\w+#.-]/g, ""));
+    this.at = lineEnd(text, start);
+    this.indent = new RegExp(`^ {0,${indent.length}}`);
+    this.last = new RegExp(`^ {0,3}\\${fence[0]}{${fence.length},}\\s*$`);
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} open
+   */
+  grow(text, open) {
+    return this.lines(text, open, {
+      ends: () => false,
+      take: (line) => {
+        this.closed = this.last.test(line);
+        if (this.closed) this.rest("");
+        else this.add(line.replace(this.indent, ""));
+      },
+      show: (line) => {
+        if (!this.closed) this.rest(/^ {0,3}(`+|~+)$/.test(line) ? "" : line);
+      },
+    });
+  }
+}
+
+class Indented extends Code {
+  /** @type {string[]} */
+  #blank = []; // lines, which are code if more of it follows
+
+  /**
+   * @param {Growing} home
+   * @param {number} start
+   */
+  constructor(home, start) {
+    super(home, start, "");
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} open
+   */
+  grow(text, open) {
+    return this.lines(text, open, {
+      ends: (line) => Boolean(line.trim()) && !INDENTED.test(line),
+      take: (line) => {
+        this.#blank.push(line.replace(INDENTED, ""));
+        if (line.trim()) for (const one of this.#blank.splice(0)) this.add(one);
+      },
+      show: (line) =>
+        this.rest(line.trim() ? [...this.#blank, line.replace(INDENTED, "")].join("\n") : ""),
+    });
+  }
+}
+
+const KINDS = {
+  text: Paragraph,
+  heading: Heading,
+  rule: Rule,
+  quote: Quote,
+  list: List,
+  table: Table,
+  code: Fence,
+  indented: Indented,
+  math: Formula,
+};
 
 /**
  * The cells of a row; a pipe in code divides none unless cells would be missing.
@@ -520,70 +702,112 @@ export const wide = (table) =>
 
 /** A text that grows, as blocks in a row at the end of an element. */
 export class Growing {
-  /** @type {Block[]} */
+  /** @type {InstanceType<typeof KINDS[keyof typeof KINDS]>[]} */
   #blocks = [];
+  loose = false; // whether there is a blank line between them
+  #outline = { at: 0, fence: "", outer: /** @type {number[]} */ ([]) }; // as far as headings were made
 
   /**
    * @param {HTMLElement} place
    * @param {number} [depth] of blocks within blocks
+   * @param {boolean} [tight] whether paragraphs have no element of their own
    */
-  constructor(place, depth = 0) {
+  constructor(place, depth = 0, tight = false) {
     this.place = place;
     this.depth = depth;
+    this.tight = tight;
   }
 
   /**
-   * Show a text from a place on; blocks before it are forgotten, and their elements returned.
+   * Show a text at once; see `leave` and `steps`.
+   *
+   * @param {string} all
+   * @param {number} from
+   * @param {boolean} open
+   */
+  show(all, from, open) {
+    this.leave(from);
+    atOnce(this.steps(all, from, open));
+  }
+
+  /**
+   * Forget blocks before a place, whose elements stay; the first one behind it is returned.
+   *
+   * @param {number} from
+   */
+  leave(from) {
+    const kept = this.#blocks.findIndex(({ start }) => start >= from);
+    const left = this.#blocks.splice(0, kept < 0 ? Infinity : kept);
+    if ((left.at(-1)?.end ?? 0) > from) {
+      // It goes further than that: what is behind is begun again.
+      for (const block of this.#blocks.splice(0)) block.remove();
+    }
+    return this.#blocks[0]?.element ?? null;
+  }
+
+  /**
+   * Show a text from a place on.
    *
    * @param {string} all which begins as the one before
    * @param {number} from
    * @param {boolean} open whether it may still grow
+   * @returns {Steps}
    */
-  show(all, from, open) {
+  *steps(all, from, open) {
     const text = open ? clear(all) : all;
-    /** @type {HTMLElement[]} */
-    const left = [];
-    while (this.#blocks.length && this.#blocks[0].start < from) {
-      const block = /** @type {Block} */ (this.#blocks.shift());
-      left.push(block.element);
-      if (block.end <= from) continue;
-      // It went further than the server's: what is behind is begun again.
-      for (const { element } of this.#blocks) element.remove();
-      this.#blocks = [];
-    }
     let last = this.#blocks.at(-1);
-    let begun = last ? last.end : from;
+    let at = last?.end ?? from;
     if (last && !last.closed) {
-      if (this.#kind(text, last.start, open) === last.kind) {
-        last.grow(text, open);
-        begun = last.end;
+      if (last instanceof KINDS[this.#kind(text, last.start, open)]) {
+        yield* last.grow(text, open);
+        at = last.end;
       } else {
-        begun = last.start;
+        at = last.start;
         this.#blocks.pop();
-        last.element.remove();
+        last.remove();
         last = undefined;
       }
     }
-    for (let at = begun; ; at = last.end) {
-      if (last && !last.closed) break;
+    for (; !last || last.closed; at = last.end) {
       while (at < text.length && !lineAt(text, at).trim()) at = lineEnd(text, at);
       if (at >= text.length) break;
       if (open && text.length - at < UNCLEAR_CHARS && HEAD.test(text.slice(at))) break;
-      last = new Block(this.#kind(text, at, open), at, this.depth);
+      const before = text.slice(text.lastIndexOf("\n", at - 2) + 1, at);
+      if (last && !before.trim()) this.loose = true;
+      last = new KINDS[this.#kind(text, at, open)](this, at, text);
       this.#blocks.push(last);
-      this.place.append(last.element);
-      last.grow(text, open);
+      yield* last.grow(text, open);
+      yield;
     }
-    return left;
   }
 
   get shown() {
     return this.#blocks.length > 0;
   }
 
-  /** Whether something follows its first paragraph behind a blank line. */
-  get loose() {
-    return this.#blocks.length > 1 && this.#blocks[0].gap;
+  /**
+   * The element of a heading that has so many marks, below those before it: as the server's, it is one
+   * level below the nearest with fewer marks.
+   *
+   * @param {string} text
+   * @param {number} at
+   * @param {number} marks
+   */
+  level(text, at, marks) {
+    if (at < this.#outline.at) this.#outline = { at: 0, fence: "", outer: [] };
+    const outline = this.#outline;
+    const { outer } = outline;
+    for (const [, fence, heading] of text.slice(outline.at, at).matchAll(OUTLINE)) {
+      if (fence && (!outline.fence || fence.startsWith(outline.fence))) {
+        outline.fence = outline.fence ? "" : fence;
+      }
+      if (!heading || outline.fence) continue;
+      while (/** @type {number} */ (outer.at(-1)) >= heading.length) outer.pop();
+      outer.push(heading.length);
+    }
+    outline.at = at;
+    const above = outer.filter((one) => one < marks).length;
+    return /** @type {"h3"} */ (`h${Math.min(6, FIRST_HEADING + 1 + above)}`);
   }
 
   /**
@@ -594,18 +818,4 @@ export class Growing {
   #kind(text, at, open) {
     return this.depth > DEEPEST ? "text" : kindAt(text, at, open);
   }
-}
-
-/**
- * The elements of a whole text.
- *
- * @param {string} text
- * @param {boolean} open whether it may still grow
- * @param {number} [depth]
- * @returns {Node[]}
- */
-export function blocks(text, open, depth = 0) {
-  const place = el("div");
-  new Growing(place, depth).show(text, 0, open);
-  return [...place.childNodes];
 }
