@@ -59,7 +59,7 @@ SEED = 6
 FOLDS = 3
 """One of them is judged by a model of the others; each more takes a minute."""
 STRENGTH = 30.0
-MOST_FEATURES = 55_000
+MOST_FEATURES = 64_000
 FRAME_AT_LEAST = 4
 """Times a word must be met in the frames of requests to be known by name."""
 SWAPS = 4

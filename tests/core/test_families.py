@@ -1,4 +1,4 @@
-"""Families of words: the lists in the package, and how words and runs are looked up in them."""
+"""Families and roles of words: the lists in the package, and how words and runs are looked up in them."""
 
 import json
 from collections import Counter
@@ -9,29 +9,34 @@ import pytest
 from genpy_server.core.understanding.families import (
     FAMILIES,
     LONGEST_PART,
+    ROLES,
     SHORTEST_STEM,
     family_of,
     folded,
     parts_of,
 )
 
-LISTED = json.loads(
-    (files("genpy_server.core.understanding") / FAMILIES).read_text(encoding="utf-8")
+LISTED = {
+    file: json.loads((files("genpy_server.core.understanding") / file).read_text(encoding="utf-8"))
+    for file in (FAMILIES, ROLES)
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "script"), [(file, one) for file in LISTED for one in LISTED[file]]
 )
-
-
-@pytest.mark.parametrize("script", LISTED)
-def test_every_word_can_be_found(script):
+def test_every_word_can_be_found(file, script):
     """Each word is folded, stands in one family of its script, and is neither too long nor short."""
-    words = [word for listed in LISTED[script].values() for word in listed.split()]
+    listed_here = LISTED[file][script]
+    words = [word for listed in listed_here.values() for word in listed.split()]
     assert [word for word, times in Counter(words).items() if times > 1] == []
     assert [word for word in words if folded(word) != word] == []
-    for family, listed in LISTED[script].items():
-        assert {family_of(word) for word in listed.split() if word[-1] != "-"} <= {family}
+    for family, listed in listed_here.items():
+        assert {family_of(word, file) for word in listed.split() if word[-1] != "-"} <= {family}
     if script == "unspaced":
         assert max(map(len, words)) <= LONGEST_PART
     else:
-        assert min(len(word) for word in words if word[-1] == "-") > SHORTEST_STEM
+        assert min((len(word) for word in words if word[-1] == "-"), default=9) > SHORTEST_STEM
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,9 @@ def test_a_request_is_recognised(text, tool, args):
         "Yesterday we talked about hedges at the office",
         "Gestern haben wir beim B\u00e4cker \u00fcber Hunde geredet",
         "My chats in Teams are gone",
+        "did Anna mention my nephew in her mail",
+        "est-ce qu'Anna a parl\u00e9 de mon neveu dans son mail",
+        "\u00bfhabl\u00f3 Ana de mi sobrino en su correo?",
         "",
         "?",
     ],
@@ -300,6 +303,10 @@ def test_what_a_message_asks_for_is_weighed_once(monkeypatch):
         ("¿Ya mencioné {}?", "pingüinos Bilbao gluten"),
         ("هل ذكرت {}؟", "البطاريق القهوة الضرائب"),
         ("我们提到过{}吗？", "企鹅 税 Kubernetes"),
+        ("est-ce que j'ai parlé de mon {}", "neveu chien loyer genou"),
+        ("¿hablé de mi {}?", "sobrino perro alquiler examen"),
+        ("já te falei do meu {}?", "sobrinho cachorro aluguel joelho"),
+        ("{}の話したっけ", "甥 犬 家賃 膝"),
     ],
 )
 def test_a_plain_question_for_a_thing_searches_for_it_whatever_it_is(form, things):

@@ -2,6 +2,7 @@
 
 `families.json` lists them by script, written as `folded` writes words. A word with a hyphen behind
 it stands for every word that begins so; words of scripts without spaces are found inside a run.
+`roles.json` lists in the same way what words do in a sentence about what was said.
 """
 
 import unicodedata
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 FAMILIES = "families.json"
+ROLES = "roles.json"
 SHORTEST_STEM = 3
 LONGEST_PART = 8
 """Characters of the longest word of a script without spaces."""
@@ -39,9 +41,9 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", bare)
 
 
-def family_of(word: str) -> str | None:
+def family_of(word: str, file: str = FAMILIES) -> str | None:
     """The family of a folded word or of its longest known beginning, else None."""
-    listed = words_of_script(next(name for name, end in _SCRIPTS if word[0] < end))
+    listed = words_of_script(next(name for name, end in _SCRIPTS if word[0] < end), file)
     family = listed.get(word)
     if family is None:
         sizes = range(len(word), SHORTEST_STEM - 1, -1)
@@ -50,9 +52,9 @@ def family_of(word: str) -> str | None:
     return family
 
 
-def parts_of(run: str) -> list[str]:
+def parts_of(run: str, file: str = FAMILIES) -> list[str]:
     """A run of a script without spaces, cut around the words that are known; the longest count."""
-    known = words_of_script("unspaced")
+    known = words_of_script("unspaced", file)
     parts, rest, at = list[str](), 0, 0
     while at < len(run):
         for size in range(min(LONGEST_PART, len(run) - at), 0, -1):
@@ -66,9 +68,9 @@ def parts_of(run: str) -> list[str]:
 
 
 @cache
-def words_of_script(script: str) -> dict[str, str]:
+def words_of_script(script: str, file: str = FAMILIES) -> dict[str, str]:
     """The families of its words and beginnings, read on first use: most programs meet few scripts."""
-    read = Path(__file__).with_name(FAMILIES).read_bytes()
+    read = Path(__file__).with_name(file).read_bytes()
     raw = msgspec.json.decode(read, type=dict[str, msgspec.Raw])[script]
     families = msgspec.json.decode(raw, type=dict[str, str])
     return {word: family for family, listed in families.items() for word in listed.split()}

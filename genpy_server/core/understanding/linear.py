@@ -42,7 +42,7 @@ CACHED_MESSAGES = 16
 
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\u200c\u200d"
 """Vowel signs of Indic scripts, which stand inside words and count as no letters in Python."""
-_WORD = lazy_pattern(
+WORD = lazy_pattern(
     rf"[^\W\d_](?:[^\W_]|['+#.{MARKS}-])*(?:[^\W_]|[+#{MARKS}])|[^\W\d_]|[^\w\s]+|[0-9]+"
 )
 _ENDINGS = ("ing", "ed", "ly", "tion", "er", "s")
@@ -54,10 +54,11 @@ _RUN = lazy_pattern(UNSPACED)
 
 
 class Features(NamedTuple):
-    """The features of a message in two groups, each normalised by its own size."""
+    """The features of a message in groups, each normalised by its own size."""
 
     words: list[str]
     letters: list[str]
+    roles: Sequence[str] = ()
 
 
 class Scored(NamedTuple):
@@ -94,7 +95,7 @@ def tokens_of(text: str) -> tuple[str, ...]:
     plain = folded(text)
     if not plain.isascii():
         plain = _RUN.sub(lambda run: f" {' '.join(parts_of(run[0]))} ", plain)
-    found = _WORD.findall(plain)
+    found = WORD.findall(plain)
     if len(found) > MOST_WORDS:
         found = found[:FIRST_WORDS] + found[-LAST_WORDS:]
     return tuple("0" if token[0].isdigit() else token[:20] for token in found)
@@ -221,7 +222,8 @@ class LinearModel:
         totals, known = raw.bias, 0.0
         for group in found:
             rows = self._rows.of(group)
-            known = len(rows) / (len(group) or 1)
+            if group is found.letters:
+                known = len(rows) / (len(group) or 1)
             if rows:
                 scale = raw.scale / math.sqrt(len(group))
                 sums = (sum(column) - ZERO * len(rows) for column in zip(*rows, strict=True))

@@ -4,7 +4,6 @@ A small linear model tells requests from the same words said about anything else
 sure: a wrong trigger costs more than a miss.
 """
 
-from collections.abc import Iterator
 from functools import cache, lru_cache
 
 import msgspec
@@ -20,9 +19,9 @@ from genpy_server.core.understanding.linear import (
     Scored,
     features,
     shipped,
-    tokens_of,
 )
 from genpy_server.core.understanding.periods import find_other_time, find_period
+from genpy_server.core.understanding.roles import role_features
 from genpy_server.core.words import APART, ENDS
 
 MODEL = "tool_model.json"
@@ -30,16 +29,12 @@ NO_TOOL = "none"
 STATISTICS = "get_session_stats"
 SEARCH = "search_chat_history"
 SESSIONS = "get_all_sessions"
-SURE = 0.87
+SURE = 0.88
 """The probability of being any request from which a message counts as the likeliest one."""
-LIKELY = 0.7
+LIKELY = 0.78
 """The same for one that begins as such a request does, or names the conversation as the place."""
-SPOKEN = 0.81
-"""The same for one about what "I" or "you" said, by the families of its words."""
-PERSONS = frozenset(("<me>", "<you>"))
-"""The families of those two words."""
-CERTAIN = 0.95
-"""The probability from which a message is left alone without a second look."""
+CERTAIN = 0.9
+"""The probability of being none by its words alone from which a message is not read by their roles."""
 CACHED_REQUESTS = 64
 """Messages whose request is cached."""
 LONGEST = 200
@@ -58,19 +53,11 @@ _PLAINLY = lazy_pattern(
 _NAMES_A_PLACE = lazy_pattern(
     lambda: rf"\b(?:{PHRASES.any_of('places')})|{PHRASES.any_of('unbounded places')}"
 )
-_EVERYWHERE = lazy_pattern(
-    lambda: (
-        f"{APART}(?:{'|'.join(f'({names})' for names in PHRASES.pairs('all chats').values())}){ENDS}"
-    ),
-)
-"""Names every conversation of the person, not only the current one; one group a language."""
-_LISTED = lazy_pattern(
-    r"(?:(?:please|can you|could you) )?(?:list|show|display|open|give|name|print)\b(?: me)?(?! (?:where|when|what|which|any))",
-)
-"""Asks to be shown conversations, and not what was said in them."""
+_EVERYWHERE = lazy_pattern(lambda: f"{APART}(?:{PHRASES.any_of('all chats')}){ENDS}")
+"""Names every conversation of the person, not only the current one."""
 _ELSEWHERE = lazy_pattern(
     lambda: (
-        rf"{APART}(?:{'|'.join(PHRASES.pairs('all chats').values())}|yesterday"
+        rf"{APART}(?:{PHRASES.any_of('all chats')}|yesterday"
         rf"|(?:this|last|past) (?:week|month|year)){ENDS}"
     ),
 )
@@ -89,8 +76,6 @@ _TOPIC = lazy_pattern(
 """What the listed conversations are to be about."""
 _ASIDE = lazy_pattern(lambda: rf" (?:{PHRASES.any_of('behind a topic')})[\s?.!]*$")
 """What stands behind the topic and is none of it."""
-_QUESTIONED = ("?", "\uff1f", "\u061f")
-"""Ends of a question; other text that begins with a time is a statement about that time."""
 _SAYS_THAT = lazy_pattern(lambda: PHRASES.any_of("says that"))
 _GIVES_A_ROLE = lazy_pattern(
     lambda: rf"\b(?:{PHRASES.any_of('gives a role')})\b|{PHRASES.any_of('unbounded roles')}"
@@ -141,54 +126,23 @@ def _request_in(line: str) -> ToolRequest | None:
 
 
 def _scored(line: str, low: str) -> Scored | None:
-    """The tool that a line asks for and how sure that is; None when that is not enough.
-
-    A request is also looked at as it reads without the time, the conversations and the topic that
-    it names: most that are known name none.
-    """
-    scored = request_model().score(request_features(line))
-    if _PLAINLY.fullmatch(low) or _PLAINLY.fullmatch(_QUOTE_MARKS.sub("", low)):
-        return scored._replace(label=SEARCH)
-    if scored.label != NO_TOOL and _is_sure(scored, low):
-        return scored
-    if scored.label == STATISTICS or (scored.label == NO_TOOL and scored.probability > CERTAIN):
+    """The tool that a line asks for and how sure that is; None when that is not enough."""
+    plainly = _PLAINLY.fullmatch(low) or _PLAINLY.fullmatch(_QUOTE_MARKS.sub("", low))
+    found = features(line)
+    if not plainly and request_model().score(found).probabilities[NO_TOOL] > CERTAIN:
         return None
-    for plainer, tool in _plainer(low):
-        again = request_model().score(request_features(plainer))
-        if again.label == tool and _is_sure(again, low):
-            return again
-    return None
+    scored = request_model().score(request_features(line))
+    if plainly:
+        return scored._replace(label=SEARCH)
+    return scored if scored.label != NO_TOOL and _is_sure(scored, low) else None
 
 
 def _is_sure(scored: Scored, low: str) -> bool:
     """Whether it is probable enough that a line asks for a tool, whichever."""
     asked = 1 - scored.probabilities[NO_TOOL]
-    if asked >= SPOKEN and "<say>" in scored.words and not PERSONS.isdisjoint(scored.words):
-        return True
     return asked >= SURE or (
         asked >= LIKELY and (_IN_SO_MANY_WORDS.match(low) or _NAMES_A_PLACE.search(low)) is not None
     )
-
-
-def _plainer(line: str) -> Iterator[tuple[str, str]]:
-    """The line in words that are better known, with the tool that it may then ask for."""
-    topic = _TOPIC.search(line)
-    if topic is not None:
-        yield _without(line, *topic.span()), SESSIONS
-    rest = line
-    everywhere = _EVERYWHERE.search(rest)
-    if everywhere is not None and not _LISTED.match(rest):
-        here = [*PHRASES.pairs("all chats")][(everywhere.lastindex or 1) - 1]
-        rest = f"{rest[: everywhere.start()]}{here}{rest[everywhere.end() :]}"
-    named = find_period(rest)
-    place = (named.start, named.end) if named else find_other_time(rest)
-    if place is not None:
-        start, end = place
-        if not start and not line.endswith(_QUESTIONED):
-            return
-        rest = _without(rest, start, end)
-    if rest != line:
-        yield rest, SEARCH
 
 
 def _without(line: str, start: int, end: int) -> str:
@@ -225,12 +179,8 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
 
 
 def request_features(line: str) -> Features:
-    """What requests are told by: also words in threes, and with a gap between them."""
-    found = features(line)
-    edged = ["^", *tokens_of(line), "$"]
-    threes = map(" ".join, zip(edged, edged[1:], edged[2:], strict=False))
-    gaps = (f"{one} _ {other}" for one, other in zip(edged, edged[2:], strict=False))
-    return Features([*dict.fromkeys([*found.words, *threes, *gaps])], found.letters)
+    """What requests are told by: also what their words do, whatever they are about."""
+    return features(line)._replace(roles=role_features(line))
 
 
 class _RequestWeights(msgspec.Struct, frozen=True):
