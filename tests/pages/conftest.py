@@ -45,9 +45,9 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session", autouse=True)
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def _one_renderer() -> AsyncIterator[None]:
-    """Every server of these tests has its Markdown rendered by one process, and starts none."""
+    """The servers of a module have their Markdown rendered by one process, and start none."""
     shared, ask = Renderer(), Renderer._ask
 
     async def ask_shared(_: Renderer, job: Any, kind: Any) -> Any:
@@ -60,7 +60,7 @@ async def _one_renderer() -> AsyncIterator[None]:
     await shared.close()
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def call(browser: Browser) -> AsyncIterator[Call]:
     """Calls a function of JavaScript with the address of the page's script, and with what is given."""
     with TemporaryDirectory() as folder:
