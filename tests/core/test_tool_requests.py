@@ -110,6 +110,8 @@ def test_held_out_messages_were_not_trained_on():
         ("any mention of my cousin?", "search_chat_history", {"keyword": "cousin"}),
         ('Did we say "lossy codec"?', "search_chat_history", {"keyword": "lossy codec"}),
         ('Did the name "Ottoline" come up?', "search_chat_history", {"keyword": "ottoline"}),
+        ("if i mentioned rome, can you find it?", "search_chat_history", {"keyword": "rome"}),
+        ("if you could show me my sessions", "get_all_sessions", {}),
         ("What did we say about **tigers**?", "search_chat_history", {"keyword": "tigers"}),
         ("Did I mention *bread*?", "search_chat_history", {"keyword": "bread"}),
         ("did i mention `foo_bar`", "search_chat_history", {"keyword": "foo_bar"}),
@@ -152,6 +154,11 @@ def test_a_request_is_recognised(text, tool, args):
         "Gestern haben wir beim B\u00e4cker \u00fcber Hunde geredet",
         "My chats in Teams are gone",
         "did Anna mention my nephew in her mail",
+        "If I had mentioned the lottery win, would you have believed it?",
+        "Wenn ich dir vom Lottogewinn erz\u00e4hlt h\u00e4tte, w\u00fcrdest du mir glauben?",
+        "si je t'avais parl\u00e9 du loto, tu m'aurais cru ?",
+        "Si te hubiera hablado de la loter\u00eda, \u00bfme creer\u00edas?",
+        "\u0435\u0441\u043b\u0438 \u0431\u044b \u044f \u0440\u0430\u0441\u0441\u043a\u0430\u0437\u0430\u043b \u0442\u0435\u0431\u0435 \u043f\u0440\u043e \u043b\u043e\u0442\u0435\u0440\u0435\u044e, \u0442\u044b \u0431\u044b \u043f\u043e\u0432\u0435\u0440\u0438\u043b?",
         "est-ce qu'Anna a parl\u00e9 de mon neveu dans son mail",
         "\u00bfhabl\u00f3 Ana de mi sobrino en su correo?",
         "",
@@ -159,7 +166,7 @@ def test_a_request_is_recognised(text, tool, args):
     ],
 )
 def test_a_look_alike_is_left_alone(text):
-    """Other systems, statements, third parties, negations and what begins a clause ask for nothing."""
+    """Others' systems and words, statements, suppositions, negations and what begins a clause ask for nothing."""
     assert find_tool_request(text) is None
 
 

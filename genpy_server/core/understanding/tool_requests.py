@@ -81,6 +81,7 @@ _GIVES_A_ROLE = lazy_pattern(
     lambda: rf"\b(?:{PHRASES.any_of('gives a role')})\b|{PHRASES.any_of('unbounded roles')}"
 )
 """Begins a game, in which nothing is meant as it is said."""
+_SUPPOSES = lazy_pattern(lambda: PHRASES.any_of("supposes"))
 
 
 class ToolRequest(msgspec.Struct, frozen=True):
@@ -111,7 +112,7 @@ def is_about_records(message: Message) -> bool:
 def _request_in(line: str) -> ToolRequest | None:
     """The tool that a line asks for: asked when a message is indexed, and again by its reply."""
     low = lowered(line)
-    if _SAYS_THAT.search(low) or _GIVES_A_ROLE.search(low):
+    if _SUPPOSES.match(low) or _SAYS_THAT.search(low) or _GIVES_A_ROLE.search(low):
         return None
     scored = _scored(line, low)
     if scored is None:
