@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
@@ -160,14 +160,18 @@ def _key(text: str) -> str | None:
     return text or None
 
 
-def _url(text: str, schemes: Container[str] = ("http", "https")) -> str | None:
+def _url(
+    text: str,
+    example: str = "http://127.0.0.1:11434/v1",
+    schemes: Container[str] = ("http", "https"),
+) -> str | None:
     if not text:
         return None
     with suppress(ValueError):  # an invalid port
         parts = urlsplit(text)
         if parts.scheme in schemes and parts.hostname and parts.port != 0:
             return text.rstrip("/")
-    raise ValueError("must be a URL such as http://127.0.0.1:11434/v1")
+    raise ValueError(f"must be a URL such as {example}")
 
 
 def _supabase_url(text: str) -> str | None:
@@ -176,7 +180,11 @@ def _supabase_url(text: str) -> str | None:
             "is the address of the database; the project's begins with https:// "
             "(Project Settings, Data API)"
         )
-    return _url(text)
+    return _url(text, "https://PROJECT.supabase.co")
+
+
+def _server_url(text: str) -> str | None:
+    return _url(text, "http://127.0.0.1:8001", ("http", "https", "ws", "wss"))
 
 
 def _store(text: str) -> str | None:
@@ -287,7 +295,7 @@ class Settings(UserTables, frozen=True, kw_only=True):
         "Token that clients must send; several users as alice:TOKEN,bob:TOKEN.",
         secret=True, variable="GENPY_TOKEN")]
     """User ids by token; empty when no token is required."""
-    server: Annotated[str | None, Field(partial(_url, schemes=("http", "https", "ws", "wss")), "",
+    server: Annotated[str | None, Field(_server_url, "",
         "Server that commands use instead of a local store.")]
     user: Annotated[str, Field(_user, "local", "Owner of conversations where no token names one.")]
     origins: Annotated[tuple[str, ...], Field(_words, "",
