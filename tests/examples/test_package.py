@@ -178,7 +178,7 @@ def test_doctor_reads_a_store_of_a_package(site, tmp_path):
     """A store that opens and cannot be read is a fault; one that can has counts of the person's own."""
     well = genpy(site, tmp_path, "doctor", GENPY_STORE="shelves:")
     assert "✓ database: memory at " in well.stdout
-    assert ", 0 sessions, 0 messages of 'local'\n" in well.stdout
+    assert ", 0 conversations, 0 messages of 'local'\n" in well.stdout
     burnt = genpy(site, tmp_path, "doctor", GENPY_STORE="burnt:")
     assert "✗ database: " in burnt.stdout
     assert "the shelves are burnt" in burnt.stderr

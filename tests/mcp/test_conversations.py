@@ -55,4 +55,4 @@ async def test_an_agent_reads_conversations(parameters):
         assert (await rows(client, "statistics", session=ROME))["messages"] == 2
         missing = await client.call_tool("summary", {"session": OTHER})
         assert missing.is_error
-        assert "not found" in missing.content[0].text
+        assert "No conversation has the id" in missing.content[0].text

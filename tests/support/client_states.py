@@ -303,6 +303,7 @@ async def picking(tui: Terminal, server: ScriptedServer) -> None:
         Item("c", "ollama/llama3.2", "8,192"),
     ]
     tui.app.push_screen(Pick("Which model?", items, chosen="b"))
+    await tui.shows("ollama/llama3.2")
     await tui.press(*"gpt")
     await tui.until(lambda: "llama3.2" not in tui.screen)
 
