@@ -47,7 +47,7 @@ _IN_SO_MANY_WORDS = lazy_pattern(lambda: PHRASES.any_of("in so many words"))
 _PLAINLY = lazy_pattern(
     lambda: (
         rf"(?:{PHRASES.any_of('plainly')})"
-        r"(?: here| before| earlier| yet| so far| in this chat)?\s*[?\uff1f\u061f]*"
+        r"(?: here| before| earlier| yet| so far| in this chat|(?: (?:yesterday|(?:in|on|last|this) \w+)))?\s*[?\uff1f\u061f]*"
     ),
 )
 _NAMES_A_PLACE = lazy_pattern(
@@ -132,7 +132,7 @@ def _scored(line: str, low: str) -> Scored | None:
     found = features(line)
     if not plainly and request_model().score(found).probabilities[NO_TOOL] > CERTAIN:
         return None
-    scored = request_model().score(request_features(line))
+    scored = request_model().score(found._replace(roles=role_features(line)))
     if plainly:
         return scored._replace(label=SEARCH)
     return scored if scored.label != NO_TOOL and _is_sure(scored, low) else None
