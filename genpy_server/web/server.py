@@ -85,6 +85,8 @@ class HttpServer:
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES and "socket" in context:
             self._out_of_descriptors.happened(error.strerror or "")
+        elif self._dispatcher.closing and "_start_serving" in context.get("message", ""):
+            pass  # asyncio tries to accept a second after it could not, also when that was closed
         elif before is not None:
             before(loop, context)
         else:

@@ -293,3 +293,24 @@ async def test_a_full_table_of_descriptors_is_one_line(
     assert len(writers) < few_descriptors
     assert caplog.text.count("no descriptor left") == 1
     assert "Traceback" not in caplog.text
+
+
+async def test_a_server_is_stopped_while_it_has_no_descriptor(
+    few_descriptors: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try to accept, on the listening socket that is closed by then, logs no traceback."""
+    monkeypatch.setattr(asyncio.constants, "ACCEPT_RETRY_DELAY", 0.05)
+    writers = []
+    async with listening() as front:
+        with suppress(OSError):  # too many open files
+            while len(writers) < few_descriptors:
+                writers += await held(front, 1)
+        async with asyncio.timeout(PATIENCE):
+            while "no descriptor left" not in caplog.text:  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0.001)
+    tried = asyncio.Event()
+    asyncio.get_running_loop().call_later(4 * asyncio.constants.ACCEPT_RETRY_DELAY, tried.set)
+    await tried.wait()
+    for writer in writers:
+        writer.close()
+    assert "Traceback" not in caplog.text
