@@ -64,13 +64,14 @@ class Features(NamedTuple):
 class Scored(NamedTuple):
     """The most probable label, the probability of each, and the words that were weighed.
 
-    `known` is the share of known n-grams, 0 to 1.
+    `known` is the share of known n-grams, 0 to 1; `totals` are the sums of the weights by label.
     """
 
     label: str
     probabilities: dict[str, float]
     known: float
     words: list[str]
+    totals: Sequence[float] = ()
 
     @property
     def probability(self) -> float:
@@ -216,13 +217,13 @@ class LinearModel:
         self._raw = raw
         self._rows = _Rows(raw.weights)
 
-    def score(self, found: Features) -> Scored:
-        """The most probable label of a message with these features."""
+    def score(self, found: Features, onto: Scored | None = None) -> Scored:
+        """The most probable label of a message with these features, and those that `onto` is made of."""
         raw = self._raw
-        totals, known = raw.bias, 0.0
+        totals, known = (raw.bias, 0.0) if onto is None else (onto.totals, onto.known)
         for group in found:
             rows = self._rows.of(group)
-            if group is found.letters:
+            if onto is None and group is found.letters:
                 known = len(rows) / (len(group) or 1)
             if rows:
                 scale = raw.scale / math.sqrt(len(group))
@@ -232,7 +233,8 @@ class LinearModel:
         odds = [math.exp((total - top) / raw.temperature) for total in totals]
         whole = sum(odds)
         probabilities = {label: one / whole for label, one in zip(raw.labels, odds, strict=True)}
-        return Scored(raw.labels[totals.index(top)], probabilities, known, found.words)
+        words = found.words if onto is None else onto.words
+        return Scored(raw.labels[totals.index(top)], probabilities, known, words, totals)
 
     def evidence(self, scored: Scored) -> list[str]:
         """The three words with the largest weight for the label, relative to the other labels."""

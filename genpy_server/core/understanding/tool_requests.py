@@ -129,10 +129,10 @@ def _request_in(line: str) -> ToolRequest | None:
 def _scored(line: str, low: str) -> Scored | None:
     """The tool that a line asks for and how sure that is; None when that is not enough."""
     plainly = _PLAINLY.fullmatch(low) or _PLAINLY.fullmatch(_QUOTE_MARKS.sub("", low))
-    found = features(line)
-    if not plainly and request_model().score(found).probabilities[NO_TOOL] > CERTAIN:
+    scored = request_model().score(features(line))
+    if not plainly and scored.probabilities[NO_TOOL] > CERTAIN:
         return None
-    scored = request_model().score(found._replace(roles=role_features(line)))
+    scored = request_model().score(Features([], [], role_features(line)), scored)
     if plainly:
         return scored._replace(label=SEARCH)
     return scored if scored.label != NO_TOOL and _is_sure(scored, low) else None
