@@ -296,7 +296,7 @@ def test_what_a_message_asks_for_is_weighed_once(monkeypatch):
     """It is asked for when the message is indexed, and again by its reply."""
     weighed, score = [], LinearModel.score
     monkeypatch.setattr(
-        LinearModel, "score", lambda self, found: weighed.append(found) or score(self, found)
+        LinearModel, "score", lambda self, *found: weighed.append(found) or score(self, *found)
     )
     asked = "How many messages did we weigh in this chat?"
     first = find_tool_request(asked)
