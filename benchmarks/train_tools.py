@@ -37,13 +37,14 @@ from genpy_server.core.understanding.keywords import (
     word_features,
     words_of,
 )
+from genpy_server.core.understanding.linear import Features, features
+from genpy_server.core.understanding.roles import role_features
 from genpy_server.core.understanding.tool_requests import (
     LONGEST,
     MODEL,
     NO_TOOL,
     SEARCH,
     SURE,
-    request_features,
 )
 
 HERE = Path(__file__).parent
@@ -70,6 +71,11 @@ MARK = re.compile(r"[^\w\s]")
 KEYWORD_SLOTS = ("k", "n", "p", "q")
 """Slots of what is looked for, as the word stands in different places of a sentence."""
 ARTICLES = frozenset(("a", "an", "the"))
+
+
+def request_features(line: str) -> Features:
+    """What requests are told by: also what their words do, whatever they are about."""
+    return features(line)._replace(roles=role_features(line))
 
 
 class Row(NamedTuple):

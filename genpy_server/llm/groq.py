@@ -103,7 +103,7 @@ class HttpClient(httpx.AsyncClient):
     async def send(
         self, request: httpx.Request, *, stream: bool = False, **_: Any
     ) -> httpx.Response:
-        """Send a request as it is; redirects are not followed, and there is no other authentication."""
+        """Send a request without following redirects or adding authentication."""
         response = await self._transport.handle_async_request(request)
         response.request = request
         self.cookies.extract_cookies(response)

@@ -203,7 +203,7 @@ class ReplyRun:
                 task.uncancel()
             status = control.status
         except LlmError as caught:
-            error, status = caught, "interrupted" if self._wrote else "error"
+            error, status = caught, "interrupted" if "".join(self.parts).strip() else "error"
         except StoreError as caught:
             error, status = caught, "error"
         except Exception:  # a bug in a run must not lose its partial reply
@@ -420,11 +420,6 @@ class ReplyRun:
         for start, end in reversed(self.reasoning_spans):
             text = text[:start] + text[end:]
         return text
-
-    @property
-    def _wrote(self) -> bool:
-        """Whether there is more than white space to keep."""
-        return bool("".join(self.parts).strip())
 
     def _left_out(self, model: ChosenModel, parts: Sequence[str]) -> None:
         """Send a notice about parameters that the model does not accept, once per conversation."""

@@ -105,7 +105,7 @@ class LocalRecords(Records):
             found = [session] if session is not None else await self._by_prefix(ref)
         if not found:
             raise NotFound(
-                "There is no conversation yet."
+                "You have no conversations yet."
                 if ref == "last"
                 else f"No conversation has the id or the name {ref!r}."
             )

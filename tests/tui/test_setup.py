@@ -113,7 +113,7 @@ async def test_an_address(tmp_path: Path, service: Upstream) -> None:
 
 
 async def test_an_address_that_is_typed_at_once(tmp_path: Path, service: Upstream) -> None:
-    """An address in place of a key is tried, one that is no address corrected; neither is sent."""
+    """An address typed instead of a key is tried, and can be corrected if it is invalid; it is not sent."""
     async with terminal(tmp_path, server=None) as tui:
         await tui.shows("No model server was found")
         await tui.press(*"http://", "enter")

@@ -47,7 +47,8 @@ _IN_SO_MANY_WORDS = lazy_pattern(lambda: PHRASES.any_of("in so many words"))
 _PLAINLY = lazy_pattern(
     lambda: (
         rf"(?:{PHRASES.any_of('plainly')})"
-        r"(?: here| before| earlier| yet| so far| in this chat|(?: (?:yesterday|(?:in|on|last|this) \w+)))?\s*[?\uff1f\u061f]*"
+        r"(?: here| before| earlier| yet| so far| in this chat| yesterday| (?:in|on|last|this) \w+)?"
+        r"\s*[?\uff1f\u061f]*"
     ),
 )
 _NAMES_A_PLACE = lazy_pattern(
@@ -177,11 +178,6 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
     if everywhere is not None or named is not None or _EARLIER.search(lowered(line)):
         args["scope"] = "all_sessions"
     return {"keyword": keyword, **args}
-
-
-def request_features(line: str) -> Features:
-    """What requests are told by: also what their words do, whatever they are about."""
-    return features(line)._replace(roles=role_features(line))
 
 
 class _RequestWeights(msgspec.Struct, frozen=True):
