@@ -1,6 +1,6 @@
 """The composition root: builds a running application from settings.
 
-What it answers over the network is built by `web_app`, when it begins to listen.
+What it answers over the network is built by `web.app`, when it begins to listen.
 """
 
 import asyncio
@@ -50,8 +50,8 @@ from genpy_server.tools.sources import FOLDER, add_files, add_packages
 
 if TYPE_CHECKING:
     from genpy_server.mcp.client import McpServers
+    from genpy_server.web.app import WebApp
     from genpy_server.web.server import HttpServer
-    from genpy_server.web_app import WebApp
 
 T = TypeVar("T")
 
@@ -237,8 +237,8 @@ class OpenApp:
         self.tasks = BackgroundTasks()
         self.web: WebApp | None = None
         """What it answers over the network, while it listens."""
-        self._personal = personal
-        self._chat = Chat(
+        self.personal = personal
+        self.chat = Chat(
             store,
             models,
             settings,
@@ -249,14 +249,14 @@ class OpenApp:
             live_seconds=self.presence.live_seconds,
         )
         services = RunServices(
-            self._chat,
+            self.chat,
             MemoryKeeper(store, settings.context_tokens),
             self.tasks,
             ReplyJournal(store, self.presence.server),
             Admission(settings.limits.starting_at_once, settings.limits.starting_waiting),
         )
-        self._rates = Rates(settings.limits.messages_per_minute)
-        self.hub = SessionHub(services, self.summaries, self._rates, self.presence, settings)
+        self.rates = Rates(settings.limits.messages_per_minute)
+        self.hub = SessionHub(services, self.summaries, self.rates, self.presence, settings)
 
     def use_model(self, settings: Settings) -> None:
         """Use the model of these settings from the next message on."""
@@ -291,17 +291,9 @@ class OpenApp:
 
         Unless the server is `brief`, the models of intents are loaded in a thread meanwhile.
         """
-        from genpy_server.web_app import WebApp  # noqa: PLC0415 - a fifth of the time of `genpy ask`
+        from genpy_server.web.app import WebApp  # noqa: PLC0415 - a fifth of the time of `genpy ask`
 
-        self.web = WebApp(
-            lambda: self.settings,
-            self.use_model,
-            chat=self._chat,
-            hub=self.hub,
-            records=self.records,
-            rates=self._rates,
-            personal=self._personal,
-        )
+        self.web = WebApp(self)
         try:
             server = await self.web.listen()
         except BaseException:
@@ -309,7 +301,7 @@ class OpenApp:
             raise
         if not self._brief:
             self.warming = self.tasks.spawn(
-                asyncio.to_thread(_warm, self.models, self._chat.detectors)
+                asyncio.to_thread(_warm, self.models, self.chat.detectors)
             )
         return server
 

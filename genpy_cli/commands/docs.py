@@ -12,7 +12,7 @@ def docs(
     folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path("docs"),
 ) -> None:
     """Write openapi.json and asyncapi.json: every endpoint and frame, for programs."""
-    from genpy_server.web.docs.files import write_documents
+    from genpy_server.web.docs.documents import write_documents
 
     for path in write_documents(folder):
         output.text(str(path))

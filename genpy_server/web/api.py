@@ -1,7 +1,10 @@
-"""The handlers of the HTTP API: each returns the answer to one call, mostly from a user's records."""
+"""The handlers of the HTTP API: each returns the answer to one call, mostly from a user's records.
+
+Their docstrings are shown at `/docs`.
+"""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -30,11 +33,8 @@ from genpy_server.errors import GenPyError, NotFound
 from genpy_server.llm.catalog import full_name
 from genpy_server.markdown_export import blocks
 from genpy_server.records import MessageFile, Records, each_message
-from genpy_server.runs.context import Chat
 from genpy_server.sessions.explain import Explanation, explain_in
-from genpy_server.web.health import HealthCheck
 from genpy_server.web.messages import Response
-from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Call
 
 PAGE = 200
@@ -162,146 +162,145 @@ async def _around(records: Records, ref: str, message_id: int, limit: int) -> Me
     )
 
 
-class Handlers:
-    """The handlers; each call reads the records of its own user. Docstrings are shown at `/docs`."""
+async def health(call: Call[None, None]) -> Response:
+    """Whether server and store work: 200 or 503; with the model's state.
 
-    def __init__(
-        self,
-        records: Callable[[str], Records],
-        health: HealthCheck,
-        renderer: Renderer,
-        chat: Chat,
-    ) -> None:
-        self._chat = chat
-        self._renderer = renderer
-        self._records = records
-        self._health = health
+    Without a token only the status.
+    """
+    health, user = await call.app.health(), call.request.user
+    status = 503 if health.status == "unavailable" else 200
+    if user is None:
+        return Response.json({"status": health.status}, status)
+    with suppress(GenPyError):
+        mine = await call.app.records(user).sessions(limit=1)
+        if call.app.health.users > len(mine):
+            health = msgspec.structs.replace(health, user=user)
+    return Response.json(health, status)
 
-    async def health(self, call: Call[None, None]) -> Response:
-        """Whether server and store work: 200 or 503; with the model's state.
 
-        Without a token only the status.
-        """
-        health, user = await self._health(), call.request.user
-        status = 503 if health.status == "unavailable" else 200
-        if user is None:
-            return Response.json({"status": health.status}, status)
-        with suppress(GenPyError):
-            mine = await self._records(user).sessions(limit=1)
-            if self._health.users > len(mine):
-                health = msgspec.structs.replace(health, user=user)
-        return Response.json(health, status)
+async def sessions(call: Call[SessionsQuery, None]) -> SessionPage:
+    """Sessions by last activity, newest first."""
+    query = call.query
+    found = await call.records.sessions(
+        limit=query.limit + 1, before=query.before, status=query.status, query=query.q
+    )
+    page = found[: query.limit]
+    if page and page[-1].last_message_id <= 0:  # `Records` returns all of these at once
+        page = found
+    more = len(found) > len(page)
+    return SessionPage(page, page[-1].last_message_id if more else None)
 
-    async def sessions(self, call: Call[SessionsQuery, None]) -> SessionPage:
-        """Sessions by last activity, newest first."""
-        query = call.query
-        found = await self._records(call.user).sessions(
-            limit=query.limit + 1, before=query.before, status=query.status, query=query.q
+
+async def session(call: Call[None, None]) -> Session:
+    """One session."""
+    return await call.records.session(call.ref)
+
+
+async def rename(call: Call[None, Title]) -> Session:
+    """Give it another title."""
+    return await call.records.rename(call.ref, call.body.title)
+
+
+async def delete(call: Call[None, None]) -> Session:
+    """Delete it with its messages; the answer is the deleted session."""
+    return await call.records.delete(call.ref)
+
+
+async def messages(call: Call[MessagesQuery, None]) -> MessagePage:
+    """Its messages, oldest first."""
+    page = await message_page(call.records, call.ref, call.query)
+    if call.query.html:
+        texts = [message.text for message in page.messages]
+        html = await call.app.renderer.render_all(texts, call.user)
+        page = msgspec.structs.replace(page, html=html)
+    return page
+
+
+async def export(call: Call[None, None]) -> Response:
+    """The session as a Markdown document."""
+    session = await call.records.session(call.ref)
+    with await MessageFile.of(each_message(call.records, session.id)) as messages:
+        return await asyncio.to_thread(_document, session.title, messages)
+
+
+async def search(call: Call[SearchQuery, None]) -> HitList:
+    """Your messages that contain any of the words."""
+    query = call.query
+    return HitList(await call.records.search(query.q, limit=query.limit, ref=query.session))
+
+
+async def modes(call: Call[None, None]) -> ModeList:
+    """The modes."""
+    return ModeList(call.app.chat.modes.listed)
+
+
+async def context(call: Call[ContextQuery, None]) -> Explanation:
+    """The request that would be sent to its model for a text, by part."""
+    session = await call.records.session(call.ref)
+    return await explain_in(call.app.chat, session, call.query.text)
+
+
+async def stats(call: Call[StatsQuery, None]) -> SpendingReport:
+    """Tokens of your replies by day, model and session, and what they cost."""
+    given = msgspec.structs.asdict(call.query)
+    return await call.records.stats(ref=given.pop("session"), **given)
+
+
+async def models(call: Call[None, None]) -> ModelList:
+    """The models that can be chosen, of every provider."""
+    found = await call.app.chat.models.listed()
+    models = [
+        ListedModel(
+            full_name(one.provider, model.name),
+            one.provider,
+            model.context_tokens,
+            model.abilities,
         )
-        page = found[: query.limit]
-        if page and page[-1].last_message_id <= 0:  # `Records` returns all of these at once
-            page = found
-        more = len(found) > len(page)
-        return SessionPage(page, page[-1].last_message_id if more else None)
+        for one in found
+        for model in one.models
+    ]
+    providers = [
+        ListedProvider(one.provider, one.url, one.error or None, one.age_seconds) for one in found
+    ]
+    return ModelList(call.app.chat.models.default.name, models, providers)
 
-    async def session(self, call: Call[None, None]) -> Session:
-        """One session."""
-        return await self._records(call.user).session(call.params["ref"])
 
-    async def rename(self, call: Call[None, Title]) -> Session:
-        """Give it another title."""
-        return await self._records(call.user).rename(call.params["ref"], call.body.title)
+async def memory(call: Call[None, None]) -> SessionMemory:
+    """The notes of its memory, each with the message it came from."""
+    return await call.records.memory(call.ref)
 
-    async def delete(self, call: Call[None, None]) -> Session:
-        """Delete it with its messages; the answer is the deleted session."""
-        return await self._records(call.user).delete(call.params["ref"])
 
-    async def messages(self, call: Call[MessagesQuery, None]) -> MessagePage:
-        """Its messages, oldest first."""
-        page = await message_page(self._records(call.user), call.params["ref"], call.query)
-        if call.query.html:
-            texts = [message.text for message in page.messages]
-            html = await self._renderer.render_all(texts, call.user)
-            page = msgspec.structs.replace(page, html=html)
-        return page
+async def change_memory(call: Call[None, MemoryChange]) -> SessionMemory:
+    """Forget a note, or switch its memory on or off."""
+    return await call.records.change_memory(call.ref, forget=call.body.forget, on=call.body.on)
 
-    async def export(self, call: Call[None, None]) -> Response:
-        """The session as a Markdown document."""
-        records, ref = self._records(call.user), call.params["ref"]
-        session = await records.session(ref)
-        with await MessageFile.of(each_message(records, session.id)) as messages:
-            return await asyncio.to_thread(_document, session.title, messages)
 
-    async def search(self, call: Call[SearchQuery, None]) -> HitList:
-        """Your messages that contain any of the words."""
-        query = call.query
-        hits = await self._records(call.user).search(query.q, limit=query.limit, ref=query.session)
-        return HitList(hits)
+async def tools(call: Call[None, None]) -> ToolList:
+    """Your tools, and which of those that act may always run."""
+    return await call.app.chat.tools.listed(call.user)
 
-    async def modes(self, _: Call[None, None]) -> ModeList:
-        """The modes."""
-        return ModeList(self._chat.modes.listed)
 
-    async def context(self, call: Call[ContextQuery, None]) -> Explanation:
-        """The request that would be sent to its model for a text, by part."""
-        session = await self._records(call.user).session(call.params["ref"])
-        return await explain_in(self._chat, session, call.query.text)
+async def prompts(call: Call[None, None]) -> PromptList:
+    """The prompts of MCP servers."""
+    return await call.app.chat.tools.prompts()
 
-    async def stats(self, call: Call[StatsQuery, None]) -> SpendingReport:
-        """Tokens of your replies by day, model and session, and what they cost."""
-        query = call.query
-        records = self._records(call.user)
-        return await records.stats(days=query.days, ref=query.session, utc_offset=query.utc_offset)
 
-    async def models(self, _: Call[None, None]) -> ModelList:
-        """The models that can be chosen, of every provider."""
-        found = await self._chat.models.listed()
-        models = [
-            ListedModel(
-                full_name(one.provider, model.name),
-                one.provider,
-                model.context_tokens,
-                model.abilities,
-            )
-            for one in found
-            for model in one.models
-        ]
-        providers = [
-            ListedProvider(one.provider, one.url, one.error or None, one.age_seconds)
-            for one in found
-        ]
-        return ModelList(self._chat.models.default.name, models, providers)
+async def prompt(call: Call[None, PromptValues]) -> PromptText:
+    """The text of a prompt with its arguments filled in."""
+    return await call.app.chat.tools.prompt(call.params["tool"], call.body.arguments)
 
-    async def memory(self, call: Call[None, None]) -> SessionMemory:
-        """The notes of its memory, each with the message it came from."""
-        return await self._records(call.user).memory(call.params["ref"])
 
-    async def change_memory(self, call: Call[None, MemoryChange]) -> SessionMemory:
-        """Forget a note, or switch its memory on or off."""
-        records, change = self._records(call.user), call.body
-        return await records.change_memory(call.params["ref"], forget=change.forget, on=change.on)
+async def revoke_tool(call: Call[None, None]) -> ToolList:
+    """Revoke the permission of a tool to always run."""
+    await call.app.chat.tools.revoke(call.user, call.params["tool"])
+    return await tools(call)
 
-    async def tools(self, call: Call[None, None]) -> ToolList:
-        """Your tools, and which of those that act may always run."""
-        return await self._chat.tools.listed(call.user)
 
-    async def prompts(self, _: Call[None, None]) -> PromptList:
-        """The prompts of MCP servers."""
-        return await self._chat.tools.prompts()
+async def rate(call: Call[None, Rating]) -> Session:
+    """Rate it from 1 to 5."""
+    return await call.records.rate(call.ref, int(call.body.rating))
 
-    async def prompt(self, call: Call[None, PromptValues]) -> PromptText:
-        """The text of a prompt with its arguments filled in."""
-        return await self._chat.tools.prompt(call.params["tool"], call.body.arguments)
 
-    async def revoke_tool(self, call: Call[None, None]) -> ToolList:
-        """Revoke the permission of a tool to always run."""
-        await self._chat.tools.revoke(call.user, call.params["tool"])
-        return await self.tools(call)
-
-    async def rate(self, call: Call[None, Rating]) -> Session:
-        """Rate it from 1 to 5."""
-        return await self._records(call.user).rate(call.params["ref"], int(call.body.rating))
-
-    async def regenerate(self, call: Call[None, None]) -> Session:
-        """Regenerate its summary."""
-        return await self._records(call.user).regenerate(call.params["ref"])
+async def regenerate(call: Call[None, None]) -> Session:
+    """Regenerate its summary."""
+    return await call.records.regenerate(call.ref)

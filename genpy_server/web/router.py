@@ -1,15 +1,18 @@
 """Finds the handler of a request in a table of routes, and checks query, body, token and limits."""
 
 import re
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import unquote
 
 import msgspec
 
 from genpy_server.errors import BadRequest, MethodNotAllowed, NotFound, Unauthorized
+from genpy_server.records import Records
 from genpy_server.web.messages import JSON, Request, Response
+
+if TYPE_CHECKING:
+    from genpy_server.web.app import WebApp
 
 _OBJECT = re.compile("Object (contains unknown|missing required) field `(.+)`")
 
@@ -20,6 +23,7 @@ B = TypeVar("B")
 class Call(msgspec.Struct, Generic[Q, B], frozen=True):
     """A checked request with decoded query and body."""
 
+    app: "WebApp"
     request: Request
     params: Mapping[str, str]
     """The parameters in the path."""
@@ -32,6 +36,16 @@ class Call(msgspec.Struct, Generic[Q, B], frozen=True):
         if self.request.user is None:
             raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
         return self.request.user
+
+    @property
+    def records(self) -> Records:
+        """The conversations that may be read; raises as `user` does."""
+        return self.app.records(self.user)
+
+    @property
+    def ref(self) -> str:
+        """The session in the path."""
+        return self.params["ref"]
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Any]]
@@ -51,8 +65,8 @@ class Route(msgspec.Struct, frozen=True):
     """The type of a JSON answer; None for a page."""
     public: bool = False
     """Whether no token is required."""
-    counts: Literal["changes"] | None = None
-    """The rate limit that it counts towards."""
+    counts: bool = False
+    """Whether it counts towards the limit of messages and changes in a minute."""
     given_up: bool = False
     """Whether the handler is cancelled when the client disconnects."""
 
@@ -71,13 +85,11 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Router:
-    """Answers requests by the table; `charge` has for each rate limit a function that may raise."""
+    """Answers requests by the table, with what the handlers use of `app`."""
 
-    def __init__(
-        self, routes: Sequence[Route], charge: Mapping[str, Callable[[str], None]] | None = None
-    ) -> None:
+    def __init__(self, routes: Sequence[Route], app: Any = None) -> None:
         self.routes = tuple(routes)
-        self._charge = defaultdict(lambda: lambda _: None, charge or {})
+        self._app = app
 
     def is_given_up(self, request: Request) -> bool:
         """See `Route.given_up`."""
@@ -110,9 +122,9 @@ class Router:
             raise Unauthorized("Send a token as `Authorization: Bearer TOKEN`.")
         query = None if route.query is None else _query(request, route.query)
         body = None if route.body is None else _body(request, route.body)
-        if route.counts is not None and request.user is not None:
-            self._charge[route.counts](request.user)
-        answer = await route.handler(Call(request, params, query, body))
+        if route.counts and request.user is not None:
+            self._app.rates.charge(request.user)
+        answer = await route.handler(Call(self._app, request, params, query, body))
         return answer if isinstance(answer, Response) else Response.json(answer)
 
     def allowed(self, path: str) -> list[str]:

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from genpy_server import wire
+from genpy_server.sessions.connection import listed
 from genpy_server.settings import Limits
 from genpy_server.web.handover import SessionSocket
 from genpy_server.web.html_feed import FEATURE, HtmlFeed
@@ -47,7 +48,7 @@ class QueueSums:
     """The waiting bytes of all queues and of each user; over a limit the longest queue is closed."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._queues: set[SendQueue] = set()
         self._users: Counter[str] = Counter()
         self.waiting_bytes = 0
@@ -64,9 +65,9 @@ class QueueSums:
             del self._users[queue.user]
         if change <= 0:
             return
-        if self._users[queue.user] > self._limits.queue_bytes_per_user:
+        if self._users[queue.user] > self.limits.queue_bytes_per_user:
             self._close_longest(queue.user)
-        if self.waiting_bytes > self._limits.queue_bytes_in_all:
+        if self.waiting_bytes > self.limits.queue_bytes_in_all:
             self._close_longest(None)
 
     def _close_longest(self, user: str | None) -> None:
@@ -77,28 +78,19 @@ class QueueSums:
 class SendQueue:
     """The queue of one client; see the module."""
 
-    def __init__(
-        self,
-        ws: SessionSocket,
-        limits: Limits,
-        sums: QueueSums,
-        *,
-        text_mode: bool = False,
-        feed: HtmlFeed | None = None,
-        approves: bool = False,
-        allowed: frozenset[str] = frozenset(),
-    ) -> None:
-        self.approves = approves
-        self.allowed = allowed
-        self.user = ""
+    def __init__(self, ws: SessionSocket, sums: QueueSums, feed: HtmlFeed) -> None:
+        text_mode, query = ws.subprotocol is None, ws.attach.query
+        features = frozenset[str]() if text_mode else listed(query, "features")
+        self.approves = wire.APPROVALS in features
+        self.allowed = listed(query, "allow")
+        self.user = ws.attach.user or ""
         """The user of the client; set before the first frame."""
         self.waiting_bytes = 0
         self.closing: tuple[int, str] | None = None
         self._ws = ws
-        self._limits = limits
         self._sums = sums
         self._text_mode = text_mode
-        self._feed = feed
+        self._feed = feed if FEATURE in features else None
         self._queue: list[bytes | _Joined] = []  # an empty deque takes 760 bytes
         self._task: asyncio.Task[None] | None = None
         self._cut: asyncio.TimerHandle | None = None
@@ -188,7 +180,7 @@ class SendQueue:
     def _count(self, change: int) -> None:
         self.waiting_bytes += change
         self._sums.changed(self, change)
-        limits = self._limits
+        limits = self._sums.limits
         held = self.waiting_bytes + self._ws.transport.get_write_buffer_size()
         most = limits.queue_bytes + self._largest
         if change > 0 and (len(self._queue) > limits.queue_frames or held > most):

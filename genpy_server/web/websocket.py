@@ -5,55 +5,39 @@ reply is sent as plain text; with genpy.v1 every frame is JSON.
 """
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from websockets.exceptions import ConnectionClosed
 
 from genpy_server import wire
 from genpy_server.errors import GenPyError, Unauthorized
-from genpy_server.sessions.connection import Connection, close_code, listed
-from genpy_server.sessions.hub import SessionHub
-from genpy_server.settings import Limits
+from genpy_server.sessions.connection import Connection, close_code
 from genpy_server.web.auth import Gate
 from genpy_server.web.handover import SessionSocket
-from genpy_server.web.html_feed import FEATURE, HtmlFeed
-from genpy_server.web.send_queue import QueueSums, SendQueue, plain
+from genpy_server.web.send_queue import SendQueue, plain
+
+if TYPE_CHECKING:
+    from genpy_server.web.app import WebApp
 
 AUTH_SECONDS = 10.0
 REASON_BYTES = 123
 """Longest reason in a closing frame."""
 
 
-async def serve_session(
-    ws: SessionSocket,
-    hub: SessionHub,
-    *,
-    gate: Gate,
-    limits: Limits,
-    sums: QueueSums,
-    feed: HtmlFeed,
-) -> None:
+async def serve_session(ws: SessionSocket, app: "WebApp") -> None:
     """Serve one socket, from its handshake to its close.
 
     Without a user in the request, the first frame must be `auth` with a token.
     """
-    user, query = ws.attach.user, ws.attach.query
-    text_mode = ws.subprotocol is None
-    features = frozenset[str]() if text_mode else listed(query, "features")
-    queue = SendQueue(
-        ws,
-        limits,
-        sums,
-        text_mode=text_mode,
-        feed=feed if FEATURE in features else None,
-        approves=wire.APPROVALS in features,
-        allowed=listed(query, "allow"),
-    )
+    limits, text_mode = app.server.settings.limits, ws.subprotocol is None
+    queue = SendQueue(ws, app.sums, app.feed)
     try:
-        if user is None:
-            user = await _authenticate(ws, gate)
+        if ws.attach.user is None:
+            queue.user = await _authenticate(ws, app.gate)
             ws.identified(limits.frame_bytes)
-        queue.user = user
-        connection = await Connection.open(hub, user, ws.attach.ref, query, queue, limits)
+        connection = await Connection.open(
+            app.hub, queue.user, ws.attach.ref, ws.attach.query, queue, limits
+        )
     except GenPyError as error:
         frame = wire.error_frame(error)
         await ws.send(plain(frame) if text_mode else wire.encode(frame))

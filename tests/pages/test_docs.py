@@ -12,10 +12,10 @@ from openapi_spec_validator import validate
 from support.running_server import Running
 
 from genpy_server.errors import BY_CODE
-from genpy_server.web.docs.asyncapi import asyncapi, tag
-from genpy_server.web.docs.examples import example
-from genpy_server.web.docs.openapi import openapi, operation_id
+from genpy_server.web.docs.documents import asyncapi, openapi, operation_id, tag
 from genpy_server.web.docs.page import docs_page
+from genpy_server.web.docs.schemas import example
+from genpy_server.web.routes import ROUTES
 from genpy_server.wire import ClientFrame, ServerFrame, decode_client, decode_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,9 +29,9 @@ def as_sent(document: dict[str, Any]) -> dict[str, Any]:
     return read
 
 
-async def test_openapi_is_valid_by_its_own_validator(server: Running):
+async def test_openapi_is_valid_by_its_own_validator():
     """The description of the HTTP side is a valid OpenAPI 3.1 document."""
-    validate(as_sent(openapi(server.app.web.router.routes)))
+    validate(as_sent(openapi()))
 
 
 async def test_asyncapi_is_valid_by_its_own_parser(modules: Path):
@@ -49,27 +49,26 @@ async def test_asyncapi_is_valid_by_its_own_parser(modules: Path):
     assert process.returncode == 0
 
 
-async def test_every_route_is_documented(server: Running):
+async def test_every_route_is_documented():
     """Each row of the table is on the page and in OpenAPI, with its method."""
-    routes = server.app.web.router.routes
-    page, paths = docs_page(routes), openapi(routes)["paths"]
-    for route in routes:
+    page, paths = docs_page(), openapi()["paths"]
+    for route in ROUTES:
         assert f'id="{operation_id(route)}"' in page
         assert paths[route.pattern][route.method.lower()]["summary"] == route.doc
-    assert sum(map(len, paths.values())) == len(routes)
+    assert sum(map(len, paths.values())) == len(ROUTES)
 
 
-async def test_every_frame_is_documented(server: Running):
+async def test_every_frame_is_documented():
     """Each frame of either direction is on the page and in AsyncAPI."""
-    page, messages = docs_page(server.app.web.router.routes), asyncapi()["components"]["messages"]
+    page, messages = docs_page(), asyncapi()["components"]["messages"]
     assert set(messages) == {tag(frame) for frame in FRAMES}
     for frame in FRAMES:
         assert f'id="frame-{tag(frame)}"' in page
 
 
-async def test_every_error_is_documented(server: Running):
+async def test_every_error_is_documented():
     """Each code that can cross the wire is on the page."""
-    page = docs_page(server.app.web.router.routes)
+    page = docs_page()
     assert all(f"<td><code>{code}</code></td>" in page for code in BY_CODE)
 
 
@@ -82,9 +81,9 @@ async def test_an_example_of_a_frame_is_that_frame(frame: type):
     assert set(shown) == {"type", *frame.__struct_encode_fields__}
 
 
-async def test_an_example_of_a_route_is_accepted(server: Running):
+async def test_an_example_of_a_route_is_accepted():
     """What the documentation shows as body and answer is what the table asks for."""
-    for route in server.app.web.router.routes:
+    for route in ROUTES:
         for kind in (route.body, route.answer):
             if kind is not None:
                 msgspec.convert(example(kind), kind)

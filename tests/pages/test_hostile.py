@@ -15,8 +15,9 @@ from support.running_server import Running
 from support.scripted_model import Upstream
 
 from genpy_server.core.models import ErrorAnswer
-from genpy_server.web.docs.asyncapi import SERVER_FRAMES
-from genpy_server.web.docs.examples import example
+from genpy_server.web import routes
+from genpy_server.web.docs.documents import SERVER_FRAMES
+from genpy_server.web.docs.schemas import example
 from genpy_server.web.markdown import sanitise
 from genpy_server.wire import decode_server, encode
 
@@ -191,7 +192,7 @@ ROUTES = {
 
 def examples(server: Running) -> tuple[list[tuple[str, Any]], list[str]]:
     """Answers and frames as the documentation shows them; frames also without what may be left out."""
-    shown = {f"{one.method} {one.pattern}": one.answer for one in server.app.web.router.routes}
+    shown = {f"{one.method} {one.pattern}": one.answer for one in routes.ROUTES}
     answers = [(name, example(shown[route])) for route, name in ROUTES.items()]
     frames = [msgspec.json.encode(example(kind)).decode() for kind in SERVER_FRAMES]
     least = []

@@ -93,7 +93,11 @@ class Listening:
 
 @asynccontextmanager
 async def listening(
-    *, routes: Sequence[Route] = ECHO, limits: dict[str, Any] | None = None, **variables: str
+    *,
+    routes: Sequence[Route] = ECHO,
+    app: Any = None,
+    limits: dict[str, Any] | None = None,
+    **variables: str,
 ) -> AsyncIterator[Listening]:
     """A server on a free port, with settings from these variables alone."""
     configured = settings.load({"GENPY_PORT": "0", **variables})
@@ -102,7 +106,7 @@ async def listening(
     running.server = await listen(
         settings=configured,
         gate=Gate(configured),
-        router=Router(routes),
+        router=Router(routes, app),
         connect=running.connect,
     )
     running.url = running.server.url

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import httpx
@@ -16,22 +17,22 @@ from support.http_server import listening
 from genpy_server import __version__
 from genpy_server.core.identity import named_id_before
 from genpy_server.core.models import ChatMessage, Message, Session
-from genpy_server.errors import GenPyError, LlmKeyRejected, NotFound, StoreUnavailable
+from genpy_server.errors import GenPyError, LlmKeyRejected, StoreUnavailable
 from genpy_server.llm.base import ChatRequest, LlmHealth
 from genpy_server.llm.providers import Providers
 from genpy_server.markdown_export import markdown
 from genpy_server.modes import own_modes
 from genpy_server.runs.context import Chat
 from genpy_server.runs.tool_access import ToolAccess
+from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.settings import load
 from genpy_server.stores.base import Result
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.tools.registry import BUILT_IN, ToolRegistry
-from genpy_server.web.api import Handlers
 from genpy_server.web.health import HealthCheck
 from genpy_server.web.renderer import Renderer
-from genpy_server.web.routes import api_routes
+from genpy_server.web.routes import API_ROUTES
 
 T = TypeVar("T")
 ALICE = "alice-" + "a" * 20
@@ -117,6 +118,17 @@ class Api:
         return answer.status_code, error["code"], error["message"]
 
 
+def app_over(store: SqliteStore, records: Callable[[str], LocalRecords], model: Model) -> Any:
+    """What the handlers use of a server."""
+    return SimpleNamespace(
+        records=records,
+        health=HealthCheck(store, Providers(load({}), model)),
+        renderer=Renderer(),
+        chat=chat_over(store),
+        rates=Rates(1_000),
+    )
+
+
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Api]:
     """The API of Alice and Bob."""
@@ -126,17 +138,10 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     def records(user: str) -> LocalRecords:
         return LocalRecords(store, user, ender=Ender(store))
 
-    routes = api_routes(
-        Handlers(
-            records,
-            HealthCheck(store, Providers(load({}), model)),
-            Renderer(),
-            chat_over(store),
-        )
-    )
+    app = app_over(store, records, model)
     headers = {"Authorization": f"Bearer {ALICE}"}
     async with (
-        listening(routes=routes, GENPY_TOKEN=f"alice:{ALICE},bob:{BOB}") as front,
+        listening(routes=API_ROUTES, app=app, GENPY_TOKEN=f"alice:{ALICE},bob:{BOB}") as front,
         httpx.AsyncClient(base_url=front.url, headers=headers) as client,
     ):
         yield Api(client, store, model)
@@ -449,15 +454,7 @@ async def test_tools_are_listed_and_a_permission_is_taken_back(api: Api) -> None
 async def test_every_route_but_health_asks_for_a_token(api: Api) -> None:
     """Without a token no route of the API does anything."""
     api.client.headers.pop("Authorization")
-    routes = api_routes(
-        Handlers(
-            lambda _: pytest.fail("reached"),
-            HealthCheck(api.store, Providers(load({}), api.model)),
-            Renderer(),
-            chat_over(api.store),
-        )
-    )
-    for route in routes:
+    for route in API_ROUTES:
         path = route.pattern.replace("{ref}", "trip")
         answer = await api.client.request(route.method, path)
         assert answer.status_code == (200 if route.pattern == "/health" else 401), route
@@ -553,16 +550,9 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
             raise StoreUnavailable("Nobody answers.", retry_after=2.5)
 
     store = SqliteStore(tmp_path / "genpy.db")
-    routes = api_routes(
-        Handlers(
-            lambda u: Broken(store, u),
-            HealthCheck(store, Providers(load({}), Model())),
-            Renderer(),
-            chat_over(store),
-        )
-    )
+    app = app_over(store, lambda user: Broken(store, user), Model())
     async with (
-        listening(routes=routes) as front,
+        listening(routes=API_ROUTES, app=app) as front,
         httpx.AsyncClient(base_url=front.url) as client,
     ):
         answer = await client.get("/api/session/x")
@@ -574,18 +564,6 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
 
 def test_every_route_says_what_it_is_for() -> None:
     """The table documents itself: a sentence each, and a type for every JSON answer."""
-    routes = api_routes(
-        Handlers(
-            lambda _: pytest.fail("reached"),
-            _no_health,
-            Renderer(),
-            chat_over(None),
-        )
-    )
-    for route in routes:
+    for route in API_ROUTES:
         assert route.doc.endswith("."), route
         assert route.answer is not None, route
-
-
-async def _no_health() -> Any:
-    raise NotFound("Never asked.")

@@ -7,23 +7,26 @@ from typing import Any
 import msgspec
 
 from genpy_server.errors import BY_CODE
-from genpy_server.web.docs.asyncapi import ADDRESS, CLIENT_FRAMES, SERVER_FRAMES, tag
-from genpy_server.web.docs.examples import as_json, example
-from genpy_server.web.docs.openapi import operation_id
-from genpy_server.web.docs.schemas import components, field_docs, text_of
+from genpy_server.web.docs.documents import (
+    ADDRESS,
+    CLIENT_FRAMES,
+    SERVER_FRAMES,
+    operation_id,
+    tag,
+)
+from genpy_server.web.docs.schemas import components, example, field_docs, text_of
 from genpy_server.web.pages.assets import page_text
 from genpy_server.web.router import Route
+from genpy_server.web.routes import ROUTES
 from genpy_server.wire import CLOSE_AGAIN, PROTOCOL, Frame
 
 LARGEST = 2**63 - 1
 """A maximum that is not shown: the largest integer that msgspec reads."""
 
-COUNTS = {
-    "changes": "It counts towards the limit of messages and changes in a minute.",
-}
+COUNTS = "<p>It counts towards the limit of messages and changes in a minute.</p>"
 
 
-def docs_page(routes: Sequence[Route]) -> str:
+def docs_page() -> str:
     """The whole page: `docs.html` with what follows from the routes, the frames and the errors."""
     frames = components((*CLIENT_FRAMES, *SERVER_FRAMES))
     parts = {
@@ -32,7 +35,7 @@ def docs_page(routes: Sequence[Route]) -> str:
         "close_codes": ", ".join(map(str, sorted(CLOSE_AGAIN))),
         "to_server": "".join(_frame(kind, frames[kind.__name__]) for kind in CLIENT_FRAMES),
         "to_client": "".join(_frame(kind, frames[kind.__name__]) for kind in SERVER_FRAMES),
-        "endpoints": "".join(map(_route, routes)),
+        "endpoints": "".join(map(_route, ROUTES)),
         "errors": _errors(),
     }
     page = page_text("docs.html")
@@ -56,7 +59,7 @@ def _route(route: Route) -> str:
         f"<code>{escape(route.pattern)}</code></h3><p>{_inline(route.doc)}</p>",
     ]
     if route.counts:
-        parts.append(f"<p>{COUNTS[route.counts]}</p>")
+        parts.append(COUNTS)
     if route.query is not None:
         parts += ["<h4>Query</h4>", _fields(route.query, _schema(route.query))]
     if route.body is not None:
@@ -125,7 +128,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _json(value: Any, label: str) -> str:
-    text = escape(as_json(value))
+    text = escape(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
     return f'<pre role="group" tabindex="0" aria-label="{escape(label)}"><code>{text}</code></pre>'
 
 

@@ -4,20 +4,19 @@ The page shows them without another round trip; its socket goes on behind them, 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from genpy_server.core.models import MessagePage
 from genpy_server.errors import GenPyError
-from genpy_server.records import Records
-from genpy_server.sessions.hub import SessionHub
 from genpy_server.web.api import MessagesQuery, message_page
-from genpy_server.web.html_feed import HtmlFeed
-from genpy_server.web.renderer import Renderer
 from genpy_server.wire import Delta, Frame, Html, MessageEvent
+
+if TYPE_CHECKING:
+    from genpy_server.web.app import WebApp
 
 MESSAGES = 50
 """Most messages; the page asks for as many at once."""
@@ -29,75 +28,58 @@ RENDER_SECONDS = 0.25
 T = TypeVar("T")
 
 
-class Preload(msgspec.Struct, frozen=True, omit_defaults=True):
+class Preload(msgspec.Struct, omit_defaults=True):
     """What a socket would send first, and the page around a message that is asked for."""
 
     frames: list[Frame]
     around: MessagePage | None = None
 
 
-class Preloader:
-    """Reads what the document of a conversation brings along."""
+async def preloaded(app: "WebApp", user: str, ref: str, wanted: int | None) -> Preload | None:
+    """The messages; None for a conversation without messages, or one that cannot be read now."""
+    # Not cancelled when it is late: the socket of the page waits for the same.
+    reading = app.hub.tasks.spawn(_read(app, user, ref, wanted))
+    await asyncio.wait([reading], timeout=STORE_SECONDS)
+    preload = _result(reading)
+    if preload is None:
+        return None
+    stored = [frame for frame in preload.frames if isinstance(frame, MessageEvent)]
+    around = preload.around
+    texts = [one.text for one in (*stored, *(() if around is None else around.messages))]
+    html = await _html(app, texts, user)
+    for message, made in zip(stored, html, strict=False):
+        if made is not None:
+            preload.frames.append(Html(made, message_id=message.message_id))
+    if around is not None:
+        preload.around = msgspec.structs.replace(around, html=html[len(stored) :])
+    return preload
 
-    def __init__(
-        self,
-        hub: SessionHub,
-        records: Callable[[str], Records],
-        feed: HtmlFeed,
-        renderer: Renderer,
-    ) -> None:
-        self._hub = hub
-        self._feed = feed
-        self._renderer = renderer
-        self._records = records
 
-    async def __call__(self, user: str, ref: str, wanted: int | None) -> Preload | None:
-        """The messages; None for a conversation without messages, or one that cannot be read now."""
-        # Not cancelled when it is late: the socket of the page waits for the same.
-        reading = self._hub.tasks.spawn(self._read(user, ref, wanted))
-        await asyncio.wait([reading], timeout=STORE_SECONDS)
-        preload = _result(reading)
-        if preload is None:
-            return None
-        stored = [frame for frame in preload.frames if isinstance(frame, MessageEvent)]
-        around = preload.around
-        texts = [one.text for one in stored]
-        if around is not None:
-            texts += [one.text for one in around.messages]
-        html = await self._html(texts, user)
-        for message, made in zip(stored, html, strict=False):
-            if made is not None:
-                preload.frames.append(Html(made, message_id=message.message_id))
-        if around is None:
-            return preload
-        around = msgspec.structs.replace(around, html=html[len(stored) :])
-        return msgspec.structs.replace(preload, around=around)
+async def _read(app: "WebApp", user: str, ref: str, wanted: int | None) -> Preload | None:
+    reader = _Recorder(user)
+    with suppress(GenPyError):
+        session = await app.hub.attach(user, ref, reader, history=MESSAGES)
+        app.hub.detach(session, reader)
+    ids = [one.message_id for one in reader.frames if isinstance(one, MessageEvent)]
+    if not ids:
+        return None
+    for frame in tuple(reader.frames):
+        if isinstance(frame, Delta):
+            app.feed.watch(reader, frame)  # its blocks, and the beginning for who comes next
+    app.feed.left(reader)
+    around = None
+    if wanted is not None and wanted not in ids:
+        query = MessagesQuery(around=wanted, limit=MESSAGES)
+        with suppress(GenPyError):  # the page asks again, and says why not
+            around = await message_page(app.records(user), ref, query)
+    return Preload(reader.frames, around)
 
-    async def _read(self, user: str, ref: str, wanted: int | None) -> Preload | None:
-        reader = _Recorder(user)
-        with suppress(GenPyError):
-            session = await self._hub.attach(user, ref, reader, history=MESSAGES)
-            self._hub.detach(session, reader)
-        ids = [one.message_id for one in reader.frames if isinstance(one, MessageEvent)]
-        if not ids:
-            return None
-        for frame in tuple(reader.frames):
-            if isinstance(frame, Delta):
-                self._feed.watch(reader, frame)  # its blocks, and the beginning for who comes next
-        self._feed.left(reader)
-        around = None
-        if wanted is not None and wanted not in ids:
-            query = MessagesQuery(around=wanted, limit=MESSAGES)
-            with suppress(GenPyError):  # the page asks again, and says why not
-                around = await message_page(self._records(user), ref, query)
-        return Preload(reader.frames, around)
 
-    async def _html(self, texts: Sequence[str], user: str) -> list[str | None]:
-        """The HTML of each text that is rendered in time, the last one first."""
-        spawn, render = self._hub.tasks.spawn, self._renderer.render_all
-        made = [spawn(render([text], user)) for text in reversed(texts)]
-        await asyncio.wait(made, timeout=RENDER_SECONDS)
-        return [(_result(one) or [None])[0] for one in reversed(made)]
+async def _html(app: "WebApp", texts: Sequence[str], user: str) -> list[str | None]:
+    """The HTML of each text that is rendered in time, the last one first."""
+    made = [app.hub.tasks.spawn(app.renderer.render_all([t], user)) for t in reversed(texts)]
+    await asyncio.wait(made, timeout=RENDER_SECONDS)
+    return [(_result(one) or [None])[0] for one in reversed(made)]
 
 
 class _Recorder:
