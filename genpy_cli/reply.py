@@ -9,6 +9,7 @@ from genpy_server import wire
 from genpy_server.client.session_client import Event, Link, SessionClient
 from genpy_server.client.transcript import Entry
 from genpy_server.core.identity import short_id
+from genpy_server.core.models import OFFLINE
 from genpy_server.errors import (
     GenPyError,
     LlmCutOff,
@@ -92,7 +93,7 @@ class ReplyPrinter:
             case wire.ErrorFrame():
                 self._error(event)
             case wire.RunFinished() if event.run == self._run:
-                self._print()
+                self._print(complete=True)
                 self._finish(event.status)
                 return True
         return False
@@ -153,15 +154,20 @@ class ReplyPrinter:
             (entry for entry in self._client.transcript if entry.meta.run == self._run), None
         )
 
-    def _print(self) -> None:
+    def _print(self, *, complete: bool = False) -> None:
         entry = self._reply()
-        if entry is None or self._as_json:
+        if entry is None:
+            return
+        text = entry.text
+        if entry.meta.model == OFFLINE:
+            text = self._answer(text) if complete else ""
+        if self._as_json:
             return
         reasoning = entry.reasoning[self._reasoning_printed :] if self._think else ""
         self._reasoning_printed += len(reasoning)
         if reasoning:
             output.dim_piece(reasoning)
-        piece = entry.text[self._printed :]
+        piece = text[self._printed :]
         if piece:
             if self._reasoning_printed and not self._printed:
                 output.dim_piece("\n\n")
@@ -169,14 +175,24 @@ class ReplyPrinter:
             self._printed += len(piece)
             self._last = piece[-1]
 
+    def _answer(self, text: str) -> str:
+        """What a reply without a model found; advice is noted, since the question has no answer."""
+        from genpy_server.llm.offline import without_advice
+
+        found, advice = without_advice(text)
+        if advice:
+            self._failure, self.code = self._failure or advice, FAILED
+        return found
+
     def _stored(self, reply: wire.MessageEvent) -> None:
         """Print a reply that was stored while there was no connection."""
+        self._failure = reply.meta.error or ""
+        text = self._answer(reply.text) if reply.meta.model == OFFLINE else reply.text
         if reply.meta.reasoning and self._think and not self._as_json:
             output.dim_piece(f"{reply.meta.reasoning[self._reasoning_printed :]}\n\n")
-        if reply.text and not self._as_json:
-            output.piece(reply.text)
-            self._last = reply.text[-1]
-        self._failure = reply.meta.error or ""
+        if text and not self._as_json:
+            output.piece(text)
+            self._last = text[-1]
         self._finish(reply.meta.status or "done")
 
     def _finish(self, status: str) -> None:

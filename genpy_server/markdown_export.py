@@ -1,11 +1,12 @@
 """A conversation as a Markdown document; blocks that a message leaves open are closed."""
 
 from collections.abc import Iterator, Sequence
+from datetime import tzinfo
 from functools import cache
 from typing import TYPE_CHECKING
 
 from genpy_server.core.context.turns import replaced_ids
-from genpy_server.core.display import one_line
+from genpy_server.core.display import date_time, one_line
 from genpy_server.core.models import Message
 
 if TYPE_CHECKING:
@@ -27,18 +28,17 @@ _HTML_ENDS = ("-->", "?>", "]]>", "</script>", "</pre>", "</style>", "</textarea
 _PROBE = "A heading that must stand for itself"
 
 
-def markdown(title: str, messages: Sequence[Message]) -> str:
-    """The document: a heading for each message, replies after their questions, and how they ended."""
-    return "".join(blocks(title, messages))
+def blocks(title: str, messages: Sequence[Message], zone: tzinfo | None = None) -> Iterator[str]:
+    """The document in parts: a heading for each message, replies after their questions, how they ended.
 
-
-def blocks(title: str, messages: Sequence[Message]) -> Iterator[str]:
-    """The document in parts; the messages may be in a file, since they are read one by one."""
+    Times are of a zone, None for the local one. The messages may be in a file, since they are read
+    one by one.
+    """
     replaced = replaced_ids(messages)
     yield f"# {one_line(title)}\n"
     for message in _by_turn(messages):
         edited = _EDITED[message.role] if message.id in replaced else ""
-        yield f"\n## {_NAMES[message.role]} · {message.at}{edited}\n"
+        yield f"\n## {_NAMES[message.role]} · {date_time(message.at, zone)}{edited}\n"
         if message.text:
             yield f"\n{closed(message.text)}\n"
         end = _ENDS.get(message.meta.status or "")

@@ -1,15 +1,17 @@
 """A conversation as a Markdown document."""
 
+from datetime import UTC, timedelta, timezone
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from genpy_server.core.models import Message, MessageMeta
-from genpy_server.markdown_export import closed, markdown
+from genpy_server.markdown_export import blocks, closed
 from genpy_server.records import MessageFile
 
-AT = "2026-01-02T10:00:00Z"
+STORED, AT = "2026-01-02T10:00:00.123456Z", "02 Jan 2026, 10:00"
 OPEN = [
     "```python\nopen",
     "~~~~\nopen\n~~~",
@@ -30,7 +32,12 @@ PIECES = st.sampled_from(
 
 
 def message(number, role, text, **meta):
-    return Message(number, "s", role, text, AT, meta=MessageMeta(**meta))
+    return Message(number, "s", role, text, STORED, meta=MessageMeta(**meta))
+
+
+def markdown(title, messages, zone=UTC):
+    """The whole document."""
+    return "".join(blocks(title, messages, zone))
 
 
 def headings(document):
@@ -49,6 +56,13 @@ def test_markdown_has_who_said_what_and_when():
     assert markdown("My\ntitle\x07", said) == (
         f"# My title\x07\n\n## You · {AT}\n\na *b*\x1b[2J\n\n## GenPy · {AT}\n\nc\n"
     )
+
+
+def test_times_are_those_of_the_reader():
+    """A heading has the time of the zone that is asked for, without seconds."""
+    east = timezone(timedelta(hours=5, minutes=30))
+    document = markdown("t", [message(1, "user", "a")], east)
+    assert headings(document) == ["t", "You · 02 Jan 2026, 15:30"]
 
 
 def test_markdown_says_what_was_edited():

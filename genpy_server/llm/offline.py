@@ -32,6 +32,8 @@ LAST = "You said last in this conversation:"
 NOTHING_YET = "You have said nothing else in this conversation yet."
 
 _MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
+_ADVISES = map(re.escape, (NO_MODEL, AGAIN, WRONG_MODEL.partition("{")[0]))
+_ADVICE = re.compile(rf"(?:^|\n\n)(?={'|'.join(_ADVISES)})")
 
 
 class OfflineLlm:
@@ -70,6 +72,12 @@ class OfflineLlm:
 
     async def close(self) -> None:
         """See `Llm.close`; there is nothing to close."""
+
+
+def without_advice(text: str) -> tuple[str, str]:
+    """What a reply without a model found, and its advice on models; each may be empty."""
+    found, *advice = _ADVICE.split(text, maxsplit=1)
+    return found, "".join(advice)
 
 
 def _answer(request: ChatRequest, trouble: str) -> str:

@@ -40,6 +40,8 @@ _ENVIRONMENTS = {
 """What is left and right of the rows of an environment, and between their cells."""
 _NO_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
 
+_BARE = re.compile(r"(?:^|\s)[\u0300-\u036f\u20d0-\u20ff]")
+"""The mark of an accent without its letter, such as `\\b` alone."""
 _COMMENT = re.compile(r"(?<!\\)%")
 """A comment sign in TeX, by which models mean percent."""
 
@@ -59,7 +61,7 @@ def readable(source: str) -> str:
     except (LatexWalkerError, ValueError, TypeError, IndexError, RecursionError):
         return source
     rows = [" ".join(line.split()) for line in shown.split("\n") if line.strip()]
-    return "\n".join(rows) or source
+    return source if not rows or any(map(_BARE.search, rows)) else "\n".join(rows)
 
 
 @lru_cache(maxsize=1)

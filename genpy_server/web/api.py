@@ -6,6 +6,7 @@ Their docstrings are shown at `/docs`.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta, timezone
 from typing import Annotated
 
 import msgspec
@@ -76,13 +77,18 @@ class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session: Annotated[str, msgspec.Meta(pattern=f"^{REF_PATTERN}$")] | None = None
 
 
-class StatsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ZoneQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The time zone of the reader."""
+
+    utc_offset: Annotated[int, msgspec.Meta(ge=-840, le=840)] = 0
+    """Minutes east of UTC."""
+
+
+class StatsQuery(ZoneQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which replies: those of the last days including today, of one session or of all."""
 
     days: Annotated[int, msgspec.Meta(ge=1, le=3_660)] = 30
     session: Annotated[str, msgspec.Meta(pattern=f"^{REF_PATTERN}$")] | None = None
-    utc_offset: Annotated[int, msgspec.Meta(ge=-840, le=840)] = 0
-    """Offset of the time zone whose days are counted, in minutes east of UTC."""
 
 
 class ContextQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,9 +131,10 @@ class MarkdownDocument(msgspec.Struct, frozen=True):
     markdown: str
 
 
-def _document(title: str, messages: Sequence[Message]) -> Response:
+def _document(title: str, messages: Sequence[Message], utc_offset: int) -> Response:
     """A `MarkdownDocument`, encoded in pieces, which delays no other thread."""
-    texts = [msgspec.json.encode(text)[1:-1] for text in blocks(title, messages)]
+    zone = timezone(timedelta(minutes=utc_offset))
+    texts = [msgspec.json.encode(text)[1:-1] for text in blocks(title, messages, zone)]
     return Response(200, b'{"markdown":"%b"}' % b"".join(texts))
 
 
@@ -216,11 +223,12 @@ async def messages(call: Call[MessagesQuery, None]) -> MessagePage:
     return page
 
 
-async def export(call: Call[None, None]) -> Response:
+async def export(call: Call[ZoneQuery, None]) -> Response:
     """The session as a Markdown document."""
     session = await call.records.session(call.ref)
     with await MessageFile.of(each_message(call.records, session.id)) as messages:
-        return await asyncio.to_thread(_document, session.title, messages)
+        offset = call.query.utc_offset
+        return await asyncio.to_thread(_document, session.title, messages, offset)
 
 
 async def search(call: Call[SearchQuery, None]) -> HitList:

@@ -22,17 +22,24 @@ from genpy_server.wire import Ack, ErrorFrame, MessageEvent, Send
 
 
 def test_offline(empty):
-    """Without a model the answer says so, how to add one, and the conversation is kept."""
-    ran = empty("ask", "What is GenPy?")
-    assert "GROQ_API_KEY" in ran.out
-    assert ran.out.endswith("\n")
-    assert ran.err == ""
+    """Without a model it fails, standard error says how to add one, and the conversation is kept."""
+    ran = empty("ask", "What is GenPy?", code=1)
+    assert (ran.out, ran.err.count("GROQ_API_KEY")) == ("", 1)
     assert empty("sessions", "list", "--json").json[0]["message_count"] == 2
+
+
+def test_what_is_found_without_a_model(empty):
+    """What GenPy finds in the user's own data is printed; only the advice is on standard error."""
+    empty("ask", "A hotel in Rome", code=1)
+    assert empty("ask", "How many messages did I send?").err == ""
+    ran = empty("ask", "hotel in Rome", code=1)
+    assert ("A hotel in Rome" in ran.out, "No model" in ran.out) == (True, False)
+    assert ran.err.startswith("**No model is configured**")
 
 
 def test_events_as_lines(empty):
     """`--json` gives each event of genpy.v1 as a line, from the message to the end of the run."""
-    events = empty("ask", "What is GenPy?", "--json").lines
+    events = empty("ask", "What is GenPy?", "--json", code=1).lines
     kinds = [event["type"] for event in events]
     assert kinds.index("message") < kinds.index("run_started") < kinds.index("delta")
     assert "run_finished" in kinds
@@ -42,8 +49,8 @@ def test_events_as_lines(empty):
 
 def test_what_is_read_is_asked(empty):
     """Standard input is the question, or stands behind the one that was typed."""
-    empty("ask", given="piped question\n")
-    empty("ask", "typed question", given="piped text\n")
+    empty("ask", given="piped question\n", code=1)
+    empty("ask", "typed question", given="piped text\n", code=1)
     asked = [
         message["text"]
         for row in reversed(empty("sessions", "list", "--json").json)
@@ -64,15 +71,15 @@ async def test_a_pipe_that_stays_open(empty):
     assert process.stderr is not None
     async with asyncio.timeout(60):
         assert b"--no-stdin" in await process.stderr.readline()
-        out, _ = await process.communicate(b"piped")
-    assert process.returncode == 0
-    assert b"GROQ_API_KEY" in out
+        _, err = await process.communicate(b"piped")
+    assert process.returncode == 1
+    assert b"GROQ_API_KEY" in err
     process = await asyncio.create_subprocess_exec(
         *empty.words("ask", "-n", "alone"), env=empty.environment, cwd=empty.home,
         stderr=asyncio.subprocess.PIPE, **pipes,
     )  # fmt: skip
     async with asyncio.timeout(60):
-        assert await process.wait() == 0
+        assert await process.wait() == 1
     process.stdin.close()
     texts = [row["title"] for row in empty("sessions", "list", "--json").json]
     assert texts == ["alone", "typed piped"]
@@ -81,14 +88,14 @@ async def test_a_pipe_that_stays_open(empty):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_pipe_of_any_encoding(empty, encoding):
     """Standard input may be UTF-8 or UTF-16 with a byte order mark, which is left out."""
-    empty("ask", given="Grüße 👋".encode(encoding))
+    empty("ask", given="Grüße 👋".encode(encoding), code=1)
     asked = empty("sessions", "show", "last", "--json").json["messages"][0]["text"]
     assert asked == "Grüße 👋"
 
 
 def test_a_pipe_that_is_no_text(empty):
     """Bytes of standard input that are no text are replaced, which is told."""
-    assert "not all text" in empty("ask", given=b"caf\xe9").err
+    assert "not all text" in empty("ask", given=b"caf\xe9", code=1).err
     assert empty("sessions", "list", "--json").json[0]["title"] == "caf\ufffd"
 
 
@@ -160,13 +167,13 @@ def test_nothing_asked(empty):
 
 def test_going_on(empty):
     """A session goes on by its name, by an id, and by `last`."""
-    empty("ask", "one", "--session", "trip-to-rome")
-    empty("ask", "two", "--session", "trip-to-rome")
-    empty("ask", "three", "--session", "last")
+    empty("ask", "one", "--session", "trip-to-rome", code=1)
+    empty("ask", "two", "--session", "trip-to-rome", code=1)
+    empty("ask", "three", "--session", "last", code=1)
     rows = empty("sessions", "list", "--json").json
     assert [row["title"] for row in rows] == ["trip-to-rome"]
     assert rows[0]["message_count"] == 6
-    empty("ask", "four", "--session", rows[0]["session_id"][:8])
+    empty("ask", "four", "--session", rows[0]["session_id"][:8], code=1)
     assert empty("sessions", "list", "--json").json[0]["message_count"] == 8
 
 
@@ -230,8 +237,8 @@ async def test_a_server_elsewhere(tmp_path):
     server = ServerProcess(genpy.database)
     await server.start()
     try:
-        ran = await genpy.beside("ask", "What is GenPy?", "--server", server.url)
-        assert "GROQ_API_KEY" in ran.out
+        ran = await genpy.beside("ask", "What is GenPy?", "--server", server.url, code=1)
+        assert "GROQ_API_KEY" in ran.err
         assert genpy("sessions", "list", "--json").json[0]["message_count"] == 2
     finally:
         await server.stop()
@@ -312,10 +319,11 @@ async def test_interrupted(tmp_path):
 def test_explain_says_what_of_a_long_text_is_cut(empty):
     """`explain` names the same cut as `ask`, for a text from a pipe, with and without a session."""
     text = "".join(f"line {number} of the log with some words\n" for number in range(5_000))
-    asked = empty("ask", "--session", "long", given=text)
+    asked = empty("ask", "--session", "long", given=text, code=1)
     alone = empty("explain", given=text)
-    assert asked.err.strip() == alone.out.splitlines()[-1]
-    assert asked.err.strip() in empty("explain", "--session", "long", given=text).out
+    cut = asked.err.splitlines()[0]
+    assert cut == alone.out.splitlines()[-1]
+    assert cut in empty("explain", "--session", "long", given=text).out
     assert "too long" not in empty("explain", given="a short line\n").out
     assert "genpy explain" in empty("explain", given=" \n", code=2).err
 

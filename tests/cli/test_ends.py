@@ -244,7 +244,7 @@ def test_the_home_stays_clean(empty):
     real = Path.home()
     before = {path: path.stat().st_mtime_ns for path in _places(real) if path.exists()}
     empty("sessions", "list")
-    empty("ask", "x")
+    empty("ask", "x", code=1)
     names = {path.name for path in empty.home.iterdir()}
     assert names <= {"genpy.db", "genpy.db-wal", "genpy.db-shm"}
     assert before == {path: path.stat().st_mtime_ns for path in _places(real) if path.exists()}

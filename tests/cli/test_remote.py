@@ -89,7 +89,7 @@ async def test_a_user_among_others_is_named(genpy):
     """Where others have conversations, the list and the doctor of a server say whose these are."""
     async with serving(genpy) as server:
         assert "of the user" not in genpy("sessions", "list", "--server", server.url).err
-    genpy("ask", "-n", "hello", GENPY_USER="somebody")
+    genpy("ask", "-n", "hello", GENPY_USER="somebody", code=1)
     for user in ("local", "somebody", "nobody"):
         async with serving(genpy, GENPY_USER=user) as server:
             assert f"of the user '{user}'" in genpy("sessions", "list", "--server", server.url).err

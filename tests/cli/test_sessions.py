@@ -75,7 +75,7 @@ def test_list_for_programs(kept):
 def test_a_user_among_others_is_named(genpy):
     """Where others have conversations, the list and the doctor say whose these are."""
     assert "of the user" not in genpy("sessions", "list").err
-    genpy("ask", "-n", "hello", GENPY_USER="somebody")
+    genpy("ask", "-n", "hello", GENPY_USER="somebody", code=1)
     assert "of the user 'local'" in genpy("sessions", "list").err
     assert "of 2 users; yours are those of 'local'" in genpy("doctor").out
 
@@ -399,8 +399,8 @@ def test_import_of_one_message(kept, empty):
 
 def test_single_questions_stand_apart(genpy):
     """Questions are listed below the conversations, by ids that find them, until one is continued."""
-    genpy("ask", "What is a monoid?")
-    genpy("ask", "What is a monad?")
+    genpy("ask", "What is a monoid?", code=1)
+    genpy("ask", "What is a monad?", code=1)
     shown = genpy("sessions", "list").out
     conversations, questions = shown.split("Single questions")
     assert "monad" not in conversations
@@ -410,7 +410,7 @@ def test_single_questions_stand_apart(genpy):
     assert "monad" in "".join(genpy("sessions", "show", ref).out for ref in asked)
     assert len(genpy("sessions", "list", "--json").json) == 5
     assert "Trip to Rome" in genpy("sessions", "list", "--limit", "3").out
-    genpy("ask", "And a functor?", "--session", "last")
+    genpy("ask", "And a functor?", "--session", "last", code=1)
     conversations, questions = genpy("sessions", "list").out.split("Single questions")
     assert "monad" in conversations
     assert "monoid" in questions

@@ -106,8 +106,8 @@ def test_what_fails_is_said_once(home: Genpy) -> None:
     (home.home / "CONFIG" / "genpy" / "config.toml").write_text(
         '[mcp.broken]\ncommand = "no-such-program-of-a-test"\n'
     )
-    for words in (("tools",), ("ask", "-n", "hello")):
-        assert home(*words).err.count("no-such-program-of-a-test") == 1
+    for words, code in ((("tools",), 0), (("ask", "-n", "hello"), 1)):
+        assert home(*words, code=code).err.count("no-such-program-of-a-test") == 1
 
 
 def test_doctor_names_tools_that_are_not_there(home: Genpy) -> None:

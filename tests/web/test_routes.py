@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from genpy_server.core.models import ChatMessage, Message, Session
 from genpy_server.errors import GenPyError, LlmKeyRejected, StoreUnavailable
 from genpy_server.llm.base import ChatRequest, LlmHealth
 from genpy_server.llm.providers import Providers
-from genpy_server.markdown_export import markdown
+from genpy_server.markdown_export import blocks
 from genpy_server.modes import own_modes
 from genpy_server.runs.context import Chat
 from genpy_server.runs.tool_access import ToolAccess
@@ -289,8 +290,11 @@ async def test_a_session_as_a_document(api: Api) -> None:
     kept = (await api.client.get("/api/session/trip/messages")).json()["messages"]
     messages = msgspec.convert(kept, list[Message])
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == {"markdown": markdown("trip", messages)}
+    assert answer.json() == {"markdown": "".join(blocks("trip", messages, UTC))}
     assert [message.text for message in messages] == texts
+    east = await api.client.get("/api/session/trip/export?utc_offset=330")
+    zone = timezone(timedelta(minutes=330))
+    assert east.json() == {"markdown": "".join(blocks("trip", messages, zone))}
 
 
 async def test_messages_come_in_pages_oldest_first(api: Api) -> None:

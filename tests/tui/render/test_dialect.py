@@ -1,9 +1,10 @@
 """Markdown as models write it, as lines, and what is copied of them."""
 
+import re
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from genpy_server.markdown.tex import readable
@@ -185,13 +186,22 @@ def test_no_cell_is_hidden_by_a_pipe(row: str, seen: str) -> None:
     assert shown(f"| ab  | d |\n|---|---|\n{row}")[2] == seen
 
 
+@example(cells=["", r"$\b$"])
 @given(cells=st.lists(WORDS, min_size=1, max_size=5))
 def test_every_letter_of_a_row_is_shown(cells: list[str]) -> None:
-    """Whatever a row holds, its letters are on the screen, in their order."""
+    """Whatever a row holds, its letters are on the screen, in their order, but for accents in TeX."""
     row = "| x" + "|".join(cells) + " |"
+    assume("$" not in row or not re.search(r"\\(?:aa|[bc](?!\$))", row))
     seen = "".join(shown(f"| h | i |\n|---|---|\n{row}", 400)[2:])
     letters = [c for c in row if c in "abc"]
     assert [c for c in seen if c in "abc"] == letters
+
+
+@pytest.mark.parametrize("formula", [r"\b", r"\c", r"x+\b", r"\vec{}", r"\bar"])
+def test_an_accent_without_a_letter_is_shown_as_written(formula: str) -> None:
+    """A mark that stands above or below nothing is not readable: the formula stays TeX."""
+    assert readable(formula) == formula
+    assert readable(r"\bar{x}") == "x̅"
 
 
 def test_boxes_of_tasks() -> None:

@@ -1,6 +1,6 @@
 // What can be done with a kept session, asked before it is done: rename, delete.
 
-import { api, link, loaded, session } from "./api.js";
+import { api, link, loaded, query, session } from "./api.js";
 import { ask, el, button, isolated, menuOf } from "./dom.js";
 import { ANSWERS } from "./shapes.js";
 
@@ -41,7 +41,8 @@ export async function remove({ id, title }) {
  * @param {string} [file] its name, which is made of the title otherwise
  */
 export async function download({ id, title }, file) {
-  const { markdown } = await api("GET", `${session(id)}/export`, ANSWERS.export);
+  const zone = query({ utc_offset: -new Date().getTimezoneOffset() });
+  const { markdown } = await api("GET", `${session(id)}/export${zone}`, ANSWERS.export);
   const address = URL.createObjectURL(new Blob([markdown], { type: "text/markdown" }));
   const name =
     title
