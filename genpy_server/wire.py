@@ -37,6 +37,8 @@ MODEL_STATE = "model"
 """The feature of clients that want a notice on attaching if the model does not answer."""
 TOOLS_MISSING = "tools_missing"
 """The code of the notice that the model is not offered some tools."""
+REPLY_WAITS = "reply_waits"
+"""The code of the notice that a reply waits until what was shown of it is stored; its next piece ends that."""
 PARAMETER_LEFT_OUT = "parameter_left_out"
 """The code of the notice that the model does not accept a parameter."""
 CLOSE_AGAIN = frozenset({1001, 1006, 1011, 1012, 1013, 4008})

@@ -27,6 +27,7 @@ THINKING = ShownState("thinking", "◍", "$primary")
 STREAMING = ShownState("replying", "▶", "$genpy-text-success")
 TOOL = ShownState("asking", "⚙", "$primary")
 WAITING = ShownState("waits for you", "?", "$genpy-text-warning")
+HELD = ShownState("waiting", "◌", "$genpy-text-warning", "for the database")
 STOPPING = ShownState("stopping", "■", "$genpy-text-warning")
 RECONNECTING = ShownState("reconnecting", "↻", "$genpy-text-warning")
 NO_CONNECTION = ShownState("no connection", "○", "$genpy-text-error")
@@ -53,6 +54,8 @@ class Activity(NamedTuple):
     """When a rate limit ends."""
     stopping: bool = False
     """Whether the running reply was cancelled."""
+    held: bool = False
+    """Whether the running reply waits until what was shown of it is stored."""
     ending: bool = False
     """Whether the end of the conversation was requested since the last message."""
     leaving: bool = False
@@ -116,7 +119,7 @@ def _connected(
     elif missed > 0:
         state = REPLAYING._replace(detail=f"{missed} still to come")
     elif running is not None:
-        state = _running(running, keys)
+        state = HELD if activity.held else _running(running, keys)
     elif activity.failure:
         state = SERVER_ERROR._replace(detail=activity.failure)
     elif conversation.pending:

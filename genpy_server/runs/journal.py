@@ -2,27 +2,40 @@
 
 About twice a second the new text of all running replies is written at once. The reasoning is in
 the last piece, which is rewritten when it has grown enough. A stored reply replaces its journal;
-see `Store.journal`.
+see `Store.journal`. While writes fail or take too long, running replies wait before they show more,
+so that a crash loses no more of what was seen than at other times.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from genpy_server.core.models import MessageMeta
-from genpy_server.core.text import storable
-from genpy_server.errors import GenPyError
-from genpy_server.runs.run import ReplyRun
+from genpy_server.core.text import storable, storable_value
+from genpy_server.errors import GenPyError, StoreError, StoreTimeout, StoreUnavailable
 from genpy_server.stores.base import JournalPiece, Store
+
+if TYPE_CHECKING:
+    from genpy_server.runs.run import ReplyRun
 
 JOURNAL_SECONDS = 0.4
 """Seconds from the beginning of a write to the next, unless it takes longer."""
 
 RETRY_SECONDS = 0.1
 """Seconds between writes while they fail, which then have one run only."""
+
+LATE_SECONDS = 0.1
+"""How much longer than usual a write may take before replies wait for it."""
+
+USUAL_SECONDS = 1.0
+"""The most that a write is expected to take, however slow the last ones were."""
+
+NO_ANSWER = StoreTimeout("The database does not answer.")
+FAILS = StoreError("The database fails.")
 
 LAST = 2**31 - 1
 """The position of the piece with the reasoning: after all text, so that its metadata counts."""
@@ -38,7 +51,7 @@ log = logging.getLogger("genpy.journal")
 class RunProgress:
     """How much of a run is written to the journal."""
 
-    def __init__(self, run: ReplyRun) -> None:
+    def __init__(self, run: "ReplyRun") -> None:
         self.run = run
         self.parts = 0
         self.chars = 0
@@ -46,6 +59,8 @@ class RunProgress:
         self.tools = 0
         """Tool calls in the piece with the reasoning."""
         self.begun = False
+        self.apart = False
+        """Whether its pieces are refused while others are stored: it is written by itself."""
 
     def pieces(self) -> list[JournalPiece]:
         """What is not written yet."""
@@ -79,8 +94,22 @@ class RunProgress:
     def _piece(self, position: int, text: str, meta: MessageMeta) -> JournalPiece:
         request = self.run.request
         return JournalPiece(
-            request.session_id, self.run.id, request.question.id, position, storable(text), meta
+            request.session_id,
+            self.run.id,
+            request.question.id,
+            position,
+            storable(text),
+            storable_value(meta),
         )
+
+
+class _NewText(msgspec.Struct, frozen=True):
+    """What a write has of one run."""
+
+    progress: RunProgress
+    pieces: list[JournalPiece]
+    size: tuple[int, int, int, int]
+    """See `RunProgress.now`; what comes during the write is written next."""
 
 
 class ReplyJournal:
@@ -89,51 +118,124 @@ class ReplyJournal:
     def __init__(self, store: Store, server: str) -> None:
         self._store = store
         self._server = server
-        self._open: set[RunProgress] = set()
+        self._open: dict[RunProgress, None] = {}
         self._begun = asyncio.Event()
         self._failing = False
+        self.shows_more = asyncio.Event()
+        """Cleared while the journal is further behind than it should be."""
+        self.shows_more.set()
+        self.trouble: GenPyError = NO_ANSWER
+        """Why the last write failed, or is late."""
+        self._late: asyncio.TimerHandle | None = None
+        self._took = (0.0, 0.0)
+        """Seconds of the last two writes."""
 
     @contextmanager
     def following(self, progress: RunProgress) -> Iterator[None]:
         """Journal a run while the context is open."""
-        self._open.add(progress)
+        self._open[progress] = None
         self._begun.set()
         try:
             yield
         finally:
-            self._open.discard(progress)
+            self._open.pop(progress, None)
 
     async def keep(self) -> None:
         """Write until cancelled."""
-        while True:
-            await self._begun.wait()
-            await asyncio.sleep(JOURNAL_SECONDS)
-            while self._open:
-                # A kill loses what came since the last write began, so its time is part of the interval.
-                rest = RETRY_SECONDS if self._failing else JOURNAL_SECONDS
-                await asyncio.gather(self.write(), asyncio.sleep(rest))
-            self._begun.clear()
+        try:
+            while True:
+                await self._begun.wait()
+                self._expect(_now())
+                await asyncio.sleep(JOURNAL_SECONDS)
+                while self._open:
+                    # A kill loses what came since the last write began, so its time is part of the interval.
+                    rest = RETRY_SECONDS if self._failing else JOURNAL_SECONDS
+                    await asyncio.gather(self.write(), asyncio.sleep(rest))
+                self._begun.clear()
+                self._rest()
+        finally:
+            self._rest()
+
+    def _expect(self, since: float) -> None:
+        """All that was shown by a time is written; replies wait if the next write is late."""
+        self._rest()
+        usual = min(*self._took, USUAL_SECONDS)
+        due = max(since + JOURNAL_SECONDS, _now()) + usual + LATE_SECONDS
+        self._late = asyncio.get_running_loop().call_at(due, self.shows_more.clear)
+
+    def _rest(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        self.shows_more.set()
 
     async def write(self) -> None:
-        """Write what is new; after a failure the next call writes it, once one run could be written."""
-        tried, ends = self._failing, []
-        for one in self._open:
-            if found := one.pieces():
-                ends.append((one, found, one.now()))  # what comes during the write is written next
-                if tried:
-                    break
-        pieces = [piece for _, found, _ in ends for piece in found]
-        if not pieces:
+        """Write what is new; after a failure the next calls try one run, and then the others."""
+        began = _now()
+        found = [
+            _NewText(one, pieces, one.now())
+            for one in self._open
+            if not one.apart and (pieces := one.pieces())
+        ]
+        if self._failing and found:
+            first, *others = found
+            error = await self._put([first])
+            if error is None:
+                error = await self._put(others) and await self._put_each(others)
+            elif first.progress in self._open:  # another one is tried next
+                self._open[first.progress] = self._open.pop(first.progress)
+        else:
+            error = await self._put(found)
+        if error is not None:
+            self._failed(error)
             return
+        self._failing, self.trouble = False, NO_ANSWER
+        if found:
+            self._took = (self._took[1], _now() - began)
+        self._expect(began)
+        await self._put_apart()
+
+    async def _put(self, found: Sequence[_NewText]) -> Exception | None:
+        """Write pieces at once; returns the error of a failure."""
+        pieces = [piece for one in found for piece in one.pieces]
+        if not pieces:
+            return None
         try:
             await self._store.journal(self._server, pieces)
-        except GenPyError as error:
-            if not self._failing:
-                log.warning("replies in progress are not journalled: %s", error.code)
+        except Exception as error:  # noqa: BLE001 - without the journal no reply would go on
+            return error
+        for one in found:
+            one.progress.written(one.size, last=one.pieces[-1].position == LAST)
+        return None
+
+    async def _put_each(self, found: Sequence[_NewText]) -> Exception | None:
+        """Write the pieces of each run by itself: one that the store refuses delays no others."""
+        for one in found:
+            error = await self._put([one])
+            if isinstance(error, StoreUnavailable | StoreTimeout):
+                return error
+            one.progress.apart = error is not None
+        return None
+
+    async def _put_apart(self) -> None:
+        """Try one of the runs whose pieces were refused."""
+        one = next((one for one in self._open if one.apart), None)
+        if one is not None:
+            one.apart = await self._put([_NewText(one, one.pieces(), one.now())]) is not None
+            if one in self._open:
+                self._open[one] = self._open.pop(one)
+
+    def _failed(self, error: Exception) -> None:
+        self.trouble = error if isinstance(error, GenPyError) else FAILS
+        if not self._failing:
             self._failing = True
-            return
-        self._failing = False
-        for one, found, now in ends:
-            one.written(now, last=found[-1].position == LAST)
-        if tried:
-            await self.write()
+            unexpected = None if error is self.trouble else error
+            log.warning(
+                "replies in progress are not journalled: %s",
+                self.trouble.code,
+                exc_info=unexpected,
+            )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -204,6 +204,7 @@ class RunQueue:
             self._owner,
             self.approvals,
             store=self._store_reply,
+            journal=self._journal,
             sent_notices=self._sent_notices,
         )
         self._conversation.being_written.add(run.id)

@@ -47,11 +47,13 @@ from genpy_server.llm.base import (
 from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.approvals import Approvals
 from genpy_server.runs.context import Chat, Publisher, ReplyPlan, RunRequest
+from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.tools.registry import BUILT_IN
 from genpy_server.wire import (
     MESSAGE_CUT,
     PARAMETER_LEFT_OUT,
+    REPLY_WAITS,
     TOOLS_MISSING,
     Delta,
     Notice,
@@ -74,8 +76,14 @@ LOADING = Backoff(first=1.0, longest=10.0)
 """Retries while a model is loaded."""
 SILENT_SECONDS = 4.0
 """After which a local model that has not begun its reply is reported as loading."""
+SHOWN = frozenset({TextDelta, ReasoningDelta})
+"""The events of a stream that are shown at once."""
 REASONING_CHARS = 50_000
 """Characters of a model's reasoning that are shown and stored."""
+JOURNAL_PATIENCE = 30.0
+"""Seconds that a reply waits in all for the journal, before it is shown without one."""
+WAITING_SECONDS = 1.0
+"""After which a reply that waits for the journal is reported."""
 IS_LOADING = "Loading the model; the reply begins when it is ready."
 EMPTY = "The model returned an empty reply. Try again, or ask in other words."
 ONLY_REASONING = (
@@ -92,6 +100,8 @@ NO_ROOM = (
     "The model's context has no room for the tools {names}. "
     "Choose a mode that lists fewer tools, or set a larger context_tokens."
 )
+WAITS = "The reply goes on as soon as what you see of it is stored."
+GOES_ON = "The reply goes on, but is not stored yet: keep what you need of it."
 UNSAVED = "The reply is on the screen and will be stored when the database is back."
 LOST = "The reply is on the screen and cannot be stored."
 DELETED = "The session was deleted while this reply was written: it is not stored."
@@ -134,10 +144,13 @@ class ReplyRun:
         approvals: Approvals,
         *,
         store: Callable[[RunRequest, Message], Awaitable[Message]],
+        journal: ReplyJournal,
         sent_notices: set[str],
     ) -> None:
         self.chat = chat
         self._store = store
+        self._journal = journal
+        self._patience = JOURNAL_PATIENCE
         self._sent_notices = sent_notices
         """Notices that are sent once per conversation."""
         self.request = request
@@ -240,6 +253,7 @@ class ReplyRun:
 
     async def _reply(self, model_asked: Callable[[], None]) -> RunStatus:
         chat, request = self.chat, self.request
+        await self._await_journal()
         name = chat.model_name(request, self.intent)
         self.model = model = chat.models.get(name)
         await chat.models.verify(name)
@@ -298,6 +312,7 @@ class ReplyRun:
                 continue
             if not calls:
                 break
+            await self._await_journal()
             answers = [await self.tool_calls.call(call) for call in calls]
             call_message = ChatMessage("assistant", "", tool_calls=tuple(calls))
             most = message_tokens(call_message) + TOOL_RESULT_TOKENS * len(calls)
@@ -363,6 +378,26 @@ class ReplyRun:
             await asyncio.sleep(wait)
             failures += 1
 
+    async def _await_journal(self) -> None:
+        """Wait while what was shown is not journalled as it should be, and say so; at most the patience."""
+        if self._journal.shows_more.is_set() or self._patience <= 0:
+            return
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        notice = loop.call_later(WAITING_SECONDS, self._tell_wait)
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._journal.shows_more.wait()
+        except TimeoutError:
+            trouble = self._journal.trouble
+            self._notice(trouble.code, f"{trouble.message} {GOES_ON}")
+        finally:
+            notice.cancel()
+            self._patience -= loop.time() - began
+
+    def _tell_wait(self) -> None:
+        self._notice(REPLY_WAITS, f"{self._journal.trouble.message} {WAITS}")
+
     def _notice(self, code: str, text: str, retry_after: float | None = None) -> None:
         self.publisher.publish(Notice(seq=0, code=code, text=text, retry_after=retry_after))
 
@@ -372,6 +407,7 @@ class ReplyRun:
         calls: list[ToolCall] = []
         joint = "\n\n" if self.length else ""
         start = self.length + len(joint)
+        shows_more = self._journal.shows_more
         silent: asyncio.TimerHandle | None = None
         if model.llm.local:
             silent = asyncio.get_running_loop().call_later(
@@ -382,6 +418,8 @@ class ReplyRun:
                 async for event in events:
                     if silent is not None:
                         silent.cancel()
+                    if not shows_more.is_set() and type(event) in SHOWN:
+                        await self._await_journal()
                     if type(event) is TextDelta:
                         self._add_text(joint + event.text)
                         joint = ""

@@ -111,7 +111,7 @@ class Receiver(Control):
             self._status.update(failure="")
         if isinstance(frame, wire.RunStarted | wire.RunFinished):
             self._streamed = None
-            self._status.update(stopping=False)
+            self._status.update(stopping=False, held=False)
         if isinstance(
             frame,
             wire.MessageEvent
@@ -127,13 +127,19 @@ class Receiver(Control):
         running = self._streamed = client.transcript.running
         if running is not None:
             self._view.changed(running)
+            if self._status.activity.held:
+                self._view.pass_notes()
+                self._status.update(held=False)
             if running.length == len(frame.text) or self._status.missed:
                 self._status.refresh()
 
     def _notice(self, frame: wire.Notice) -> None:
-        passing = frame.retry_after is not None
+        held = frame.code == wire.REPLY_WAITS
+        passing = held or frame.retry_after is not None
         self._view.note(notice(frame.text, key=_key(frame, frame.text), passing=passing))
         self._status.limit(frame.retry_after)
+        if held:
+            self._status.update(held=True)
 
     def _finished(self, client: "SessionClient") -> None:
         self._view.pass_notes()

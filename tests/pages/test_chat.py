@@ -10,6 +10,7 @@ from support.running_server import Running
 from support.scripted_model import DONE, Script, Upstream, chunk
 
 from genpy_server.core.models import Memory, MessageMeta, ToolRecord
+from genpy_server.wire import REPLY_WAITS, Notice
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,6 +37,23 @@ async def test_a_conversation_from_first_word_to_rating(
         await expect(page.locator("#sessions .told")).to_contain_text("4 of 5")
         await ending.get_by_role("link", name="Open the summary").click()
         await expect(page.get_by_role("radio", name="4 of 5")).to_be_checked()
+
+
+async def test_a_reply_that_waits_for_the_database_says_so(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """A line says it until the reply goes on."""
+    gate = upstream.say("One ", "two.", paused_at=1)
+    async with visiting(browser, server.url) as visit:
+        await visit.say("Count")
+        await expect(visit.reply().locator(".body")).to_have_text("One")
+        (live,) = server.app.hub._live.values()
+        for _ in range(2):
+            live.publish(Notice(0, REPLY_WAITS, "The disk is full."))
+        await expect(visit.page.locator(".notice")).to_have_text("The disk is full.")
+        gate.set()
+        await visit.finished()
+        await expect(visit.page.locator(".notice")).to_have_count(0)
 
 
 async def test_code_is_copied_as_it_is(browser: Browser, server: Running, upstream: Upstream):

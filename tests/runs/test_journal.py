@@ -5,9 +5,11 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 
 import msgspec
+import pytest
+from support.conditions import eventually
 
 from genpy_server.core.models import MessageMeta
-from genpy_server.errors import StoreUnavailable
+from genpy_server.errors import StoreError, StoreUnavailable
 from genpy_server.runs.journal import (
     GROWTH,
     JOURNAL_SECONDS,
@@ -137,3 +139,88 @@ async def test_what_came_in_an_outage_is_written_as_soon_as_it_is_over(monkeypat
     await asyncio.wait([keeping])
     assert sizes[:2] == [1, 2]
     assert rests[:5] == [JOURNAL_SECONDS] * 2 + [RETRY_SECONDS] * 3
+
+
+class Refusing(Written):
+    """A store that refuses the pieces of one run."""
+
+    def __init__(self, error=StoreError):
+        super().__init__()
+        self.error = error
+        self.texts = []
+
+    async def journal(self, server, pieces):
+        """See `Store.journal`."""
+        if any("refused" in piece.text for piece in pieces):
+            raise self.error("It is refused.")
+        self.texts += [piece.text for piece in pieces]
+        await super().journal(server, pieces)
+
+
+@pytest.mark.parametrize("error", [StoreError, UnicodeEncodeError("utf-8", "", 0, 1, "")])
+async def test_a_run_that_the_store_refuses_delays_no_others(error):
+    """It is found out, and from then on tried by itself; what the others say is written at once."""
+    raised = (lambda _: error) if isinstance(error, Exception) else error
+    store, runs = Refusing(raised), [Run() for _ in range(3)]
+    journal = ReplyJournal(store, "server")
+    with ExitStack() as stack:
+        for one in runs:
+            stack.enter_context(journal.following(RunProgress(one)))
+        runs[0].say("refused")
+        for one in runs[1:]:
+            one.say("first")
+        for _ in range(3):  # all, the one that is refused, another one and then each
+            await journal.write()
+        assert store.texts == ["first"] * 2
+        for one in runs[1:]:
+            one.say("second")
+        await journal.write()
+        assert store.texts == ["first"] * 2 + ["second"] * 2
+        runs[0].parts[:] = ["welcome"]
+        await journal.write()
+        await journal.write()
+    assert store.texts[4:] == ["welcome"]
+
+
+async def test_a_late_write_lets_no_reply_go_on(monkeypatch):
+    """While a write takes longer than others no more is shown; when it is done, it goes on."""
+    monkeypatch.setattr("genpy_server.runs.journal.JOURNAL_SECONDS", 0.01)
+    monkeypatch.setattr("genpy_server.runs.journal.LATE_SECONDS", 0.01)
+    answers = asyncio.Event()
+
+    class Slow(Written):
+        async def journal(self, server, pieces):
+            await answers.wait()
+            await super().journal(server, pieces)
+
+    store, run = Slow(), Run()
+    journal = ReplyJournal(store, "server")
+    keeping = asyncio.create_task(journal.keep())
+
+    async def late():
+        return not journal.shows_more.is_set()
+
+    with journal.following(RunProgress(run)):
+        run.say("text")
+        await eventually(late)
+        assert not store.rows
+        answers.set()
+        async with asyncio.timeout(20):
+            await journal.shows_more.wait()
+        assert store.rows
+    answers.clear()
+    with journal.following(RunProgress(run)):
+        await eventually(late)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert journal.shows_more.is_set()
+
+
+async def test_what_a_database_does_not_take_is_replaced_in_the_reasoning_too():
+    """A model that thinks a NUL, or half of a character, does not stop the journal."""
+    store, run = Written(), Run()
+    journal = ReplyJournal(store, "server")
+    with journal.following(RunProgress(run)):
+        run.think("a\0b\ud800c")
+        await journal.write()
+    assert store.rows[LAST].meta.reasoning == "a\ufffdb\ufffdc"

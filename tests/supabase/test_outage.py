@@ -10,7 +10,7 @@ import pytest
 from support.conditions import eventually
 from support.raw_client import Peer
 from support.running_server import Running, serving
-from support.scripted_model import Upstream
+from support.scripted_model import DONE, Script, Upstream, chunk
 from support.supabase_stack import Database, Stack, missing, need
 
 from genpy_server.core.backoff import Backoff
@@ -114,17 +114,48 @@ async def test_a_message_is_refused_while_the_database_is_away(
     assert texts == ["hello?", "Hello."]
 
 
-@pytest.mark.parametrize("paused_at", [1, 2], ids=["in mid-reply", "at its end"])
-async def test_a_reply_in_progress_is_finished_and_stored_later(
-    outage: Outage, serve: Serve, paused_at: int
+async def test_a_reply_in_progress_waits_for_the_database(
+    outage: Outage, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reply goes on on the screen, every reader stays, and it is stored once, when it can be."""
+    """No more is shown than half a second's worth; once the database is back the reply goes on."""
+    monkeypatch.setattr("genpy_server.runs.run.WAITING_SECONDS", 0.0)
+    session = str(uuid4())
+    pieces = [*(chunk({"content": text}) for text in ("One ", "two ", "three.")), DONE]
+    pieces.insert(-1, chunk(finish="stop"))
+    gates = {number: asyncio.Event() for number in (1, 2)}
+    async with Upstream() as model, serve(model.url) as server, Peer(server.url, session) as peer:
+        model.script(Script(pieces=pieces, gates=gates))
+        await peer.say(Send("a", "count"))
+        await peer.until("delta")
+        await outage.begin()
+        gates[1].set()
+        shows_more = server.app.hub._services.journal.shows_more
+        await eventually(lambda: _is_late(shows_more))
+        gates[2].set()
+        notice = await peer.until("notice")
+        assert notice["code"] == "reply_waits"
+        assert "three" not in peer.text
+        await outage.end()
+        finished = await peer.until("run_finished")
+        kept = await stored(server, session)
+    assert (finished["status"], peer.text) == ("done", "One two three.")
+    assert [message.text for message in kept] == ["count", "One two three."]
+
+
+async def _is_late(shows_more: asyncio.Event) -> bool:
+    return not shows_more.is_set()
+
+
+async def test_a_reply_whose_end_cannot_be_stored_is_stored_later(
+    outage: Outage, serve: Serve
+) -> None:
+    """The reply is on the screen, every reader stays, and it is stored once, when it can be."""
     session = str(uuid4())
     async with Upstream() as model, serve(model.url) as server:
-        go_on = model.say("One ", "two.", paused_at=paused_at)
+        go_on = model.say("One ", "two.", paused_at=2)
         async with Peer(server.url, session) as peer, Peer(server.url, session) as reader:
             await peer.say(Send("a", "count"))
-            await peer.until("delta")
+            await peer.until("delta", lambda frame: "two" in frame["text"])
             await outage.begin()
             go_on.set()
             finished = await peer.until("run_finished")
@@ -151,9 +182,9 @@ async def test_a_reply_that_waits_is_stored_before_the_next_question(
     session = str(uuid4())
     async with Upstream() as model, serve(model.url) as server, Peer(server.url, session) as peer:
         monkeypatch.setattr("genpy_server.runs.queue.SAVE", Backoff(first=600, longest=600))
-        go_on = model.say("One ", "two.", paused_at=1)
+        go_on = model.say("One ", "two.", paused_at=2)
         await peer.say(Send("a", "count"))
-        await peer.until("delta")
+        await peer.until("delta", lambda frame: "two" in frame["text"])
         await outage.begin()
         go_on.set()
         await peer.until("run_finished")

@@ -6,7 +6,16 @@ import pytest
 from support.scripted_server import ScriptedServer
 from support.terminal import Terminal, terminal
 
-from genpy_server.wire import ErrorFrame, Notice, Ready, Retry, Send, SessionEvent, SettingsEvent
+from genpy_server.wire import (
+    REPLY_WAITS,
+    ErrorFrame,
+    Notice,
+    Ready,
+    Retry,
+    Send,
+    SessionEvent,
+    SettingsEvent,
+)
 from genpy_tui.activity import newer
 
 
@@ -142,6 +151,28 @@ async def test_a_stopped_wait_is_no_limit(server: ScriptedServer, tmp_path: Path
         server.finish(status="stopped")
         await tui.says("ready")
         await tui.until(lambda: "The model is busy." not in tui.transcript)
+
+
+async def test_a_reply_that_waits_for_the_database_says_so(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """The state and a notice say it until the reply goes on, or is stopped."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        for run in ("run-1", "run-2"):
+            server.start(server.message("Go on"), run=run)
+            server.stream("One ", run)
+            await tui.says("replying")
+            server.emit(Notice(0, REPLY_WAITS, "The disk is full."))
+            await tui.says("waiting for the database")
+            await tui.shows("! The disk is full.")
+            if run == "run-1":
+                server.stream("two")
+                await tui.says("replying")
+                await tui.until(lambda: "The disk is full." not in tui.transcript)
+            server.finish(run, "stopped")
+            await tui.says("ready")
+            await tui.until(lambda: "The disk is full." not in tui.transcript)
 
 
 async def test_a_newer_server_is_told_once(tmp_path: Path) -> None:

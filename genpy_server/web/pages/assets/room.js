@@ -27,6 +27,8 @@ const INNER = new Set([
   "tool_progress",
   "tool_finished",
 ]);
+/** Frames with which a reply that waited goes on, or ends. */
+const GOING_ON = new Set(["delta", "reasoning", "run_finished"]);
 
 export class Room {
   #caughtUp = 0;
@@ -204,11 +206,12 @@ export class Room {
     if (frame.type === "ready") this.#attached(frame);
     else if (frame.type === "ack") this.outbox?.remove(frame.id);
     else if (frame.type === "error") this.#failed(frame);
-    else if (frame.type === "notice") this.view.notice(frame.text);
+    else if (frame.type === "notice") this.view.notice(frame.text, frame.code === "reply_waits");
     else if (frame.type === "settings" && this.#asked) {
       this.view.notice(this.#asked);
       this.#asked = "";
     } else if (frame.type === "run_started" && this.#live) announce("GenPy is writing.");
+    if (GOING_ON.has(frame.type)) this.view.goesOn();
     if (frame.type === "snapshot_end") this.#live = true;
     if (!INNER.has(frame.type)) {
       this.#arrange = true;

@@ -91,7 +91,7 @@ const FRAMES = {
   },
   summary: SUMMARY,
   session: { title: "", status: "", "user_rating?": 0 },
-  notice: { text: "" },
+  notice: { code: "", text: "" },
   error: { message: "", code: "", "re?": "", "run?": "", "retry_after?": 0 },
 };
 

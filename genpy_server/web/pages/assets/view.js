@@ -27,6 +27,8 @@ export class View {
   #last = undefined; // the article of the newest message
   /** @type {Element | null} */
   #reached = null; // the message at an end, once it was near and those beyond it were asked for
+  /** @type {HTMLElement | null} */
+  #passing = null;
   #window = false; // whether this is a part of the conversation without its end
   /** @type {Wanted | null} */
   #marked = null;
@@ -239,10 +241,21 @@ export class View {
    * A line between the messages.
    *
    * @param {string} text
+   * @param {boolean} [passing] whether it holds only until the reply goes on
    */
-  notice(text) {
-    this.entries.append(el("p", { class: "notice", text }));
+  notice(text, passing) {
+    const line = el("p", { class: "notice", text });
+    this.entries.append(line);
     announce(text);
+    if (!passing) return;
+    this.goesOn();
+    this.#passing = line;
+  }
+
+  /** The reply does not wait any more. */
+  goesOn() {
+    this.#passing?.remove();
+    this.#passing = null;
   }
 
   /** @param {Entry} entry */
