@@ -95,13 +95,30 @@ def test_the_dialect_is_that_of_the_terminal():
     text += "\n\n<details>\n<summary>`A`<b>&</b></summary>\n\nx<sub><i></sub> y<sub>&</sub>\n\n</details>\n"
     html = render(text).replace("\n", "")
     for part in (
-        "<li>☑ done</li><li>☐ open</li>",
+        '<li class="task">☑ done</li><li class="task">☐ open</li>',
         '<span class="math">a²</span> and<sup>1</sup>',
         '<p class="footnote"><sup>1</sup> a <em>note</em></p>',
         "<td>1<br>2</td><td><code>x|y</code></td>",
         "<p><strong>▾ A&amp;</strong></p><p>x&lt;sub&gt;&lt;i&gt;&lt;/sub&gt; y<sub>&amp;</sub></p>",
     ):
         assert part in html
+
+
+def test_no_table_is_much_larger_than_its_text():
+    """With a thousand columns it is text, and it ends where its short rows would need too many cells."""
+    head = "\n".join(mark * 1_000 for mark in ("a|", "-|", "b|"))
+    assert "<table" in render(head)
+    assert "<table" not in render(head.replace("\n", "|\n"))
+    html = render(head + "\nc|d" * 99)
+    assert html.count("<td>") <= 11_000
+    assert "<p>c|d" in html
+
+
+def test_a_link_that_is_its_own_text_is_marked():
+    """Paper shows the address behind a link, and not twice."""
+    marked = 'class="bare"'
+    assert render("https://a.example <https://b.example>").count(marked) == 2
+    assert marked not in render("[a](https://a.example)")
 
 
 def test_a_block_knows_the_headings_before_it():

@@ -54,6 +54,10 @@ _WIDE = lazy_pattern(
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 _PIPE = re.compile(r"(?<!\\)\|")
 _CELL_BREAK = re.compile(_CODE.pattern + r"|[ \t]*<br\s*/?>[ \t]*", re.IGNORECASE)
+MOST_COLUMNS = 1_000
+"""A table with more is text."""
+FILLED_CELLS = 10_000
+"""Empty cells that are added to the short rows of a table; then it ends, as its size could explode."""
 _DELIMITER = re.compile(
     r" {0,3}(?!-?[ \t])\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$"
 )
@@ -198,7 +202,7 @@ def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # 
     marks = cells(rule)
     names = cells(head, len(marks))
     stops = state.md.block.ruler.getRules("blockquote")
-    if len(names) != len(marks) or _stops(state, stops, first, end):
+    if not len(names) == len(marks) <= MOST_COLUMNS or _stops(state, stops, first, end):
         return False
     if silent:
         return True
@@ -208,14 +212,18 @@ def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # 
     _row(state, "th", first, names, alignment)
     state.push("thead_close", "thead", -1)
     parent, state.parentType = state.parentType, "table"
-    number = first + 2
+    number, filled = first + 2, 0
     state.push("tbody_open", "tbody", 1)
     while number < end and state.sCount[number] >= state.blkIndent:
         text = _line(state, number).strip()
         if not text or state.is_code_block(number) or _stops(state, stops, number, end):
             break
         row = cells(text, len(marks))
-        _row(state, "td", number, row + [""] * (len(marks) - len(row)), alignment)
+        missing = len(marks) - len(row)
+        filled += missing
+        if filled > FILLED_CELLS:
+            break
+        _row(state, "td", number, row + [""] * missing, alignment)
         number += 1
     state.push("tbody_close", "tbody", -1)
     state.push("table_close", "table", -1)

@@ -120,6 +120,8 @@ def _sanitiser() -> "Cleaner":
         allowed_classes={
             "span": marks | {"math"},
             "p": {"math", "footnote"},
+            "li": {"task"},
+            "a": {"bare"},
             "td": aligns,
             "th": aligns,
         },
@@ -151,6 +153,7 @@ def _parser(bare_links: bool) -> "MarkdownIt":  # noqa: FBT001 - one of two pars
     parser.core.ruler.push("levels", lambda state: _set_levels(state.tokens, state.env))
     parser.core.ruler.push("cells", lambda state: _set_alignment(state.tokens))
     parser.core.ruler.push("boxes", lambda state: _set_boxes(state.tokens))
+    parser.core.ruler.push("bare", lambda state: _set_bare(state.tokens))
     parser.add_render_rule("math", _math)
     parser.add_render_rule("math_block", _math)
     parser.add_render_rule("footnote_ref", _footnote)
@@ -219,6 +222,14 @@ def _set_boxes(tokens: Sequence["Token"]) -> None:
             if first.type == "text" and (found := _BOX.match(first.content)):
                 box = "\N{BALLOT BOX}" if found[1] == " " else "\N{BALLOT BOX WITH CHECK}"
                 first.content = f"{box} {first.content[found.end() :]}"
+                item.attrs["class"] = "task"
+
+
+def _set_bare(tokens: Sequence["Token"]) -> None:
+    """Mark the links whose text is their address, which paper need not show again."""
+    for token in (one for block in tokens for one in block.children or ()):
+        if token.type == "link_open" and token.markup in {"linkify", "autolink"}:
+            token.attrs["class"] = "bare"
 
 
 def _math(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:

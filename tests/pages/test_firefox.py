@@ -21,7 +21,10 @@ from pages.test_composer import (
 from pages.test_cuts import (
     test_a_reload_and_a_cut_in_mid_reply_cost_nothing,
 )
-from pages.test_looks import test_a_theme_is_chosen_and_remembered
+from pages.test_looks import (
+    test_a_theme_is_chosen_and_remembered,
+    test_only_the_conversation_scrolls,
+)
 from playwright.async_api import Browser, async_playwright
 from support.browser import FIREFOX, launch_firefox
 
@@ -35,6 +38,7 @@ __all__ = [
     "test_a_selection_survives_new_text",
     "test_a_theme_is_chosen_and_remembered",
     "test_drafts_are_kept_for_each_conversation",
+    "test_only_the_conversation_scrolls",
     "test_the_list_follows_other_tabs_and_terminals",
     "test_the_list_renames_and_deletes",
 ]

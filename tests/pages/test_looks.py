@@ -143,11 +143,9 @@ async def test_a_menu_follows_its_button(browser: Browser, server: Running):
         await store.append(user, f"{session[:-1]}{number}", "user", "text", title=f"T{number}")
     path = f"/?session={session[:-1]}0"
     async with visiting(browser, server.url, path, forced_colors="active") as visit:
-        await expect(visit.page.locator("#sessions [aria-current]")).to_have_count(1)
-        outlines = await visit.page.locator("#sessions li").evaluate_all(
-            "rows => rows.map((row) => getComputedStyle(row).outlineStyle)"
-        )
-        assert sorted(outlines) == ["none", "solid"]
+        for row, outline in ((":is", "solid"), (":not", "none")):
+            chosen = visit.page.locator(f"#sessions li{row}(:has([aria-current]))")
+            await expect(chosen).to_have_css("outline-style", outline)
         more = visit.page.get_by_role("button", name="More for this conversation")
         menu = visit.page.locator(".menu:popover-open")
         await more.click()
@@ -182,6 +180,22 @@ async def test_nothing_moves_where_that_is_not_wanted(
             await page.keyboard.press("Escape")
         gate.set()
         await visit.finished()
+
+
+async def test_only_the_conversation_scrolls(browser: Browser, server: Running, upstream: Upstream):
+    """However long a conversation is, no click and no focus moves the page that it stands in."""
+    upstream.answer = {"summary": "S", "topics": ["t"], "outcomes": [], "sentiment": "neutral"}
+    upstream.say("word\n\n" * 99)
+    async with visiting(browser, server.url) as visit:
+        page = visit.page
+        await visit.say("Go")
+        await visit.finished()
+        await page.get_by_role("button", name="End", exact=True).click()
+        await page.get_by_title("4 of 5").click()
+        await expect(page.get_by_role("radio", name="4 of 5")).to_be_checked()
+        moved = "[document.documentElement, document.body, document.getElementById('main')]"
+        assert await page.evaluate(f"{moved}.map((one) => one.scrollTop)") == [0, 0, 0]
+        assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 WIDE = f"""# A heading with `a_name_{"x" * 90}`

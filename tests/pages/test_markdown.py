@@ -28,6 +28,14 @@ GROW = """async ([source, text, step]) => {
     one.firstChild.textContent = one.textContent;
   }
   for (const one of place.querySelectorAll(".wide")) one.replaceWith(...one.childNodes);
+  for (const one of place.querySelectorAll(".many")) {
+    const [first, ...more] = one.tBodies;
+    for (const part of more) {
+      first.append(...part.rows);
+      part.remove();
+    }
+    one.removeAttribute("class");
+  }
   const html = place.innerHTML;
   place.remove();
   return [html, seen];
@@ -40,26 +48,27 @@ TEXTS = {
     "heading": "# One\n\ntext\n\n## Two #\nmore",
     "list": "- one\n- *two*\n  more\n- three\n\nafter",
     "ordered": "3. a\n4. b\n   - c\n   - d\n5. e",
-    "quote": "> a\n> **b**\n\nend",
+    "quote": "> a\n> **b**\n\n[end](https://a.example)",
     "rule": "a\n\n---\n\nb",
     "fence": "Before\n\n```\nx = 1\n\n  y\n```\nafter",
     "long fence": "````md\n```\ncode\n```\n# no heading\n````\n# heading",
     "tilde fence": "~~~\n```\n~~~\nafter",
-    "fence in a list": "1. Do:\n   ```\n   a\n\n   b\n   ```\n2. Then\n\nend",
-    "table": "| a | b |\n|---|--:|\n| `1` | **x** |\n| 3 | 4 |\n\nend",
+    "fence in a list": "1. Do:\n   ```\n   a\n\n   b\n   ```\n2. Then\n\n[end](https://a.example)",
+    "table": "| a | b |\n|---|--:|\n| `1` | **x** |\n| 3 | 4 |\n\n[end](https://a.example)",
     "pipes in a table": "| a | b |\n|---|--:|\n| `1|2` | **x** |\n| 3 |",
     "tasks": "- [x] done\n- [ ] **open**",
     "escapes": "\\*no\\* and <b>text</b> & more",
     "hard break": "a  \nb\\\nc",
     "wide": "含**「重点」**内容",
     "levels": "### One\n\n##### Two\n\n```\n# code\n```\n\n### Three\n\nFour\n===\n",
-    "gaps in a list": "1. **One**\n2. two\n\n   more\n3. [x] three\n\nend",
+    "gaps in a list": "1. **One**\n2. two\n\n   more\n3. [x] three\n\n[end](https://a.example)",
+    "a short head": "| a |\n|---|---|\n| 1 | 2 |",
     "a list behind a table": "| a |\n|---|\n| 1 | 2 |\n- item\n",
     "addresses": "[a](https://a.example/b_(c)) <https://a.example/d_e_f>",
     "lazy": "* one\n**two** three\n* four\n\nfive\n--- six",
     "code of three ticks": "x\n```py``` y",
     "formulas": "So $x = y*z*$, \\(k*l*m\\), $$n$$ for $5 and $6.\n$$\na * b * c\n$$\n\\[d*e*\\]\nend",
-    "footnotes": "One[^1] and [^b].\n[^1]: *First*,\n  more\n[^b]: second\n\nend",
+    "footnotes": "One[^1] and [^b].\n[^1]: *First*,\n  more\n[^b]: second\n\n[end](https://a.example)",
 }
 AWKWARD = (
     "* one\n**two**\n- three\n-four\n1. five\n1.6\n#seven\n# eight #",
@@ -105,6 +114,64 @@ async def test_a_text_looks_as_the_server_makes_it(call: Call, name: str):
     for step in (1, 2, 5, 1000):
         html, _ = await grown(call, text, step)
         assert plain(html) == plain(render(text)), step
+
+
+LARGE = {
+    "many columns": "a|" * 1_001
+    + "\n"
+    + "-|" * 1_001
+    + "\n"
+    + "b|" * 1_001
+    + "\n\n[end](https://a.example)",
+    "short rows": "a|" * 900
+    + "\n"
+    + "-|" * 900
+    + "\n"
+    + "b|" * 900
+    + "\n"
+    + "c|d\n" * 99
+    + "\n[end](https://a.example)",
+    "many rows": "a|" * 9
+    + "\n"
+    + "-|" * 9
+    + "\n"
+    + ("b|" * 9 + "\n") * 500
+    + "\n[end](https://a.example)",
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+async def test_a_large_table_is_laid_out_in_parts(call: Call, name: str):
+    """Of a table with many cells no picture costs more than a part, and none is made again at its end."""
+    text = LARGE[name]
+    made = render(text)
+    html, _ = await grown(call, text, 2_000)
+    assert plain(html) == plain(made)
+    parts = await call(PARTS, text, made)
+    assert all(cells <= 2_000 for cells, _ in parts)
+    assert len(parts) <= 1 or {seen for _, seen in parts} == {"auto"}
+
+
+PARTS = """async ([source, text, html]) => {
+  const { $body: { Body } } = await import(source);
+  const place = document.body.appendChild(document.createElement("div"));
+  place.className = "body";
+  const body = new Body(place);
+  const shown = async (entry, last) => {
+    body.show({ text, blocks: [], html: null, status: "streaming", ...entry });
+    while (!place.querySelector(last)) {
+      await new Promise((done) => requestAnimationFrame(done));
+    }
+    return [...place.querySelectorAll("tbody")];
+  };
+  const before = await shown({}, "a");
+  const after = await shown({ html, status: "done" }, "a[href]");
+  if (after.some((part, at) => part !== before[at])) throw new Error("made again");
+  const parts = after.map((one) => [one.rows.length * one.rows[0].cells.length,
+    getComputedStyle(one).contentVisibility]);
+  place.remove();
+  return parts;
+}"""
 
 
 async def test_a_reader_sees_no_marks_while_a_text_grows(call: Call):

@@ -96,6 +96,28 @@ async def test_it_is_printed_without_its_buttons(
         )
 
 
+async def test_paper_says_what_a_link_hides(browser: Browser, server: Running):
+    """An address stands behind the words that link to it, and once; what is left out is said."""
+    session = "00000000-0000-4000-8000-000000000006"
+    text = "https://a.example and [b](https://b.example)"
+    for _ in range(120):  # many more than are asked for at once
+        await server.app.store.append(server.app.settings.user, session, "user", text, title="T")
+    for path in (f"/?session={session}", f"/summary/{session}"):
+        async with visiting(browser, server.url, path) as visit:
+            page = visit.page
+            await expect(page.locator("article a[href]").last).to_be_attached()
+            await page.emulate_media(media="print")
+            behind = "nodes => nodes.map((one) => getComputedStyle(one, '::after').content)"
+            shown = await page.locator("article").last.locator("a").evaluate_all(behind)
+            assert [one == "none" for one in shown] == [True, False]
+            if path.startswith("/?"):
+                await expect(page.get_by_text("Earlier messages")).to_be_visible()
+                left = await page.locator(".older").first.evaluate(
+                    "node => getComputedStyle(node, '::after').content"
+                )
+                assert "left out" in left
+
+
 async def test_a_long_conversation_is_printed_whole(browser: Browser, server: Running):
     """The button prints all messages; printed otherwise, the page says how many it leaves out."""
     session = "00000000-0000-4000-8000-000000000003"

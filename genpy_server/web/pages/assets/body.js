@@ -3,7 +3,7 @@
 import { nodes } from "./api.js";
 import { chunked, codeBox } from "./code.js";
 import { el } from "./dom.js";
-import { Growing, wide } from "./markdown.js";
+import { Growing, parted, wide } from "./markdown.js";
 import { inSteps, morph } from "./steps.js";
 import { characters } from "./transcript.js";
 
@@ -35,6 +35,7 @@ function finished(html) {
   for (const table of fragment.querySelectorAll("table")) {
     const place = document.createComment("");
     table.replaceWith(place);
+    parted(table);
     place.replaceWith(wide(table));
   }
   return [...fragment.childNodes];

@@ -116,7 +116,7 @@ class Inline {
       else if (ticks) this.#code(ticks);
       else if (marks) this.#marks(marks, index);
       else if (label !== undefined) this.#made.push(link(label, label));
-      else if (address) this.#made.push(el("a", { text: address }));
+      else if (address) this.#made.push(el("a", { class: "bare", text: address }));
       else this.#made.push(el("br"), "\n");
     }
     this.#made.push(text.slice(this.#last));

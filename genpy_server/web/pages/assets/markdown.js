@@ -33,6 +33,10 @@ const UNCLEAR =
 const HEAD = /^\s*\|[^\n]*\n?$/;
 const UNCLEAR_CHARS = 500;
 const LOOSENED = 20_000; // characters of a list that is made again where its items get paragraphs
+const MOST_COLUMNS = 1_000; // a table with more is text
+const FILLED_CELLS = 10_000; // empty cells that short rows are given; then the table ends
+/** Cells of a table that are laid out at once; one with more has columns of one width. */
+const CELLS = 2_000;
 const DEEPEST = 8; // blocks within blocks; what is deeper is text
 const FIRST_HEADING = 2; // a text stands below the h2 of its message
 
@@ -107,10 +111,20 @@ function kindAt(text, at, open) {
   if (formulaEnd(text, at, open) >= 0) return "math";
   const next = lineEnd(text, at);
   const below = lineAt(text, next);
-  const table = line.includes("|") && below.includes("|") && DELIMITER.test(below);
-  return table && !(open && lineEnd(text, next) === text.length && text.at(-1) !== "\n")
-    ? "table"
-    : "text";
+  const complete = !(open && lineEnd(text, next) === text.length && text.at(-1) !== "\n");
+  return complete && isTable(line, below) ? "table" : "text";
+}
+
+/**
+ * Whether two lines are the head of a table.
+ *
+ * @param {string} line
+ * @param {string} below
+ */
+function isTable(line, below) {
+  if (!line.includes("|") || !below.includes("|") || !DELIMITER.test(below)) return false;
+  const columns = cells(below, 0).length;
+  return columns <= MOST_COLUMNS && cells(line, columns).length === columns;
 }
 
 /** A block of a text, which may grow at its end. */
@@ -241,6 +255,7 @@ class Paragraph extends Block {
       .trimEnd();
     if (this.home.place.localName === "li" && !this.start) {
       if (grows && BEGUN_TASK.test(words)) words = "";
+      this.home.place.classList.toggle("task", TASK.test(words));
       words = words.replace(TASK, (_, done) => (done === " " ? "☐ " : "☑ "));
     }
     this.words.show(words, grows, head ? [el("sup", { text: label }), " "] : []);
@@ -476,6 +491,7 @@ class List extends Block {
 class Table extends Block {
   /** @type {HTMLElement | null} */
   #part = null; // the row that is not complete
+  #filled = 0; // empty cells that were added
 
   /**
    * @param {Growing} home
@@ -489,9 +505,9 @@ class Table extends Block {
       cell.endsWith(":") ? (cell.startsWith(":") ? "center" : "right") : "left",
     );
     this.at = lineEnd(text, below);
-    this.rows = el("tbody");
     const head = el("thead", {}, this.#row("th", lineAt(text, start), false));
-    this.put(wide(el("table", {}, head, this.rows)));
+    this.table = el("table", {}, head, el("tbody"));
+    this.put(wide(this.table));
   }
 
   /**
@@ -500,8 +516,16 @@ class Table extends Block {
    */
   grow(text, open) {
     return this.lines(text, open, {
-      ends: (line) => !line.trim() || begins(line) || ITEM.test(line) || INDENTED.test(line),
-      take: (line) => this.#put(line, false, true),
+      ends: (line) =>
+        !line.trim() ||
+        begins(line) ||
+        ITEM.test(line) ||
+        INDENTED.test(line) ||
+        this.#filled + this.#missing(line) > FILLED_CELLS,
+      take: (line) => {
+        this.#filled += this.#missing(line);
+        return this.#put(line, false, true);
+      },
       show: (line, grows) => (line ? this.#put(line, grows, false) : undefined),
     });
   }
@@ -516,10 +540,15 @@ class Table extends Block {
     const made = this.#row("td", line, grows);
     if (this.#part) yield* morph(this.#part, [...made.childNodes]);
     else {
-      this.rows.append(made);
+      bodyOf(this.table, this.align.length).append(made);
       this.#part = made;
     }
     if (complete) this.#part = null;
+  }
+
+  /** How many cells a row has less than there are columns. */
+  #missing(/** @type {string} */ line) {
+    return this.align.length - cells(line, this.align.length).length;
   }
 
   /**
@@ -699,6 +728,33 @@ function cells(line, count) {
  */
 export const wide = (table) =>
   el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Table" }, table);
+
+/**
+ * The part of a table in which its next row belongs. Of one with many cells those parts are not laid out
+ * that nobody sees, for which its columns have one width.
+ *
+ * @param {HTMLTableElement} table
+ * @param {number} columns
+ */
+function bodyOf(table, columns) {
+  const last = table.tBodies[table.tBodies.length - 1];
+  if (last && (last.rows.length + 1) * columns <= CELLS) return last;
+  if (last) table.className = "many";
+  return table.createTBody();
+}
+
+/**
+ * Put the rows of a table in parts; see `bodyOf`.
+ *
+ * @param {HTMLTableElement} table
+ */
+export function parted(table) {
+  const [first] = table.tBodies;
+  const columns = table.tHead?.rows[0].cells.length ?? 1;
+  if (!first || first.rows.length * columns <= CELLS) return;
+  const rows = [...first.rows].slice(Math.max(1, Math.floor(CELLS / columns)));
+  for (const row of rows) bodyOf(table, columns).append(row);
+}
 
 /** A text that grows, as blocks in a row at the end of an element. */
 export class Growing {
