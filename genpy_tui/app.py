@@ -22,6 +22,7 @@ from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.events import Paste
 from textual.notifications import SeverityLevel
 from textual.reactive import Reactive
 from textual.screen import Screen
@@ -35,10 +36,11 @@ from genpy_server.settings import Settings
 from genpy_server.wire import Set
 from genpy_tui import preferences, unsent
 from genpy_tui.background import background
+from genpy_tui.chat.receiver import ConnectionLost
 from genpy_tui.chat.screen import ChatScreen
 from genpy_tui.commands import BY_NAME, COMMANDS, configured
 from genpy_tui.dialogs.base import Dialog
-from genpy_tui.messages import ConnectionLost
+from genpy_tui.dialogs.questions import Choose
 from genpy_tui.terminal import internals, signals
 from genpy_tui.theme import THEMES, fallback, themes
 
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from genpy_server.app import App as OwnApp
     from genpy_server.client.session_client import RemoteRecords, SessionClient
     from genpy_server.embedded import Embedded, LocalServer
-    from genpy_tui.dialogs.ask import Choose
 
 COLLECT = (20_000, 20, 20)
 """Thresholds of the garbage collector."""
@@ -193,6 +194,10 @@ class GenPyApp(App[int]):
     def pop_screen(self) -> AwaitComplete:
         """Close the top screen, unless it is the chat: a double click beside the palette closes twice."""
         return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete()
+
+    def on_choose_typed(self, event: Choose.Typed) -> None:
+        """Keep what was typed over a question: the person went on with the message."""
+        self.chat.prompt.post_message(Paste(event.text))
 
     # Starting
 
@@ -415,8 +420,6 @@ class GenPyApp(App[int]):
         def answered(answer: str | None) -> None:
             if answer == "leave":
                 background(self, self._leave, "leave")
-
-        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
 
         answers = {"stay": "Stay", "leave": "Leave now"}
         self._leave_question = Choose(question, answers)

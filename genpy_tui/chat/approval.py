@@ -1,15 +1,20 @@
 """Requests for permission by tools, shown and answered above the prompt."""
 
-from genpy_tui.chat.control import Control, Parts
+from typing import TYPE_CHECKING
+
+from genpy_tui.chat.control import Control
 from genpy_tui.widgets.approval import ApprovalRequest
+
+if TYPE_CHECKING:
+    from genpy_tui.chat.screen import ChatScreen
 
 
 class ApprovalControl(Control):
     """Shows the open request of the conversation, and passes the answer to the client."""
 
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
-        self.panel = ApprovalRequest(parts.keys)
+    def __init__(self, chat: "ChatScreen") -> None:
+        super().__init__(chat)
+        self.panel = ApprovalRequest(chat.keys)
 
     def follow(self) -> None:
         """Show the open request of the transcript, or hide the panel."""
@@ -19,7 +24,7 @@ class ApprovalControl(Control):
         had_focus = self.panel.has_focus
         self.panel.request = request
         if request is not None:
-            self._screen.app.bell()
+            self._chat.app.bell()
             if self._prompt.has_focus and not self._prompt.text:
                 self.panel.focus()
         elif had_focus:

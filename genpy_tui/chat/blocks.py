@@ -3,8 +3,7 @@
 from urllib.parse import urlsplit
 
 from genpy_server.core.display import newlines
-from genpy_tui.chat.control import Control, Parts
-from genpy_tui.chat.switch import SwitchControl
+from genpy_tui.chat.control import Control
 from genpy_tui.render.lines import PLACE
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.terminal import clipboard
@@ -13,11 +12,8 @@ from genpy_tui.terminal import clipboard
 class BlockControl(Control):
     """Moves the cursor over messages, copies and quotes them, and opens links."""
 
-    def __init__(self, parts: Parts, switch: SwitchControl) -> None:
-        super().__init__(parts)
-        self._switch = switch
-        self._code: tuple[MessageBlock | None, int] = (None, 0)
-        """The block whose code was copied last, and the index of its next block of code."""
+    _code: tuple[MessageBlock | None, int] = (None, 0)
+    """The block whose code was copied last, and the index of its next block of code."""
 
     def previous(self) -> None:
         """Move the cursor up a message."""
@@ -48,15 +44,15 @@ class BlockControl(Control):
         which = f"code {number + 1} of {len(code)}" if len(code) > 1 else "the code"
         self.put_on_clipboard(code[number], which)
 
-    def turn(self, step: int) -> None:
+    def turn(self, step: int, block: MessageBlock) -> None:
         """Show the previous or next answer to a message that was answered again."""
-        if not self._view.turn(step):
+        if not self._view.turn(block, step):
             ask = self._keys.way("model_block")
             self._notify(f"No other answer to this message; {ask} asks another model.")
 
     def put_on_clipboard(self, text: str, what: str) -> None:
         """Copy a text, and notify where it was copied to."""
-        self._notify(clipboard.copy(self._screen.app, text).format(what=what))
+        self._notify(clipboard.copy(self._chat.app, text).format(what=what))
 
     def quote(self, block: MessageBlock) -> None:
         """Put a message into the prompt, quoted."""
@@ -68,7 +64,7 @@ class BlockControl(Control):
         """Jump to a place in a conversation; ask before a web address is opened."""
         scheme, _, place = target.partition(":")
         if scheme == PLACE:
-            self._switch.show_place(*place.split("#"))
+            self._chat.switch.show_place(*place.split("#"))
             return
         if urlsplit(target).scheme not in {"http", "https"}:
             self._notify(f"Only web addresses are opened; this is {target}")
@@ -76,7 +72,7 @@ class BlockControl(Control):
 
         def answer(choice: str) -> None:
             if choice == "open":
-                self._screen.app.open_url(target)
+                self._chat.app.open_url(target)
             else:
                 self.put_on_clipboard(target, "the address")
 

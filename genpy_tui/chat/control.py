@@ -1,57 +1,38 @@
-"""What the controllers of the chat screen share: the parts that they work on, and small questions."""
+"""What the controllers of the chat screen share: its parts, requests to the server, and questions."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-
-from textual.screen import Screen
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
-from genpy_tui.chat.conversation import OpenConversation
-from genpy_tui.chat.status import StatusControl
-from genpy_tui.commands import Keys
-from genpy_tui.widgets.prompt import Prompt
-from genpy_tui.widgets.transcript import TranscriptView
+from genpy_tui.dialogs.base import Dialog
+from genpy_tui.dialogs.questions import Choose
 
 if TYPE_CHECKING:
     from genpy_server.client.http_records import RemoteRecords
-    from genpy_tui.dialogs.base import Dialog
+    from genpy_tui.chat.screen import ChatScreen
 
 T = TypeVar("T")
 
 NOT_CONNECTED = "Not connected yet."
 
 
-class Parts(NamedTuple):
-    """The parts of the chat screen that several controllers work on."""
-
-    screen: Screen[None]
-    conversation: OpenConversation
-    view: TranscriptView
-    prompt: Prompt
-    status: StatusControl
-    keys: Keys
-
-
 class Control:
-    """One concern of the chat screen."""
+    """One concern of the chat screen, which it reaches the others through."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._screen = parts.screen
-        self._conversation = parts.conversation
-        self._view = parts.view
-        self._prompt = parts.prompt
-        self._status = parts.status
-        self._keys = parts.keys
-
-    def _notify(self, text: str) -> None:
-        """Show a notice for a moment."""
-        self._screen.notify(text)
+    def __init__(self, chat: "ChatScreen") -> None:
+        self._chat = chat
+        self._conversation = chat.conversation
+        self._view = chat.view
+        self._prompt = chat.prompt
+        self._status = chat.status
+        self._keys = chat.keys
+        self._notify = chat.notify
 
     def _fail(self, error: GenPyError | str) -> None:
         """Show an error for a moment."""
         text = error if isinstance(error, str) else error.message
-        self._screen.notify(text, severity="error")
+        self._notify(text, severity="error")
 
     def _missing(self, what: str) -> str:
         """That the conversation has no message yet, or that it is not known before it is opened."""
@@ -62,7 +43,7 @@ class Control:
         self, work: Callable[[], Coroutine[Any, Any, object]], group: str | None = None
     ) -> None:
         """See `background`."""
-        background(self._screen, work, group)
+        background(self._chat, work, group)
 
     async def _request(
         self, request: Callable[["RemoteRecords"], Awaitable[T]], *, quiet: bool = False
@@ -71,24 +52,23 @@ class Control:
 
         The error is shown, unless `quiet`.
         """
-        records = self._conversation.records
-        if records is None:
+        if self._conversation.records is None:
             return None
         try:
-            return await request(records)
+            return await request(self._conversation.records)
         except GenPyError as error:
             if not quiet:
                 self._fail(error)
             return None
 
-    def _ask(self, dialog: "Dialog[str | None]", then: Callable[[str], object]) -> None:
+    def _ask(self, dialog: Dialog[str | None], then: Callable[[str], object]) -> None:
         """Show a dialog, and pass on its answer unless it is cancelled."""
 
         def answered(answer: str | None) -> None:
             if answer is not None:
                 then(answer)
 
-        self._screen.app.push_screen(dialog, answered)
+        self._chat.app.push_screen(dialog, answered)
 
     def _choose(
         self,
@@ -98,6 +78,4 @@ class Control:
         detail: str = "",
     ) -> None:
         """Ask for one of a few answers, and pass on its key unless the question is cancelled."""
-        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
-
         self._ask(Choose(question, answers, detail), then)

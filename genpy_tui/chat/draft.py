@@ -1,14 +1,17 @@
-"""What is put into the prompt: the last message, older ones, prompts of MCP servers, an edited text."""
+"""The next message: what is put into the prompt, sent, and edited; stopping and ending replies."""
 
 import shlex
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from genpy_server.core.models import ListedPrompt
 from genpy_server.errors import GenPyError
-from genpy_tui.chat.control import Control, Parts
+from genpy_tui.chat.control import Control
 from genpy_tui.commands import Command, Mistyped
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.terminal.editor import written_in_editor
+
+if TYPE_CHECKING:
+    from genpy_tui.chat.screen import ChatScreen
 
 NAME = "prompt:"
 """The prefix of the names of the commands that fill in a prompt of an MCP server."""
@@ -25,16 +28,69 @@ class Edit(NamedTuple):
 
 
 class DraftControl(Control):
-    """Writes into the prompt, and puts the draft back after an edit of the last message."""
+    """Writes into the prompt, and sends messages and requests through the client."""
 
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
+    def __init__(self, chat: "ChatScreen") -> None:
+        super().__init__(chat)
         self.edit: Edit | None = None
+        self._early = ""
+        """The text to send once there is a conversation."""
         self._offered: dict[str, ListedPrompt] = {}
         """The prompts of MCP servers by the names of their commands."""
         self._offers_read = False
         self._older: list[str] | None = None
         """Conversations whose messages are not in the history; None before they are read."""
+
+    def started(self) -> None:
+        """Send the text that was submitted while GenPy was starting, unless it was changed since."""
+        early, self._early = self._early, ""
+        if early and self._prompt.full_text == early:
+            self._prompt.text = ""
+            self.send(early.removesuffix("\n"))
+
+    def send(self, text: str) -> None:
+        """Send a message; if that is not possible, restore it in the prompt."""
+        client = self._conversation.client
+        if client is None or not self._conversation.rejoinable:
+            self._prompt.restore(text)
+            reason = self._status.activity.refusal
+            if client is not None:
+                way = self._keys.way("new")
+                reason = f"{client.link.reason} Your message is not sent; {way} begins a new conversation."
+            if client is None and not reason:
+                self._prompt.write(f"{text}\n")  # what is typed meanwhile is a line of its own
+                self._early = self._prompt.full_text
+            self._notify(reason or "Still starting: this is sent in a moment.")
+            return
+        intent = self._status.activity.mode
+        client_id = client.send(text, intent=intent, replaces=self._finish_edit())
+        self._view.sent(client_id, text)
+        self._status.update(ending=False)
+
+    def stop(self) -> bool:
+        """Cancel an edit, else stop the reply; False if there was neither."""
+        client = self._conversation.client
+        if self.cancel_edit():
+            return True
+        if client is None or self._conversation.running is None:
+            return False
+        client.cancel()
+        self._status.update(stopping=True)
+        return True
+
+    def end(self) -> None:
+        """End the conversation; the server then writes its summary."""
+        client = self._conversation.client
+        if client is None or not self._conversation.begun:
+            self._notify(self._missing("Nothing to end"))
+            return
+        client.end()
+        self._status.update(ending=True)
+        self._notify(
+            "Ending the conversation; its summary is being written."
+            if self._conversation.online
+            else "The conversation is ended once the connection is back."
+        )
 
     # Editing of the person's last message, until it is sent or cancelled
 
@@ -78,7 +134,7 @@ class DraftControl(Control):
         self._prompt.write(edit.draft)
         return True
 
-    def finish_edit(self) -> int | None:
+    def _finish_edit(self) -> int | None:
         """End the edit and restore the draft; the id of the message that is replaced."""
         edit = self.edit
         if edit is None:
@@ -97,7 +153,7 @@ class DraftControl(Control):
 
     async def open_editor(self) -> None:
         """Write the message in the person's editor."""
-        written = await written_in_editor(self._screen.app, self._prompt.full_text)
+        written = await written_in_editor(self._chat.app, self._prompt.full_text)
         if written is not None:
             self._prompt.write(written)
 

@@ -9,11 +9,12 @@ from msgspec.structs import asdict, replace
 from textual.containers import Vertical
 
 from genpy_server.core.models import ListedSession
-from genpy_tui.chat.control import Control, Parts
+from genpy_tui.chat.control import Control
 from genpy_tui.widgets.sidebar import SessionFilter, Sidebar
 
 if TYPE_CHECKING:
     from genpy_server.core.models import Session
+    from genpy_tui.chat.screen import ChatScreen
 
 BUSY, QUIET = 3.0, 15.0
 """Seconds between reads of the list: while a reply is written in another conversation, and else."""
@@ -26,8 +27,8 @@ PAUSE = 0.15
 class ListControl(Control):
     """Keeps the sidebar up to date while it is visible."""
 
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
+    def __init__(self, chat: "ChatScreen") -> None:
+        super().__init__(chat)
         self.panel = Vertical(id="beside")
         self.filter = SessionFilter()
         self.sidebar = Sidebar()

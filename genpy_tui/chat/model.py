@@ -11,13 +11,14 @@ from genpy_server.config import LOCAL_PROVIDERS
 from genpy_server.core.models import Effort, SessionSettings, checked_settings
 from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.wire import ParamsChange, Set
-from genpy_tui.chat.control import NOT_CONNECTED, Control, Parts
-from genpy_tui.chat.retry import RetryControl
+from genpy_tui.chat.control import NOT_CONNECTED, Control
 from genpy_tui.commands import SETTINGS, Mistyped
+from genpy_tui.dialogs.questions import AskLine, Item, Pick, Wait
 from genpy_tui.render.message import MessageBlock
 
 if TYPE_CHECKING:
     from genpy_server.core.models import ListedModel, ModelList
+    from genpy_tui.chat.screen import ChatScreen
 
 DEFAULT = "default"
 LABELS = {
@@ -32,9 +33,8 @@ LABELS = {
 class ModelControl(Control):
     """Sets the settings of the conversation, asking for values that are not given."""
 
-    def __init__(self, parts: Parts, retry: RetryControl) -> None:
-        super().__init__(parts)
-        self._retry = retry
+    def __init__(self, chat: "ChatScreen") -> None:
+        super().__init__(chat)
         self._asked: list[tuple[Set, str]] = []
         """Changes that the server has not made yet, oldest first, and what to notify then."""
 
@@ -64,13 +64,13 @@ class ModelControl(Control):
     def again(self, name: str = "") -> None:
         """Answer the last message again with another model; opens a dialog if it is not given."""
         if name.strip():
-            self._retry.again(model=name.strip())
-        elif not self._retry.refused():
+            self._chat.retry.again(model=name.strip())
+        elif not self._chat.retry.refused():
             self._pick("Which model answers again?", self.again, default=False)
 
     def again_block(self, block: MessageBlock) -> None:
         """Answer the message of a block again with another model, if it is of the last turn."""
-        if self._retry.is_last(block):
+        if self._chat.retry.is_last(block):
             self.again()
 
     def _pick(self, question: str, chosen: Callable[[str], None], *, default: bool = True) -> None:
@@ -79,14 +79,12 @@ class ModelControl(Control):
     async def _ask_for_model(
         self, question: str, chosen: Callable[[str], None], *, default: bool
     ) -> None:
-        from genpy_tui.dialogs.pick import Item, Pick, Wait  # noqa: PLC0415 - when first needed
-
         records = self._conversation.records
         if records is None:
             self._notify(NOT_CONNECTED)
             return
         waiting: Wait[ModelList] = Wait("Asking for the list of models …", records.models)
-        found = await self._screen.app.push_screen_wait(waiting)
+        found = await self._chat.app.push_screen_wait(waiting)
         if found is None:
             return
         if isinstance(found, GenPyError):
@@ -135,8 +133,6 @@ class ModelControl(Control):
             self._show()
 
     def _show(self) -> None:
-        from genpy_tui.dialogs.pick import Item, Pick  # noqa: PLC0415 - when first needed
-
         now = values(self._conversation.transcript.settings)
         items = [Item(name, name, now.get(name, DEFAULT)) for name in SETTINGS]
         self._ask(Pick("Settings of this conversation", items), self._ask_for)
@@ -147,8 +143,6 @@ class ModelControl(Control):
         elif name == "reasoning_effort":
             self.think()
         else:
-            from genpy_tui.dialogs.ask import AskLine  # noqa: PLC0415 - when first needed
-
             now = values(self._conversation.transcript.settings).get(name, "")
             ask = AskLine(
                 name, now, detail=f"{SETTINGS[name]}; empty: default", limit=2_000, optional=True

@@ -5,13 +5,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from genpy_server.core.display import stars
-from genpy_tui.chat.control import Control, Parts
-from genpy_tui.chat.list import ListControl
+from genpy_tui.chat.control import Control
 from genpy_tui.preferences import Offers
 from genpy_tui.widgets.offer import RatingOffer
 
 if TYPE_CHECKING:
     from genpy_server.core.models import Session
+    from genpy_tui.chat.screen import ChatScreen
 
 ANSWER_SECONDS = 2.0
 """How long the server may take to answer whether a conversation is rated."""
@@ -21,11 +21,10 @@ RATINGS = {str(n): f"{stars(n)}  {n} of 5" for n in range(5, 0, -1)}
 class RatingControl(Control):
     """Rates conversations, and offers once to rate one that was ended and left."""
 
-    def __init__(self, parts: Parts, listed: ListControl, offers: Offers) -> None:
-        super().__init__(parts)
-        self.offer = RatingOffer(parts.keys)
+    def __init__(self, chat: "ChatScreen", offers: Offers) -> None:
+        super().__init__(chat)
+        self.offer = RatingOffer(chat.keys)
         self._offers = offers
-        self._list = listed
 
     def rate(self, value: str = "") -> None:
         """Rate the open conversation; opens a dialog if no rating is given."""
@@ -91,5 +90,5 @@ class RatingControl(Control):
         rated = await self._request(lambda records: records.rate(session.id, rating))
         if rated is not None:
             self._notify(f"Rated “{session.title}” {stars(rating)}")
-            self._list.update(rated)
-            self._list.follow()
+            self._chat.list.update(rated)
+            self._chat.list.follow()

@@ -6,19 +6,13 @@ Nothing here waits for drawing: the transcript view records the changes and draw
 from functools import partial
 from typing import TYPE_CHECKING
 
+from textual.message import Message
+
 from genpy_server import __version__, wire
 from genpy_server.client.transcript import Entry
 from genpy_server.core.models import OFFLINE
 from genpy_server.errors import BadFrame, Busy, from_wire
-from genpy_tui.activity import newer
-from genpy_tui.chat.approval import ApprovalControl
-from genpy_tui.chat.control import Control, Parts
-from genpy_tui.chat.draft import DraftControl
-from genpy_tui.chat.list import ListControl
-from genpy_tui.chat.model import ModelControl
-from genpy_tui.chat.retry import RetryControl
-from genpy_tui.chat.switch import SwitchControl
-from genpy_tui.messages import ConnectionLost
+from genpy_tui.chat.control import Control
 from genpy_tui.render.notes import notice, summed_up
 
 if TYPE_CHECKING:
@@ -29,39 +23,25 @@ REQUESTS = frozenset({"approve", "auth", "cancel", "end", "rate", "retry"})
 """The values of an error's `re` that are shown in the conversation."""
 
 
+class ConnectionLost(Message):
+    """The connection to the server is lost; the server may be gone."""
+
+
 class Receiver(Control):
     """Passes each frame to the parts of the screen that it concerns."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        *,
-        draft: DraftControl,
-        listed: ListControl,
-        switch: SwitchControl,
-        retry: RetryControl,
-        model: ModelControl,
-        approval: ApprovalControl,
-    ) -> None:
-        super().__init__(parts)
-        self._draft = draft
-        self._list = listed
-        self._switch = switch
-        self._retry = retry
-        self._model = model
-        self._approval = approval
-        self._introduced = False
-        self._noted_newer = False
-        self._streamed: Entry | None = None
-        """The reply that is being written, as far as it was received."""
-        self._lost: Entry | None = None
-        """A reply that was being written when the server began a new log."""
+    _introduced = False
+    _noted_newer = False
+    _streamed: Entry | None = None
+    """The reply that is being written, as far as it was received."""
+    _lost: Entry | None = None
+    """A reply that was being written when the server began a new log."""
 
     def reset(self) -> None:
         """Forget the state of the last conversation."""
         self._introduced = False
         self._streamed = self._lost = None
-        self._model.forget()
+        self._chat.model.forget()
 
     async def read(self, client: "SessionClient") -> None:
         """Handle everything that a client receives."""
@@ -88,8 +68,8 @@ class Receiver(Control):
             self._piece(client, frame)
             return
         self._view.reset(client.transcript)
-        self._switch.arrived.set()
-        self._approval.follow()
+        self._chat.switch.arrived.set()
+        self._chat.approval.follow()
         match frame:
             case wire.Ready():
                 self._ready(client, frame)
@@ -104,7 +84,7 @@ class Receiver(Control):
             case wire.SummaryEvent():
                 self._summary(frame)
             case wire.SettingsEvent():
-                self._model.settled()
+                self._chat.model.settled()
             case wire.RunFinished():
                 self._finished(client)
         if isinstance(frame, wire.Ack | wire.MessageEvent | wire.RunStarted | wire.RunFinished):
@@ -120,7 +100,7 @@ class Receiver(Control):
             | wire.RunStarted
             | wire.RunFinished,
         ):
-            self._list.follow()
+            self._chat.list.follow()
         self._status.refresh()
 
     def _piece(self, client: "SessionClient", frame: wire.TextPiece) -> None:
@@ -149,7 +129,7 @@ class Receiver(Control):
     def _summary(self, frame: wire.SummaryEvent) -> None:
         self._end_done()
         text = frame.summary or frame.note or ""
-        self._screen.app.clear_notifications()
+        self._chat.app.clear_notifications()
         self._view.note(summed_up("What this was about", text, frame.topics))
 
     def _end_done(self) -> None:
@@ -159,7 +139,7 @@ class Receiver(Control):
     def _user_message(self, client: "SessionClient", message: wire.MessageEvent) -> None:
         """A message of the person, from here or elsewhere; it may replace one before it."""
         self._prompt.heard(message.text)
-        self._draft.overtaken(message.message_id)
+        self._chat.draft.overtaken(message.message_id)
         if message.meta.replaces is not None:
             for entry in client.transcript.entries:
                 if entry.replaced:
@@ -173,7 +153,7 @@ class Receiver(Control):
         elif held and frame.retry_after and isinstance(from_wire(frame.code, ""), Busy):
             self._status.limit(frame.retry_after)
         elif frame.re == "set":
-            self._model.refused(frame.message)
+            self._chat.model.refused(frame.message)
         elif held or frame.re is None or frame.re in REQUESTS:
             if frame.re == "end":
                 self._end_done()
@@ -201,7 +181,7 @@ class Receiver(Control):
         self._prompt.modes = frozenset(
             name.lower() for mode in frame.modes for name in (mode.name, mode.label)
         )
-        self._retry.check_mode()
+        self._chat.retry.check_mode()
         if frame.replay != "complete":
             self._lost, self._streamed = self._streamed, None
         if newer(frame.server, __version__):
@@ -210,8 +190,8 @@ class Receiver(Control):
             self._introduced = True
             self._view.greet(model=client.transcript.next_model != OFFLINE)
             self._background(partial(self._introduce, client), "introduce")
-            if self._list.shown:
-                self._list.read_later()
+            if self._chat.list.shown:
+                self._chat.list.read_later()
 
     async def _introduce(self, client: "SessionClient") -> None:
         """Show what an earlier conversation was about, above its messages."""
@@ -222,7 +202,7 @@ class Receiver(Control):
         session = await self._request(lambda records: records.session(ref), quiet=True)
         if session is None or client is not self._conversation.client:
             return
-        self._list.follow(session)
+        self._chat.list.follow(session)
         if session.summary:
             self._view.note(summed_up("Earlier", session.summary, session.topics), above=True)
 
@@ -241,3 +221,12 @@ class Receiver(Control):
 def _key(frame: wire.Notice | wire.ErrorFrame, text: str) -> str:
     """The key of a notice: one with a time to wait replaces the one before it, others their like."""
     return text if frame.retry_after is None else frame.code
+
+
+def newer(server: str, client: str) -> bool:
+    """Whether a server's version is newer than a client's; an invalid version is not."""
+    try:
+        theirs, ours = ([int(part) for part in v.split(".")[:3]] for v in (server, client))
+    except ValueError:
+        return False
+    return theirs > ours

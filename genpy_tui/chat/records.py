@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,22 +10,15 @@ from uuid import uuid4
 
 from genpy_server.errors import GenPyError
 from genpy_server.files import private
-from genpy_tui.chat.control import NOT_CONNECTED, Control, Parts
-from genpy_tui.chat.list import ListControl
-from genpy_tui.chat.switch import SwitchControl
+from genpy_tui.chat.control import NOT_CONNECTED, Control
+from genpy_tui.dialogs.questions import AskLine
 
 if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords
-    from genpy_server.records import Records
 
 
 class RecordsControl(Control):
     """Reads and changes what the server stores."""
-
-    def __init__(self, parts: Parts, listed: ListControl, switch: SwitchControl) -> None:
-        super().__init__(parts)
-        self._list = listed
-        self._switch = switch
 
     def search(self, words: str = "") -> None:
         """Search every conversation, and jump to the chosen hit."""
@@ -35,7 +28,7 @@ class RecordsControl(Control):
             return
         from genpy_tui.dialogs.search import SearchScreen  # noqa: PLC0415 - when first needed
 
-        self._screen.app.push_screen(SearchScreen(records, words), self._switch.jump_later)
+        self._chat.app.push_screen(SearchScreen(records, words), self._chat.switch.jump_later)
 
     def _stored(self, what: str) -> "RemoteRecords | None":
         """The records if the open conversation is stored, else None, which is told with `what` is missing."""
@@ -49,14 +42,14 @@ class RecordsControl(Control):
         if records := self._stored("Nothing to summarise"):
             from genpy_tui.dialogs.summary import SummaryScreen  # noqa: PLC0415 - when first needed
 
-            self._screen.app.push_screen(SummaryScreen(records, self._conversation.session))
+            self._chat.app.push_screen(SummaryScreen(records, self._conversation.session))
 
     def memory(self) -> None:
         """Show the notes of the open conversation's memory."""
         if records := self._stored("No memory yet"):
             from genpy_tui.dialogs.memory import MemoryScreen  # noqa: PLC0415 - when first needed
 
-            self._screen.app.push_screen(MemoryScreen(records, self._conversation.session))
+            self._chat.app.push_screen(MemoryScreen(records, self._conversation.session))
 
     def context(self) -> None:
         """Show what will be sent to the model with the text of the prompt."""
@@ -64,30 +57,30 @@ class RecordsControl(Control):
             from genpy_tui.dialogs.context import ContextScreen  # noqa: PLC0415 - when first needed
 
             session, text = self._conversation.session, self._prompt.full_text
-            self._screen.app.push_screen(ContextScreen(records, session, text))
+            self._chat.app.push_screen(ContextScreen(records, session, text))
 
     def rename(self, title: str = "") -> None:
         """Rename the open conversation; opens a dialog if no title is given."""
         if not self._conversation.begun:
             self._notify(self._missing("Nothing to rename"))
         elif title.strip():
-            session = self._conversation.session
-            work = partial(self._change, lambda records: records.rename(session, title), "Renamed.")
-            self._background(work)
+            self._background(partial(self._rename, self._conversation.session, title))
         else:
-            from genpy_tui.dialogs.ask import AskLine  # noqa: PLC0415 - when first needed
-
             title = self._conversation.transcript.title
             self._ask(AskLine("Title of this conversation", title), self.rename)
 
+    async def _rename(self, session: str, title: str) -> None:
+        if await self._request(lambda records: records.rename(session, title)) is not None:
+            self._notify("Renamed.")
+
     def delete(self) -> None:
         """Delete a conversation: the one chosen in the list, else the open one."""
-        sidebar = self._list.sidebar
+        sidebar = self._chat.list.sidebar
         chosen = sidebar.highlighted_option
         session, title = self._conversation.session, self._conversation.transcript.title
         if sidebar.has_focus and chosen is not None and chosen.id and chosen.id != session:
             session = chosen.id
-            title = next((s.title for s in self._list.sessions if s.id == session), "")
+            title = next((s.title for s in self._chat.list.sessions if s.id == session), "")
         elif not self._conversation.begun:
             self._notify(self._missing("Nothing to delete"))
             return
@@ -100,18 +93,12 @@ class RecordsControl(Control):
         self._choose(f"Delete “{title}”?", answers, answered, "This cannot be undone.")
 
     async def _delete(self, session: str) -> None:
-        if not await self._change(lambda records: records.delete(session), "Deleted."):
+        if await self._request(lambda records: records.delete(session)) is None:
             return
+        self._notify("Deleted.")
         if session == self._conversation.session:
-            await self._switch.go(str(uuid4()))
-        self._list.remove(session)
-
-    async def _change(self, work: "Callable[[Records], Awaitable[object]]", done: str) -> bool:
-        """Change something on the server, and notify the result; returns whether it succeeded."""
-        changed = await self._request(work) is not None
-        if changed:
-            self._notify(done)
-        return changed
+            await self._chat.switch.go(str(uuid4()))
+        self._chat.list.remove(session)
 
     def export(self, name: str = "") -> None:
         """Write the open conversation to a Markdown file."""
@@ -135,11 +122,9 @@ class RecordsControl(Control):
             with await MessageFile.of(each_message(records, session)) as messages:
                 path = await asyncio.to_thread(write_new, name, title, blocks(title, messages))
         except FileExistsError as error:
-            text = f"{error.filename} exists; give another name: /export NAME"
-            self._fail(text)
+            self._fail(f"{error.filename} exists; give another name: /export NAME")
         except OSError as error:
-            text = ": ".join(filter(None, ("Not exported", error.strerror, error.filename)))
-            self._fail(text)
+            self._fail(": ".join(filter(None, ("Not exported", error.strerror, error.filename))))
         except (GenPyError, RuntimeError) as error:  # RuntimeError: unknown home folder
             self._fail(f"Not exported: {error}")
         else:

@@ -17,7 +17,6 @@ from textual.widgets import Input, Static
 from genpy_tui.background import background
 from genpy_tui.chat.approval import ApprovalControl
 from genpy_tui.chat.blocks import BlockControl
-from genpy_tui.chat.control import Parts
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.draft import NAME as PROMPT
 from genpy_tui.chat.draft import DraftControl
@@ -27,13 +26,11 @@ from genpy_tui.chat.rating import RatingControl
 from genpy_tui.chat.receiver import Receiver
 from genpy_tui.chat.records import RecordsControl
 from genpy_tui.chat.retry import RetryControl
-from genpy_tui.chat.send import SendControl
 from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
 from genpy_tui.commands import AS_IT_IS, BY_NAME, Keys, Mistyped, bindings
-from genpy_tui.messages import Submitted
+from genpy_tui.dialogs.questions import Choose
 from genpy_tui.preferences import Offers
-from genpy_tui.render.message import MessageBlock
 from genpy_tui.render.notes import notice
 from genpy_tui.text import plain
 from genpy_tui.widgets.approval import ApprovalRequest
@@ -50,7 +47,7 @@ WIDE = 110
 TICK = 0.5
 """Seconds between updates of what changes with time, such as a countdown."""
 
-Action = Callable[[], object]
+Action = Callable[..., object]
 
 
 class ChatScreen(Screen[None]):
@@ -70,41 +67,30 @@ class ChatScreen(Screen[None]):
         mode: str | None = None,
     ) -> None:
         super().__init__()
-        self._set_up = set_up
-        self._keys = keys
         self.conversation = OpenConversation()
+        self.keys = keys
         self.view = TranscriptView(keys, fresh=fresh)
         self.prompt = Prompt()
         self.below = Static(id="below")
-        self.keys = Vertical(id="keys")
+        self.key_line = Vertical(id="keys")
         self.painted = asyncio.Event()
         """Set when the first paint is done."""
-        self.status = StatusControl(self.conversation, self.prompt, keys, mode)
-        parts = Parts(self, self.conversation, self.view, self.prompt, self.status, keys)
-        self.draft = DraftControl(parts)
-        self.retry = RetryControl(parts)
-        self.model = ModelControl(parts, self.retry)
-        self.list = ListControl(parts)
-        self.rating = RatingControl(parts, self.list, offers)
-        self.switch = SwitchControl(parts, self.rating, open_session)
-        self.sender = SendControl(parts, self.draft)
-        self.records = RecordsControl(parts, self.list, self.switch)
-        self.blocks = BlockControl(parts, self.switch)
-        self.approval = ApprovalControl(parts)
-        self.receiver = Receiver(
-            parts,
-            draft=self.draft,
-            listed=self.list,
-            switch=self.switch,
-            retry=self.retry,
-            model=self.model,
-            approval=self.approval,
-        )
-        self.actions = self._actions()
+        self.status = StatusControl(self, mode)
+        self.draft = DraftControl(self)
+        self.retry = RetryControl(self)
+        self.model = ModelControl(self)
+        self.list = ListControl(self)
+        self.rating = RatingControl(self, offers)
+        self.switch = SwitchControl(self, open_session)
+        self.records = RecordsControl(self)
+        self.blocks = BlockControl(self)
+        self.approval = ApprovalControl(self)
+        self.receiver = Receiver(self)
+        self.actions = self._actions(set_up)
         self._reader: asyncio.Task[None] | None = None
 
-    def _actions(self) -> dict[str, Action | Callable[[str], object]]:
-        """The function of each command; if a command has an argument, it is passed as a string."""
+    def _actions(self, set_up: Callable[[], Coroutine[None, None, None]]) -> dict[str, Action]:
+        """The function of each command, which gets its argument or the message under the cursor."""
         view = self.view
         return {
             "help": self._help,
@@ -122,7 +108,7 @@ class ChatScreen(Screen[None]):
             "rate": self.rating.rate,
             "rate_left": self.rating.focus_offer,
             "approve": self.approval.focus,
-            "end": self.sender.end,
+            "end": self.draft.end,
             "export": self.records.export,
             "delete": self.records.delete,
             "model": self.model.choose,
@@ -130,7 +116,7 @@ class ChatScreen(Screen[None]):
             "set": self.model.set,
             "thinking": self.model.show_thinking,
             "think": self.model.think,
-            "setup": lambda: background(self, self._set_up, "setup"),
+            "setup": partial(background, self, set_up, "setup"),
             "theme": self._theme,
             "editor": self.draft.open_editor,
             "page_up": partial(view.scroll_page_up, animate=False),
@@ -140,26 +126,17 @@ class ChatScreen(Screen[None]):
             "cursor_previous": self.blocks.previous,
             "cursor_next": self.blocks.next,
             "leave": partial(self.run_action, "app.quit"),
-            "copy": self._on_marked(self.blocks.copy),
-            "copy_code": self._on_marked(self.blocks.copy_code),
-            "expand": view.toggle,
-            "quote": self._on_marked(self.blocks.quote),
-            "retry_block": self._on_marked(self.retry.retry_block),
-            "model_block": self._on_marked(self.model.again_block),
+            "copy": self.blocks.copy,
+            "copy_code": self.blocks.copy_code,
+            "expand": view.fold,
+            "quote": self.blocks.quote,
+            "retry_block": self.retry.retry_block,
+            "model_block": self.model.again_block,
             "answer_before": partial(self.blocks.turn, -1),
             "answer_after": partial(self.blocks.turn, 1),
-            "mode_block": self._on_marked(self.retry.choose_for_block),
-            "edit_block": self._on_marked(self.draft.edit_block),
+            "mode_block": self.retry.choose_for_block,
+            "edit_block": self.draft.edit_block,
         }
-
-    def _on_marked(self, action: Callable[[MessageBlock], None]) -> Action:
-        """An action on the message under the cursor."""
-
-        def run() -> None:
-            if self.view.marked is not None:
-                action(self.view.marked)
-
-        return run
 
     def _useless(self) -> list[str]:
         """The actions that would do nothing on the message under the cursor."""
@@ -186,7 +163,7 @@ class ChatScreen(Screen[None]):
                     yield self.rating.offer
                     yield self.prompt.menu
                     yield self.prompt
-        yield self.keys
+        yield self.key_line
 
     def on_mount(self) -> None:
         """Paint the first frame without waiting for a server; the rest is mounted after it."""
@@ -211,7 +188,7 @@ class ChatScreen(Screen[None]):
         from genpy_tui.widgets.keys import KeysLine  # noqa: PLC0415 - after the first paint
 
         await self.list.mount()
-        await self.keys.mount(KeysLine(self._useless))
+        await self.key_line.mount(KeysLine(self._useless))
         self.refresh_bindings()
         self.painted.set()
 
@@ -230,7 +207,7 @@ class ChatScreen(Screen[None]):
         self.app.clear_notifications()
         self._reader = asyncio.create_task(self.receiver.read(client))
         self.status.reset()
-        self.sender.started()
+        self.draft.started()
 
     def detach(self) -> "SessionClient | None":
         """Stop following the client, without closing it."""
@@ -249,15 +226,19 @@ class ChatScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key is bound; False if the person removed the key of its command."""
-        return action != "command" or self._keys.get(str(parameters[0])) != ""
+        return action != "command" or self.keys.get(str(parameters[0])) != ""
 
     async def action_command(self, name: str, argument: str = "") -> None:
         """Run a command."""
         if name.startswith(PROMPT):
             await self.draft.fill_in(name, argument)
             return
-        action = self.actions[name]
-        done = action(argument) if argument else action()  # type: ignore[call-arg]  # has a default
+        given: tuple[object, ...] = (argument,) if argument else ()
+        if BY_NAME[name].where == "transcript":
+            if self.view.marked is None:
+                return
+            given = (self.view.marked,)
+        done = self.actions[name](*given)
         if isawaitable(done):
             await done
 
@@ -269,19 +250,17 @@ class ChatScreen(Screen[None]):
                 await self.action_command(command.name, event.argument)
             except Mistyped as error:
                 self.notify(f"{error} {AS_IT_IS}", severity="error")
-                if not self.prompt.text:
-                    self.prompt.write(text)
+                self.prompt.restore(text)
             return
-        from genpy_tui.dialogs.ask import Choose  # noqa: PLC0415 - when first needed
 
         def answered(answer: str | None) -> None:
             if answer == "send":
-                self.post_message(Submitted(text))
+                self.post_message(Prompt.Submitted(text))
             elif answer == "run":
                 argument = event.argument if command.argument else ""
                 self.call_later(self.action_command, command.name, argument)
             else:
-                self.prompt.write(text)
+                self.prompt.restore(text)
 
         answers = {"send": "Send it as a message", "run": command.asks}
         self.app.push_screen(Choose("Is this a message?", answers, text), answered)
@@ -307,14 +286,14 @@ class ChatScreen(Screen[None]):
 
     def _stop(self) -> None:
         """Cancel an edit, else stop the reply, else hide the offer; then focus the prompt."""
-        if not self.sender.stop():
+        if not self.draft.stop():
             self.rating.hide_offer()
         self.prompt.focus()
 
     def _help(self) -> None:
         from genpy_tui.dialogs.help import HelpScreen  # noqa: PLC0415 - when first needed
 
-        self.app.push_screen(HelpScreen(self._keys))
+        self.app.push_screen(HelpScreen(self.keys))
 
     def _theme(self, name: str = "") -> None:
         themes = self.app.available_themes
@@ -349,10 +328,10 @@ class ChatScreen(Screen[None]):
             self.prompt.focus()
             self.prompt.post_message(events.Paste(event.text))
 
-    def on_submitted(self, message: Submitted) -> None:
+    def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Send the text of the prompt, and hide an offer to rate."""
         self.rating.hide_offer()
-        self.sender.send(message.text)
+        self.draft.send(message.text)
 
     def on_prompt_older(self) -> None:
         """Up was pressed at the oldest text of the history."""
@@ -364,7 +343,7 @@ class ChatScreen(Screen[None]):
             self.draft.offer_once()
         self.status.refresh()
 
-    def on_to_end(self) -> None:
+    def on_prompt_to_end(self) -> None:
         """End was pressed in an empty prompt."""
         self.view.to_end()
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from genpy_server.wire import message_event
-from genpy_tui.chat.control import Control, Parts
-from genpy_tui.chat.rating import RatingControl
+from genpy_tui.chat.control import Control
 
 if TYPE_CHECKING:
+    from genpy_tui.chat.screen import ChatScreen
     from genpy_tui.dialogs.search import Found
 
 JUMP_SECONDS = 10.0
@@ -22,16 +22,10 @@ PAGE = 200
 class SwitchControl(Control):
     """Goes from one conversation to another."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        rating: RatingControl,
-        open_session: Callable[[str], Awaitable[None]],
-    ) -> None:
-        super().__init__(parts)
+    def __init__(self, chat: "ChatScreen", open_session: Callable[[str], Awaitable[None]]) -> None:
+        super().__init__(chat)
         self.arrived = asyncio.Event()
         """Set when a frame was received."""
-        self._rating = rating
         self._open_session = open_session
 
     def new(self) -> None:
@@ -49,7 +43,7 @@ class SwitchControl(Control):
             return
         await self._open_session(ref)
         if left and ended and left != ref:
-            self._rating.offer_later(left)
+            self._chat.rating.offer_later(left)
 
     def show_place(self, ref: str, message: str) -> None:
         """Jump to a message of a session, which is named by a prefix of its id."""

@@ -12,8 +12,7 @@ from genpy_server.config import GROQ_KEY
 from genpy_server.core.display import count
 from genpy_server.errors import ConfigError, GenPyError
 from genpy_tui.background import background
-from genpy_tui.dialogs.ask import AskLine
-from genpy_tui.dialogs.pick import Item, Pick, Wait
+from genpy_tui.dialogs.questions import AskLine, Item, Pick, Wait
 from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -38,10 +37,10 @@ NOT_FOUND = "No model server was found (Ollama, LM Studio, llama.cpp, vLLM)."
 class FirstChoice(Pick):
     """Where the model is; a line that is typed instead is a key or an address, else a message."""
 
-    FILTERS = False
+    PLACEHOLDER, FILTERS = MESSAGE, False
 
     def __init__(self, prompt: Prompt, records: "RemoteRecords", trouble: str = "") -> None:
-        super().__init__("Set up a model", WAYS, detail=trouble or ABOUT, free=MESSAGE)
+        super().__init__("Set up a model", WAYS, detail=trouble or ABOUT)
         self._prompt = prompt
         self._records = records
         self._whole: Timer | None = None

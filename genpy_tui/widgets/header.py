@@ -3,15 +3,28 @@
 Words and glyphs show the state; colours only repeat it.
 """
 
+from typing import NamedTuple
+
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from genpy_tui.activity import STARTING, ShownState
 from genpy_tui.text import one_line, plain
 
 SHORTEST = 16
 """Cells that a long state leaves for the title."""
+
+
+class ShownState(NamedTuple):
+    """A state in words, with glyph and colour; `detail` is shown dim beside it."""
+
+    words: str
+    glyph: str
+    style: str
+    detail: str = ""
+
+
+STARTING = ShownState("starting", "◌", "$genpy-text-warning")
 
 
 class Heading(Widget):

@@ -26,7 +26,6 @@ from textual.widgets.text_area import Edit, EditResult, Location
 
 from genpy_server.core.display import newlines, protect, restore, visible
 from genpy_tui.commands import Command, read_line
-from genpy_tui.messages import Submitted, ToEnd
 from genpy_tui.terminal import clipboard
 from genpy_tui.terminal.graphemes import stops
 from genpy_tui.text import plain
@@ -94,8 +93,17 @@ class Prompt(TextArea):
         line: str
         asks: bool = False
 
+    @dataclass
+    class Submitted(Message):
+        """The person sends the text in the prompt."""
+
+        text: str
+
     class Older(Message):
         """Up was pressed at the oldest text of the history."""
+
+    class ToEnd(Message):
+        """The person wants to see the newest message."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(
@@ -299,7 +307,7 @@ class Prompt(TextArea):
             self.post_message(self.Slash(line.command, line.argument, text, asks=asks))
         else:
             self.write(self.keep(text))
-            self.post_message(Submitted(text))
+            self.post_message(self.Submitted(text))
 
     def keep(self, text: str) -> str:
         """Add a text to the history; returns the draft if a recalled text was shown."""
@@ -357,7 +365,7 @@ class Prompt(TextArea):
         if self.text:
             super().action_cursor_line_end(select)
         else:
-            self.post_message(ToEnd())
+            self.post_message(self.ToEnd())
 
     def action_cursor_up(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
         """Up a line, from the first line to the previous message; in the menu up a row."""

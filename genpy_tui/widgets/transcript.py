@@ -258,29 +258,24 @@ class TranscriptView(Window, can_focus=True):
         self.show_block(self._stack.place(block))
         return True
 
-    def toggle(self) -> None:
-        """Expand or collapse the message under the cursor."""
-        if self.marked is not None:
-            self._fold(self.marked)
-
     def toggle_thinking(self) -> bool:
         """Show or hide the newest reasoning; False if there is none."""
         blocks = reversed(self.column.blocks)
         found = (b for b in blocks if isinstance(b, MessageBlock) and b.shown.reasoning)
         block = next(found, None)
         if block is not None:
-            self._fold(block)
+            self.fold(block)
         return block is not None
 
-    def turn(self, step: int) -> bool:
-        """Show another answer to the message under the cursor; False if there is none."""
-        block = self.marked
-        turned = block is not None and block.turn(step)
-        if block is not None and turned:
+    def turn(self, block: MessageBlock, step: int) -> bool:
+        """Show another answer to a message; False if there is none."""
+        turned = block.turn(step)
+        if turned:
             self._again(block)
         return turned
 
-    def _fold(self, block: MessageBlock) -> None:
+    def fold(self, block: MessageBlock) -> None:
+        """Expand or collapse a message."""
         if block.folds:
             block.expanded = not block.expanded
             self._again(block)
@@ -322,7 +317,7 @@ class TranscriptView(Window, can_focus=True):
             return
         row = self._rows[event.y]
         if isinstance(row.part, FoldPart) and isinstance(row.block, MessageBlock):
-            self._fold(row.block)
+            self.fold(row.block)
             return
         at = event.x - self.margin - row.part.indent
         for run in row.line.runs:

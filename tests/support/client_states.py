@@ -20,7 +20,7 @@ from genpy_server.wire import (
     ToolStarted,
 )
 from genpy_tui.dialogs.leave import LeaveScreen
-from genpy_tui.dialogs.pick import Item, Pick
+from genpy_tui.dialogs.questions import Item, Pick
 from genpy_tui.dialogs.setup import FirstChoice
 from genpy_tui.widgets.transcript import TranscriptView
 

@@ -9,6 +9,7 @@ from support.running_server import serving
 from support.scripted_model import DONE, Script, Upstream, chunk
 from support.scripted_server import AT, ScriptedServer
 from support.terminal import terminal
+from textual.events import Paste
 
 from genpy_server.core.models import ListedSession
 from genpy_server.wire import End, ErrorFrame, Rate, Send
@@ -221,6 +222,24 @@ async def test_ctrl_c_empties_the_prompt_then_offers_to_leave(
         assert tui.app._exit is False
         await tui.press("escape")
         assert tui.chat.prompt.has_focus
+
+
+@pytest.mark.parametrize("asked", ["ctrl+c", "/rate"])
+async def test_what_is_typed_over_a_question_is_kept(
+    tmp_path: Path, server: ScriptedServer, asked: str
+) -> None:
+    """Letters and pastes that are no answer to a question go into the prompt behind it."""
+    async with terminal(tmp_path, server=server.url) as tui:
+        await server.attach()
+        server.message("Hello")
+        await tui.until(lambda: tui.chat.conversation.begun)
+        await (tui.press(asked) if asked == "ctrl+c" else tui.type(asked))
+        await tui.until(lambda: tui.app.screen is not tui.chat)
+        await tui.press(*"so it", "space", "down")
+        tui.app.screen.post_message(Paste("is\n" * 50))
+        await tui.press("!", "escape")
+        assert tui.app.screen is tui.chat
+        assert tui.chat.prompt.full_text == "so it " + "is\n" * 50 + "!"
 
 
 async def test_ctrl_c_copies_what_is_selected_in_the_prompt(

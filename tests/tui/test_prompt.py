@@ -10,7 +10,6 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from genpy_tui.messages import Submitted
 from genpy_tui.terminal.graphemes import stops
 from genpy_tui.widgets.prompt import Prompt
 
@@ -41,7 +40,7 @@ class Host(App[None]):
         yield self.prompt.menu
         yield self.prompt
 
-    def on_submitted(self, message: Submitted) -> None:
+    def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Keep what was sent."""
         self.sent.append(message.text)
 

@@ -16,7 +16,7 @@ from genpy_server.wire import (
     SessionEvent,
     SettingsEvent,
 )
-from genpy_tui.activity import newer
+from genpy_tui.chat.receiver import newer
 
 
 class Ahead(ScriptedServer):

@@ -1,21 +1,77 @@
-"""A list with a filter to choose one of many, and a dialog that waits for a result."""
+"""Questions over the conversation: a few answers, one line, one of many; and a wait for a result."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, TypeVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.dialogs.base import Dialog
-from genpy_tui.text import one_line
+from genpy_tui.text import one_line, plain
 from genpy_tui.widgets.choices import Choices
 
 T = TypeVar("T")
 HINT = "↑↓ choose   enter accept   esc cancel"
+
+
+class Choose(Dialog[str | None]):
+    """A question with a few answers, by their keys; None when it was cancelled."""
+
+    @dataclass
+    class Typed(Message):
+        """A text that is no answer was typed or pasted."""
+
+        text: str
+
+    def __init__(self, question: str, answers: dict[str, str], detail: str = "") -> None:
+        options = (Option(plain(text), id=key) for key, text in answers.items())
+        super().__init__(question, Choices(*options), detail=detail, hint=HINT)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """An answer was chosen."""
+        event.stop()
+        self.dismiss(event.option.id)
+
+    def on_key(self, event: events.Key) -> None:
+        """Pass on typed text."""
+        if event.is_printable and event.character:
+            self.post_message(self.Typed(event.character))
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pass on pasted text."""
+        self.post_message(self.Typed(event.text))
+
+
+class AskLine(Dialog[str | None]):
+    """A question that is answered by one line; None when it was cancelled."""
+
+    def __init__(
+        self,
+        question: str,
+        value: str = "",
+        *,
+        detail: str = "",
+        limit: int = 200,
+        hidden: bool = False,
+        optional: bool = False,
+    ) -> None:
+        """`hidden` shows dots instead of the text; `optional` accepts an empty line too."""
+        line = Input(plain(value).plain, max_length=limit, select_on_focus=True, password=hidden)
+        super().__init__(question, line, detail=detail, hint="enter accept   esc cancel")
+        self._optional = optional
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """The line was entered."""
+        event.stop()
+        typed = event.value.strip()
+        self.dismiss(typed if typed or self._optional else None)
 
 
 class Item(NamedTuple):
@@ -27,33 +83,24 @@ class Item(NamedTuple):
 
 
 class Pick(Dialog[str | None]):
-    """A list with a filter; returns the key of a row, None when nothing was chosen.
-
-    With `free`, the placeholder of the filter, a text that no row has is a result too.
-    """
+    """A list with a filter; returns the key of a row, None when nothing was chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "move(1)", show=False, priority=True),
         Binding("up", "move(-1)", show=False, priority=True),
     ]
 
-    FILTERS: ClassVar[bool] = True
+    PLACEHOLDER = "Type a part of the name"
+    FILTERS = True
     """Whether the typed text filters the rows."""
 
     def __init__(
-        self,
-        question: str,
-        items: Sequence[Item],
-        *,
-        chosen: str = "",
-        detail: str = "",
-        free: str = "",
+        self, question: str, items: Sequence[Item], *, chosen: str = "", detail: str = ""
     ) -> None:
-        typed = Input(placeholder=free or "Type a part of the name")
+        typed = Input(placeholder=self.PLACEHOLDER)
         super().__init__(question, typed, Choices(), detail=detail, hint=HINT, size="broad")
         self._items = items
         self._chosen = chosen
-        self._free = free
         self._shown: list[Item] = []
         self._typed = ""
 
@@ -106,13 +153,11 @@ class Pick(Dialog[str | None]):
             options.highlighted = ((options.highlighted or 0) + step) % len(self._shown)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Return the marked row, or the typed text."""
+        """Return the marked row."""
         event.stop()
         marked = self.query_one(Choices).highlighted
         if marked is not None:
             self.dismiss(self._shown[marked].key)
-        elif self._free and event.value.strip():
-            self.dismiss(event.value.strip())
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A row was clicked."""
