@@ -28,6 +28,7 @@ from genpy_server.llm.base import (
     ReasoningDelta,
     TextDelta,
 )
+from genpy_server.llm.catalog import chatting, is_listed, listed
 from genpy_server.llm.dialect import (
     FORMS,
     LIMIT_FIRST,
@@ -37,7 +38,6 @@ from genpy_server.llm.dialect import (
     shorter,
     unnamed,
 )
-from genpy_server.llm.models import chatting, is_listed, listed
 from genpy_server.llm.reply import ReplyReader, ServiceError
 from genpy_server.llm.structured import read
 from genpy_server.llm.transport import Transport, Waits, reads_of

@@ -24,10 +24,11 @@ from genpy_server.llm.catalog import (
     ProviderModels,
     default_file,
     full_name,
+    is_listed,
+    named_for_chat,
     providers_to_ask,
 )
 from genpy_server.llm.foreign import ForeignLlm
-from genpy_server.llm.models import is_listed, named_for_chat
 from genpy_server.llm.offline import OfflineLlm
 from genpy_server.plugins import made, points
 from genpy_server.settings import DOTENV, Settings, without_password

@@ -1,29 +1,40 @@
 """Separates a streamed text from reasoning between tags, tool calls written as text, and control marks.
 
 Many models write `<think>…</think>` before their answer, some write a tool call as text, and some
-servers pass on the marks of a chat template. Text that only looks like one of them stays unchanged,
-as do tags in code (between backticks).
+servers pass on the marks of a chat template, such as `</s>` and `<|im_end|>`, after which some models
+write the next turn of the person. Such a mark counts if it ends the reply, or is on a line of its own.
+Text that only looks like one of them stays unchanged, as do tags in code (between backticks).
 """
 
 import re
 from collections.abc import Sequence
 from enum import Enum, auto
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 import msgspec
 
 from genpy_server.core.models import ToolSpec
-from genpy_server.llm.control_marks import (
-    FOLDED,
-    REPLY_MARKS,
-    TURN_MARKS,
-    Marks,
-    marks_at,
-    without_ends,
-)
 from genpy_server.llm.field_names import ARGUMENTS, CALL_NAMES, CALL_PARTS, PHRASES, first
 from genpy_server.llm.lenient_json import objects
 from genpy_server.llm.tool_calls import NO_PYTHON, CallPiece, python_arguments, tool_name
+
+END_MARKS = tuple(PHRASES.lines("end marks"))
+TURN_MARKS = tuple(PHRASES.lines("turn marks"))
+REPLY_MARKS = tuple(PHRASES.lines("reply marks"))
+"""Tokens that end a turn, begin another one, and begin the reply, in lower case."""
+
+FOLDED = {**{ord(c): c.lower() for c in ascii_uppercase}, 0xFF5C: "|", 0x2581: "_"}
+"""Makes letters small and bars plain, for `str.translate`; the text keeps its length."""
+_END = f"(?:{'|'.join(map(re.escape, END_MARKS))})"
+_ENDS = re.compile(rf"(?:{_END}\s*)+")
+_TWO = re.compile(rf"{_END}\s*{_END}", re.IGNORECASE)
+_LAST = re.compile(rf"(?:{_END}\s*)+$")
+_STRUCK = "<s>"
+"""HTML's, which `</s>` ends."""
+_LONGEST = max(map(len, (*END_MARKS, *TURN_MARKS)))
+_UNFINISHED = re.compile(r"[\w,:;=+&|/\\(\[{\"'`\u2013\u2014\u2018\u201c\u201e\u00ab<-]\s+$")
+"""The end of a line in the middle of a sentence."""
 
 THINK, THINK_END = "<think>", "</think>"
 _BRACKETS = ("<{}>", "[{}]", "<|{}|>", "\u25c1{}\u25b7", "&lt;{}&gt;", "<{} ", "<{}/")
@@ -87,6 +98,47 @@ _BETWEEN = 80
 """The most characters between the name of a tool and its arguments."""
 _BRACKET = re.compile(r"[<\[\]]")
 """The first character of every tag and mark."""
+
+
+class Marks(NamedTuple):
+    """The marks at a place of a text."""
+
+    text: str
+    """End marks, with the white space after them."""
+    turn: bool
+    """Whether another turn begins after them."""
+    open: bool
+    """Whether more text is needed to decide."""
+
+    def are_control(self, line: str, before: str) -> bool:
+        """Whether they are control tokens and not part of the message.
+
+        `line` is the text before them on their line, `before` the last non-empty line above.
+        """
+        if not line.strip():
+            return not before.rstrip().endswith(":")
+        sure = self.turn or _TWO.match(self.text) or not _UNFINISHED.search(line)
+        return bool(self.text and sure)
+
+
+def without_ends(text: str) -> str:
+    """A text without the end marks behind it."""
+    last = _LAST.search(text.translate(FOLDED))
+    return text[: last.start()] if last else text
+
+
+def marks_at(text: str, place: int) -> Marks | None:
+    """The marks at a place of a text, also incomplete ones; None without any."""
+    ends = _ENDS.match(text[place:].translate(FOLDED))
+    place, start = place + (ends.end() if ends else 0), place
+    found = text[start:place]
+    rest = text[place : place + _LONGEST].translate(FOLDED)
+    turn = rest.startswith(TURN_MARKS)
+    begun = not turn and any(m.startswith(rest) for m in (*END_MARKS, *TURN_MARKS, _STRUCK))
+    if not (found or turn or begun or rest.startswith(_STRUCK)):
+        return None
+    alone = turn and rest.rstrip() in TURN_MARKS and len(text) - place <= _LONGEST
+    return Marks(found, turn, begun or alone)
 
 
 class Split(NamedTuple):

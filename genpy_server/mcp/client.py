@@ -6,10 +6,11 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from time import monotonic
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 import mcp_types as types
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
@@ -69,15 +70,12 @@ class McpServers(ToolServers):
 
     async def ready(self) -> None:
         """Wait, at most `READY_SECONDS`, until each server is connected or has failed."""
-        waiting = [
-            asyncio.create_task(s.tried.wait()) for s in self._servers if not s.tried.is_set()
-        ]
-        if waiting:
-            await asyncio.wait(waiting, timeout=READY_SECONDS)
-            for task in waiting:
-                task.cancel()
-            for server in self._servers:
-                server.tried.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READY_SECONDS):
+                for server in self._servers:
+                    await server.tried.wait()
+        for server in self._servers:
+            server.tried.set()
 
     async def prompts(self) -> list[ListedPrompt]:
         """The prompts of all connected servers."""
@@ -175,13 +173,8 @@ class McpServer:
     async def _follow_changes(self, client: Client) -> None:
         """Register the tools again when they change, until the connection ends."""
         while not self._gone.is_set():
-            waiting = [asyncio.create_task(e.wait()) for e in (self._gone, self._changed)]
-            try:
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in waiting:
-                    task.cancel()
-            if self._changed.is_set() and not self._gone.is_set():
+            await self._changed.wait()
+            if not self._gone.is_set():
                 await self._register_tools(client)
 
     async def _listen(self, client: Client) -> None:
@@ -203,7 +196,7 @@ class McpServer:
 
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[TransportStreams]:
-        """The streams to the server; the end of the incoming one sets `_gone`."""
+        """The streams to the server; the end of the incoming one sets `_gone`, and `_changed`."""
         entry = self._entry
         if entry.url is not None:
             self._status = 0
@@ -212,7 +205,7 @@ class McpServer:
                 streamable_http_client(entry.url, http_client=http) as (read, write),
             ):
                 http.event_hooks = {"response": [self._note_status]}
-                yield _Watched(read, self._gone), write
+                yield _Watched(read, self._gone, self._changed), write
             return
         parameters = StdioServerParameters(
             command=entry.command or "",
@@ -225,7 +218,7 @@ class McpServer:
             _standard_error(self._stderr) as errors,
             stdio_client(parameters, errlog=errors) as (read, write),
         ):
-            yield _Watched(read, self._gone), write
+            yield _Watched(read, self._gone, self._changed), write
 
     def _failure(self, error: BaseException) -> str:
         """A sentence on why the connection failed or ended."""
@@ -248,7 +241,9 @@ class McpServer:
         self._status = response.status_code
 
     def _with_stderr(self, sentence: str) -> str:
-        line = _error_line(self._stderr)
+        """A sentence with the last line that names an error, else with the last line."""
+        lines = [line for line in reversed(self._stderr) if line]
+        line = next((line for line in lines if _ERROR.match(line)), lines[0] if lines else "")
         return f"{sentence} It wrote: {line}" if line else sentence
 
     async def _on_message(self, message: Any) -> None:
@@ -302,17 +297,17 @@ class McpServer:
 
     def _tool(self, tool: types.Tool) -> Tool:
         """The registry's form of a tool. Its own annotations do not prove that it only reads."""
-
-        async def run(context: ToolContext, arguments: dict[str, Any]) -> ToolResult:
-            return await self._call(tool.name, arguments, context)
-
-        spec = ToolSpec(
-            self._own_name(tool.name), tool.description or tool.name, dict(tool.input_schema)
+        name, schema = self._own_name(tool.name), dict(tool.input_schema)
+        return Tool(
+            ToolSpec(name, tool.description or tool.name, schema),
+            None,
+            partial(self._call, tool.name),
+            seconds=self._entry.seconds,
+            origin=self.origin,
+            source=repr((self._entry.command, self._entry.args, self._entry.url)),
         )
-        source = repr((self._entry.command, self._entry.args, self._entry.url))
-        return Tool(spec, None, run, seconds=self._entry.seconds, origin=self.origin, source=source)
 
-    async def _call(self, name: str, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+    async def _call(self, name: str, context: ToolContext, arguments: dict[str, Any]) -> ToolResult:
         async def show(progress: float, total: float | None, message: str | None) -> None:
             context.progress(message or "", progress / total if total else None)
 
@@ -401,45 +396,25 @@ async def _standard_error(kept: deque[str]) -> AsyncIterator[TextIO]:
         await asyncio.to_thread(thread.join, 1.0)
 
 
-def _error_line(stderr: deque[str]) -> str:
-    """The last line with an error, else the last line."""
-    lines = [line for line in reversed(stderr) if line]
-    return next((line for line in lines if _ERROR.match(line)), lines[0] if lines else "")
-
-
 class _Watched:
-    """A stream of messages that sets an event at its end."""
+    """A stream of messages that sets events when its reader leaves it, as at its end."""
 
-    def __init__(self, stream: Any, ended: asyncio.Event) -> None:
-        self._stream = stream
-        self._ended = ended
+    def __init__(self, stream: Any, *ended: asyncio.Event) -> None:
+        self._stream, self._ended = stream, ended
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def __aiter__(self) -> "_Watched":
-        return self
+    def __aiter__(self) -> Any:
+        return aiter(self._stream)
 
-    async def __anext__(self) -> Any:
-        return await self._next(self._stream.__anext__)
+    async def __aenter__(self) -> Any:
+        return await self._stream.__aenter__()
 
-    async def receive(self) -> Any:
-        return await self._next(self._stream.receive)
-
-    async def _next(self, take: Callable[[], Awaitable[Any]]) -> Any:
-        try:
-            return await take()
-        except BaseException:
-            self._ended.set()
-            raise
-
-    async def __aenter__(self) -> Self:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: object) -> bool | None:
-        closed: bool | None = await self._stream.__aexit__(*error)
-        return closed
+    async def __aexit__(self, *error: object) -> Any:
+        for event in self._ended:
+            event.set()
+        return await self._stream.__aexit__(*error)
 
 
 def _shown(block: Any) -> str:
@@ -460,12 +435,10 @@ def _shown(block: Any) -> str:
 
 
 def _described(kind: str, uri: object, media_type: str | None, size: int | None) -> str:
-    if size is None:
-        amount = ""
-    elif size < KB:
-        amount = f"{size} bytes"
-    else:
+    amount = ""
+    if size is not None:
         amount = f"{size / KB:.0f} kB" if size < MB else f"{size / MB:.1f} MB"
+        amount = f"{size} bytes" if size < KB else amount
     return f"({', '.join(filter(None, (kind, str(uri), media_type, amount)))})"
 
 

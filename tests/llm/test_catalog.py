@@ -7,8 +7,7 @@ from support.scripted_model import Upstream
 
 from genpy_server.config import Provider
 from genpy_server.llm import catalog
-from genpy_server.llm.catalog import CatalogModel, list_models
-from genpy_server.llm.models import chatting, listed
+from genpy_server.llm.catalog import CatalogModel, chatting, list_models, listed
 
 
 @pytest.mark.parametrize(
