@@ -44,7 +44,7 @@ from genpy_server.stores.base import Store
 from genpy_server.stores.core import CoreStore, completed
 from genpy_server.stores.select import open_store
 from genpy_server.tools.base import Tool
-from genpy_server.tools.functions import as_tools
+from genpy_server.tools.functions import as_tool
 from genpy_server.tools.registry import ToolRegistry
 from genpy_server.tools.sources import FOLDER, add_files, add_packages
 
@@ -102,7 +102,7 @@ class App:
         on: Sequence[Hooks] = (),
     ) -> None:
         self._settings = settings
-        self._tools = as_tools(tools)
+        self._tools = [as_tool(one) for one in tools]
         self._modes = tuple(modes)
         self._hooks = tuple(on)
         self._llm = llm

@@ -3,7 +3,9 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
@@ -102,6 +104,9 @@ def as_tool(function: Callable[..., Any] | Tool, origin: str = "app") -> Tool:
             return as_result(await function(*first, **given))
         return as_result(await _in_thread(lambda: function(*first, **given)))
 
+    source = ""
+    with suppress(OSError, TypeError):  # defined in a shell
+        source = inspect.getsource(function)
     return Tool(
         spec(name, description, arguments),
         arguments,
@@ -109,7 +114,7 @@ def as_tool(function: Callable[..., Any] | Tool, origin: str = "app") -> Tool:
         reads_only=options.reads_only,
         seconds=options.seconds,
         origin=origin,
-        source=_source(function),
+        source=source,
     )
 
 
@@ -162,13 +167,6 @@ def _default(value: Any) -> Any:
     return value
 
 
-def _source(function: Callable[..., Any]) -> str:
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):  # defined in a shell
-        return ""
-
-
 def as_result(value: Any) -> ToolResult:
     """Convert what a function returned to a result for the model and for the person."""
     if isinstance(value, ToolResult):
@@ -202,34 +200,16 @@ def _as_text(value: Any) -> str:
 
 async def _in_thread(work: Callable[[], Any]) -> Any:
     """Run `work` in a new thread; if cancelled, the thread runs on and its result is dropped."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if not done.done():
-            if error is None:
-                done.set_result(result)
-            else:
-                done.set_exception(error)
+    done = Future[Any]()
+    done.set_running_or_notify_cancel()  # from now on it cannot be cancelled
 
     def run() -> None:
-        result: Any = None
-        error: BaseException | None = None
         try:
-            result = work()
+            done.set_result(work())
         except StopIteration as stopped:  # a future refuses this type
-            error = RuntimeError(description(stopped))
+            done.set_exception(RuntimeError(description(stopped)))
         except BaseException as raised:  # noqa: BLE001 - passed to the caller
-            error = raised
-        try:
-            loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:
-            return  # the loop is closed
+            done.set_exception(raised)
 
     threading.Thread(target=run, name="genpy-tool", daemon=True).start()
-    return await done
-
-
-def as_tools(functions: Sequence[Callable[..., Any] | Tool], origin: str = "app") -> list[Tool]:
-    """`as_tool` for several functions."""
-    return [as_tool(function, origin) for function in functions]
+    return await asyncio.wrap_future(done)

@@ -1,10 +1,11 @@
 """Runs a synchronous tool that acts in its own process, which can be killed.
 
-The process, `child`, is sent the module and name of the function; it loads it and writes JSON lines:
-`progress`, then one `result` or `error`.
+`python -m genpy_server.tools.process` is that process: it is sent the module and name of the function,
+loads it and writes JSON lines: `progress`, then one `result` or `error`.
 """
 
 import asyncio
+import importlib
 import importlib.util
 import logging
 import os
@@ -18,7 +19,8 @@ from typing import Any
 
 import msgspec
 
-from genpy_server.errors import BadRequest
+from genpy_server.core.text import storable
+from genpy_server.errors import BadRequest, description, place
 from genpy_server.tools.base import ToolContext, ToolResult
 
 log = logging.getLogger("genpy.tools")
@@ -74,7 +76,7 @@ async def run_in_process(
         sys.executable,
         "-P",  # nothing is imported from the working directory
         "-m",
-        "genpy_server.tools.child",
+        __name__,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -100,17 +102,12 @@ async def run_in_process(
         code = await process.wait()
         raise BadRequest(f"Its process ended with exit code {code} and no result.")
     finally:
-        _end(process)
+        with suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):  # its children too
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
         await process.wait()
-
-
-def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill a process and its children, if it still runs."""
-    with suppress(ProcessLookupError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
 
 
 def load_file(file: Path, name: str) -> ModuleType:
@@ -122,3 +119,58 @@ def load_file(file: Path, name: str) -> ModuleType:
     sys.modules[name] = module
     found.loader.exec_module(module)
     return module
+
+
+class _NoStore:
+    """Stands for the store in the process of a tool."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(
+            "A synchronous tool that acts has no store: make the function async to use it."
+        )
+
+
+def _module(call: ProcessCall) -> ModuleType:
+    if call.module == "__main__":
+        return load_file(Path(call.file or ""), "__mp_main__")
+    if call.module.startswith(FILE_MODULE):
+        return load_file(Path(call.file or ""), call.module)
+    return importlib.import_module(call.module)
+
+
+def main() -> None:
+    """Call the function of the `ProcessCall` on standard input."""
+    from genpy_server.tools.functions import as_result, parameters  # noqa: PLC0415 - imports this module
+
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # output of the tool is not its result
+
+    def report(**fields: Any) -> None:
+        out.write(msgspec.json.encode(fields) + b"\n")
+        out.flush()
+
+    call = msgspec.json.decode(sys.stdin.buffer.readline(), type=ProcessCall)
+    sys.path[:] = call.path
+    no_store: Any = _NoStore()
+    context = ToolContext(
+        no_store,
+        call.user_id,
+        call.session_id,
+        model=call.model,
+        on_progress=lambda text, fraction: report(progress=storable(str(text)), fraction=fraction),
+    )
+    try:
+        function: Any = _module(call)
+        for name in call.function.split("."):
+            function = getattr(function, name)
+        wants_context, arguments = parameters(function, call.function)
+        values = msgspec.convert(call.arguments, arguments)
+        given = {field: getattr(values, field) for field in values.__struct_fields__}
+        report(result=as_result(function(*((context,) if wants_context else ()), **given)))
+    except BaseException as error:  # noqa: BLE001 - reported to the parent
+        failed = f"{type(error).__name__} in {place(error)}"
+        report(error=storable(description(error)), failed=failed)
+
+
+if __name__ == "__main__":
+    main()
