@@ -31,8 +31,7 @@ from support.supabase_stack import Database, Stack, missing
 from genpy_server.core.models import Session
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite.store import SqliteStore
-from genpy_server.stores.supabase.index import query_of
-from genpy_server.stores.supabase.store import SupabaseStore
+from genpy_server.stores.supabase.store import SupabaseStore, query_of
 
 USER = "bench"
 TURNS = 100

@@ -56,7 +56,7 @@ def import_(
 def _read(file: str, copy: IO[bytes]) -> "ExportFile":
     """Read an export and check all of it."""
     from genpy_cli.export_file import ExportFile
-    from genpy_server.stores.transfer import checked_messages, checked_session
+    from genpy_server.stores.foreign import checked_messages, checked_session
 
     path = Path(file).expanduser()
     name = "Standard input" if file == "-" else file

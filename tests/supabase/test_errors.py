@@ -24,8 +24,7 @@ from genpy_server.errors import (
     StoreUnavailable,
 )
 from genpy_server.stores.supabase import client
-from genpy_server.stores.supabase.client import SCHEMA_VERSION
-from genpy_server.stores.supabase.errors import StoreRolledBack, refusal
+from genpy_server.stores.supabase.client import SCHEMA_VERSION, StoreRolledBack, refusal
 from genpy_server.stores.supabase.store import SupabaseStore
 
 KEY = "sb_secret_anything"

@@ -12,8 +12,7 @@ from support.users import Person
 
 from genpy_server.core import words
 from genpy_server.stores.base import owner_of
-from genpy_server.stores.supabase.index import query_of
-from genpy_server.stores.supabase.store import SupabaseStore
+from genpy_server.stores.supabase.store import SupabaseStore, query_of
 
 MakeStack = Callable[..., Stack]
 

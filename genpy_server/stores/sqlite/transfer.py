@@ -12,11 +12,11 @@ import msgspec
 from genpy_server.core.metrics import counted
 from genpy_server.core.models import Message, Session
 from genpy_server.errors import NotFound
+from genpy_server.stores.foreign import checked_messages, checked_session, with_own_ids
 from genpy_server.stores.sqlite.index import index_session
 from genpy_server.stores.sqlite.messages import insert, metrics
 from genpy_server.stores.sqlite.schema import in_memory, to_json, transaction
 from genpy_server.stores.sqlite.sessions import COLUMNS
-from genpy_server.stores.transfer import checked_messages, checked_session, with_own_ids
 
 T = TypeVar("T")
 

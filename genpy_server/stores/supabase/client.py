@@ -1,6 +1,14 @@
-"""Calls the functions of schema.sql over one HTTP client, and raises errors as `StoreError`."""
+"""Calls the functions of schema.sql over one HTTP client, and raises errors as `StoreError`.
+
+PostgREST puts its own codes (PGRST…) and PostgreSQL's (SQLSTATE) into the same field; what stands
+before it answers with a bare HTTP status. Codes are compared; a text only where PostgREST before
+version 13 has one code for a key that is wrong and for one whose time is over.
+"""
 
 import asyncio
+import base64
+import binascii
+import json
 from itertools import count
 from random import random
 from typing import Any, Final, TypeVar
@@ -11,16 +19,17 @@ from postgrest import CountMethod
 from supabase import AsyncClient, AsyncClientOptions
 
 from genpy_server.core.backoff import Backoff
-from genpy_server.errors import Conflict, NotFound, StoreSchemaMissing, StoreUnavailable
-from genpy_server.network import BadVariable, certificates
-from genpy_server.stores.supabase.errors import (
-    SCHEMA_MISSING,
-    StoreRolledBack,
-    not_supabase,
-    refusal,
-    refused_locally,
-    unanswered,
+from genpy_server.errors import (
+    Conflict,
+    NotFound,
+    StoreError,
+    StoreForbidden,
+    StoreKeyRejected,
+    StoreSchemaMissing,
+    StoreTimeout,
+    StoreUnavailable,
 )
+from genpy_server.network import BadVariable, certificates
 
 T = TypeVar("T")
 
@@ -32,6 +41,122 @@ REPEATS: Final = Backoff(first=0.05, longest=1.0, jitter=1.0, attempts=5)
 """The back-off for calls that the database rolled back."""
 _ONCE: Final = frozenset({"delete", "finish_ending", "extend_memory", "import"})
 """Functions that must not be repeated, since a second call would have another result."""
+
+SCHEMA_MISSING = (
+    "The Supabase project has no tables of GenPy, or old ones. "
+    "Run schema.sql in the project's SQL editor; it may be run any number of times."
+)
+PUBLISHABLE = (
+    "SUPABASE_KEY is the publishable key, which may not read conversations. Set it to the secret "
+    "key (sb_secret_…, or service_role) from the project's settings, API keys."
+)
+REJECTED = (
+    "Supabase refuses the key in SUPABASE_KEY. Set it to the secret key (sb_secret_…) of the "
+    "project in SUPABASE_URL; it stands in the project's settings, API keys."
+)
+FORBIDDEN = (
+    "Supabase's row level security refuses the statement. Set SUPABASE_KEY to the secret key, and "
+    "run schema.sql again, which restores what the server may do."
+)
+UNREACHABLE = (
+    "Supabase cannot be reached at {url}. See whether SUPABASE_URL is right, whether this machine "
+    "is online, and whether the project is paused; GenPy goes on when it is back."
+)
+FAILING = (
+    "Supabase at {url} answers with the error {code} instead of what was asked. Its database may be "
+    "starting, overloaded or out of space: see the project's status; GenPy goes on when it is well."
+)
+REFUSED = (
+    "What stands before Supabase at {url} refuses the request with the error {code}: a firewall, a "
+    "proxy, or the network restrictions of the project. GenPy goes on when it lets requests pass."
+)
+READ_ONLY = (
+    "The database of the Supabase project at {url} takes no changes now. Its disk may be full, or "
+    "it is being moved: see the project's reports; GenPy goes on when it does."
+)
+NOT_IN_TIME = (
+    "Supabase at {url} says that the time of the key is over, or has not begun. Try again; if it "
+    "stays so, make another secret key in the project's settings, API keys, and set SUPABASE_KEY."
+)
+RESTRICTED = (
+    "The Supabase project at {url} is restricted for its quota or an unpaid invoice. "
+    "See the billing of its organisation; GenPy goes on when the restriction is lifted."
+)
+PAUSED = (
+    "The Supabase project at {url} is paused. Restore it on its page at supabase.com; GenPy goes on "
+    "when it runs."
+)
+SLOW = (
+    "Supabase at {url} did not answer in time. Try again; if it stays so, see the project's "
+    "reports for what its database is busy with."
+)
+NOT_SUPABASE = (
+    "The server at {url} is not a Supabase project. Set SUPABASE_URL to the project's URL, "
+    "such as https://abcdefgh.supabase.co."
+)
+
+
+class StoreRolledBack(StoreUnavailable):
+    """The database rolled a call back because of a concurrent one; it can be repeated."""
+
+
+_Kind = tuple[type[StoreError], str]
+
+_SCHEMA: Final[_Kind] = (StoreSchemaMissing, SCHEMA_MISSING)
+_UNAVAILABLE: Final[_Kind] = (StoreUnavailable, UNREACHABLE)
+_FAILING: Final[_Kind] = (StoreUnavailable, FAILING)
+_NOT_IN_TIME: Final[_Kind] = (StoreUnavailable, NOT_IN_TIME)
+_TIMEOUT: Final[_Kind] = (StoreTimeout, SLOW)
+_NOT_SUPABASE: Final[_Kind] = (StoreUnavailable, NOT_SUPABASE)
+
+_ROLLED_BACK: Final[_Kind] = (
+    StoreRolledBack,
+    "Supabase at {url} undid a change because of another one at the same time. Try again.",
+)
+
+_CODES: Final[dict[str, _Kind]] = {
+    "PGRST000": _FAILING,  # no connection to the database
+    "PGRST001": _FAILING,
+    "PGRST002": _FAILING,
+    "PGRST003": _TIMEOUT,  # no free connection in the pool
+    "PGRST106": _SCHEMA,  # schema not exposed
+    "PGRST202": _SCHEMA,  # no such function
+    "PGRST203": _SCHEMA,
+    "PGRST204": _SCHEMA,  # no such column
+    "PGRST205": _SCHEMA,  # no such table
+    "PGRST303": _NOT_IN_TIME,  # the claims of a JWT, which Supabase makes of a secret key
+    "42P01": _SCHEMA,
+    "42703": _SCHEMA,
+    "42883": _SCHEMA,
+    "3F000": _SCHEMA,
+    "42501": (StoreForbidden, FORBIDDEN),
+    "40003": _FAILING,  # whether it was rolled back is not known
+    "25P03": _TIMEOUT,  # idle_in_transaction_session_timeout
+    "25P04": _TIMEOUT,  # transaction_timeout
+    "57014": _TIMEOUT,  # statement_timeout
+    "55P03": _TIMEOUT,  # lock_timeout
+    "25006": (StoreUnavailable, READ_ONLY),  # while it fails over, or for want of space
+}
+_CLASSES: Final[dict[str, _Kind]] = {
+    "08": _FAILING,  # connection
+    "40": _ROLLED_BACK,  # deadlock, serialization failure
+    "53": _FAILING,  # resources: too many connections, disk full
+    "57": _FAILING,  # shutting down, starting up
+    "58": _FAILING,  # system error
+}
+_STATUSES: Final[dict[int, _Kind]] = {
+    401: (StoreKeyRejected, REJECTED),
+    402: (StoreUnavailable, RESTRICTED),
+    403: (StoreUnavailable, REFUSED),
+    404: _NOT_SUPABASE,
+    408: _TIMEOUT,
+    429: (StoreUnavailable, "Supabase at {url} asks to slow down. Try again in a moment."),
+    504: _TIMEOUT,
+    524: _TIMEOUT,
+    540: (StoreUnavailable, PAUSED),
+    544: _TIMEOUT,
+}
+SQLSTATE_CHARS = 5
 
 
 class Functions:
@@ -145,3 +270,68 @@ class Functions:
         """Raise an error if the schema is older than this program needs."""
         if self.read(version, int) < SCHEMA_VERSION:
             raise StoreSchemaMissing(SCHEMA_MISSING)
+
+
+def refused_locally(key: str) -> StoreKeyRejected | None:
+    """Why a key is invalid without a request: it is the publishable key, in its new or old form."""
+    if key.startswith("sb_publishable_") or _role(key) in {"anon", "authenticated"}:
+        return StoreKeyRejected(PUBLISHABLE)
+    return None
+
+
+def _role(key: str) -> str | None:
+    """The role of a key in the old form, a JWT."""
+    try:
+        _, claims, _ = key.split(".")
+        decoded = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        return None
+    role = decoded.get("role") if isinstance(decoded, dict) else None
+    return role if isinstance(role, str) else None
+
+
+def refusal(response: httpx.Response, url: str) -> StoreError:
+    """The error of an unsuccessful response whose body was read."""
+    body, status = _body(response), response.status_code
+    code = body.get("code")
+    code = code if isinstance(code, str) else ""
+    from_postgres = len(code) == SQLSTATE_CHARS
+    known = _CODES.get(code) or _CLASSES.get(code[:2] if from_postgres else "")
+    if code == "PGRST301" and body.get("message") == "JWT expired":
+        known = _NOT_IN_TIME
+    if status == httpx.codes.UNAUTHORIZED and known is not _NOT_IN_TIME:
+        known = _STATUSES[status]  # with 42501 as well: the key opens nothing
+    known = known or _STATUSES.get(status)
+    if known is None and response.is_server_error and not from_postgres:
+        known = _FAILING
+    if known is None and status == httpx.codes.BAD_REQUEST and not code:
+        known = _FAILING  # PostgREST could not ask the database
+    if known is None and response.is_redirect:
+        known = _NOT_SUPABASE
+    if known is None:
+        known = (StoreError, "Supabase at {url} failed with the code {code}. Try again.")
+    return _made(known, url, code or str(status))
+
+
+def not_supabase(url: str) -> StoreError:
+    """The error for an address at which another service answers."""
+    return _made(_NOT_SUPABASE, url)
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _made(kind: _Kind, url: str, code: str = "") -> StoreError:
+    error, sentence = kind
+    return error(sentence.format(url=url, code=code))
+
+
+def unanswered(error: httpx.HTTPError, url: str) -> StoreError:
+    """The error to raise if there was no response."""
+    slow = isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout)
+    return _made(_TIMEOUT if slow else _UNAVAILABLE, url)

@@ -1,24 +1,37 @@
 """Conversations in Supabase: each method is one call of a function in schema.sql.
 
 The signatures are those of `Store`: a method's arguments, by name, are the function's. The server
-holds the secret key, which is above row level security, so every function takes the owner.
+holds the secret key, which is above row level security, so every function takes the owner. Texts are
+indexed here, as a tsvector of terms that begin with their owner; rows may be those of GenPy's first
+version.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from inspect import signature
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from uuid import uuid4
 
 import httpx
 import msgspec
 
+from genpy_server.core import words
 from genpy_server.core.context.recall import titles_first
 from genpy_server.core.costs import UsageRow
-from genpy_server.core.models import Hit, Memory, Message, Metrics, checked_rating
+from genpy_server.core.models import (
+    UNTITLED,
+    Hit,
+    Memory,
+    Message,
+    MessageMeta,
+    Metrics,
+    Session,
+    checked_rating,
+)
 from genpy_server.core.text import storable_value
-from genpy_server.core.words import CUT
+from genpy_server.core.understanding.tool_requests import is_about_records
 from genpy_server.errors import (
     NotFound,
     StoreError,
@@ -32,30 +45,40 @@ from genpy_server.stores.base import (
     ApprovalStore,
     ApprovedTool,
     Ending,
+    EndingContent,
+    Hosted,
+    JournaledReply,
+    LeftBehind,
+    Opened,
     Store,
     StoreHealth,
+    owner_of,
     repeat_with_rests,
 )
-from genpy_server.stores.foreign import message_of, read, session_of
-from genpy_server.stores.supabase.client import TIMEOUT, Functions
-from genpy_server.stores.supabase.index import BATCH, of_message, of_session, of_unindexed, query_of
-from genpy_server.stores.supabase.rows import (
-    Seen,
-    ending_of,
-    found_session_of,
-    hit_of,
-    hosted_of,
-    left_of,
-    opened_of,
+from genpy_server.stores.foreign import (
+    checked_messages,
+    checked_session,
+    message_of,
+    read,
+    session_of,
+    texts_of,
 )
-from genpy_server.stores.transfer import checked_messages, checked_session
+from genpy_server.stores.supabase.client import TIMEOUT, Functions
 
 P = ParamSpec("P")
+S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 
 Arguments = dict[str, Any]
 
 log = logging.getLogger("genpy.supabase")
+
+BATCH: Final = 50
+"""The number of rows that are indexed in one call."""
+_POSITION: Final = 16_383
+_POSITIONS: Final = 255
+_CHARS: Final = 700_000
+"""PostgreSQL's limits of a tsvector: the last position, positions of a term, and roughly its size."""
 
 
 def _calls(
@@ -89,9 +112,128 @@ def _calls(
     return method
 
 
+def _of_message(user_id: str, message: Message) -> dict[str, Any]:
+    """The columns `terms`, `about_records` and `cut` of a message."""
+    return {
+        "terms": _vector({owner_of(user_id): message.text}),
+        "about_records": is_about_records(message),
+        "cut": words.CUT,
+    }
+
+
+def _of_session(
+    user_id: str, title: str | None, summary: str | None = None, topics: Sequence[str] = ()
+) -> str:
+    """The column `search` of a session."""
+    about = " ".join([summary or "", *topics])
+    return _vector({owner_of(user_id, "t"): title or "", owner_of(user_id, "s"): about})
+
+
+def _of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `genpy_index` for the result of `genpy_unindexed`."""
+    messages = [
+        {"id": row["id"]} | _of_message(row["user_id"], message_of(row))
+        for row in answer["messages"]
+    ]
+    for row in answer["sessions"]:
+        about = row["title"], row["summary"], texts_of(row["topics"])
+        row |= {"cut": words.CUT, "search": _of_session(row["user_id"], *about)}
+    return {"messages": messages, "sessions": answer["sessions"]}
+
+
+def query_of(given: dict[str, Any]) -> dict[str, Any] | None:
+    """The arguments of `genpy_search`; None for a query without words."""
+    asked = words.query_words(given["query"])
+    if not asked or given["limit"] <= 0:
+        return None
+    rest = {name: value for name, value in given.items() if name != "query"}
+    return rest | {
+        "owner": owner_of(given["user_id"]),
+        "words": words.search_words(given["query"]),
+        "left_out": list(given["left_out"]),
+        "terms": [
+            {
+                "word": number,
+                "way": place,
+                "asked": term.key,
+                "forms": term.forms,
+                "prefix": term.is_beginning,
+                "mend": place == 0 and words.may_be_mistyped(term.key),
+            }
+            for number, word in enumerate(asked)
+            for place, way in enumerate(word.ways)
+            for term in way
+        ],
+    }
+
+
+def _vector(by_owner: dict[str, str]) -> str:
+    """The text of a tsvector; if it is too large, the last terms are left out."""
+    positions: dict[str, list[int]] = {}
+    place = size = 0
+    for owner, text in by_owner.items():
+        for term in words.terms(text):
+            place = min(place + 1, _POSITION)
+            size += 6 if owner + term in positions else len(owner) + 4 * len(term)
+            if size > _CHARS:
+                break
+            known = positions.setdefault(owner + term, [])
+            if len(known) < _POSITIONS and known[-1:] != [place]:
+                known.append(place)
+    return " ".join(f"'{term}':{','.join(map(str, at))}" for term, at in positions.items())
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """The answer of `genpy_check`."""
+
+    version: int
+    sessions: int
+    messages: int
+    unindexed: int = 0
+    users: int = 1
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("message", "before", "after"), message_of),
+    "session": session_of,
+    "messages": lambda rows: [message_of(row) for row in rows],
+    "questions": lambda rows: tuple(map(message_of, rows)),
+    "replies": lambda rows: tuple(_struct(JournaledReply, row) for row in rows),
+    "memory": lambda row: msgspec.convert(row, Memory),
+    "meta": partial(read, MessageMeta),
+    "metrics": partial(read, Metrics),
+}
+"""How a field of an answer is read."""
+
+
+def _struct(kind: type[S], answer: Arguments) -> S:
+    """A struct of the values that an answer has under the names of its fields."""
+    given = {name: answer[name] for name in kind.__struct_fields__ if name in answer}
+    for name, value in given.items():
+        if value is not None and name in _READ:
+            given[name] = _READ[name](value)
+    return kind(**given)
+
+
+def _ending_of(answer: Arguments | None, given: Arguments) -> Ending | None:
+    """The answer of `genpy_claim_ending`, which is null if another server hosts the session."""
+    if answer is None or answer["attempt"] is None:
+        return None
+    found = answer["said"]
+    content = found and _struct(EndingContent, found | {"first": found["first"] or ""})
+    ids = given["session_id"], given["user_id"], given["token"]
+    return Ending(*ids, answer["attempt"], content)
+
+
+def _session(row: Arguments | None, _: Arguments) -> Session:
+    if row is None:
+        raise NotFound("Session not found.")
+    return session_of(row)
+
+
 def _appending(given: Arguments) -> Arguments:
     text, role, meta = given.pop("text"), given.pop("role"), given.pop("meta")
-    indexed = of_message(
+    indexed = _of_message(
         given["user_id"], Message(0, given["session_id"], role, text, "", meta=meta)
     )
     return (
@@ -104,13 +246,14 @@ def _appending(given: Arguments) -> Arguments:
             "settings": msgspec.to_builtins(given["settings"]),
             "uid": str(uuid4()),
             "words": len(text.split()),
-            "search": of_session(given["user_id"], given["title"]),
+            "search": _of_session(given["user_id"], given["title"]),
         }
     )
 
 
 def _found(answer: dict[str, Any] | None, given: Arguments) -> list[Hit]:
-    hits = [hit_of(row) for row in answer["hits"]] if answer else []
+    rows = answer["hits"] if answer else ()
+    hits = [_struct(Hit, row | {"session_title": row["session_title"] or UNTITLED}) for row in rows]
     return titles_first(hits)[: given["limit"]]
 
 
@@ -118,14 +261,6 @@ def _page(given: Arguments) -> Arguments:
     """The arguments of a listing; a limit below zero is zero, an empty filter none."""
     empty = {name: None for name in ("query", "id_prefix") if not given.get(name, True)}
     return given | empty | {"limit": max(given["limit"], 0)}
-
-
-def _rating(given: Arguments) -> Arguments:
-    return given | {"rating": checked_rating(given["rating"])}
-
-
-def _configuring(given: Arguments) -> Arguments:
-    return given | {"settings": msgspec.to_builtins(given["settings"])}
 
 
 def _ending(given: Arguments) -> Arguments:
@@ -137,7 +272,7 @@ def _finishing(given: Arguments) -> Arguments:
     """The index columns for the end of a session whose title is known, since nobody renamed it."""
     user, result = given["ending"].user_id, given["result"]
     title = result.title or result.title_before
-    search = of_session(user, title, result.summary, result.topics)
+    search = _of_session(user, title, result.summary, result.topics)
     arguments = _ending(given)
     return arguments | {"result": arguments["result"] | {"search": search}}
 
@@ -156,7 +291,7 @@ def _importing(given: Arguments) -> Arguments | None:
     messages = [
         msgspec.to_builtins(message)
         | {"event_type": EVENT_TYPES[message.role], "words": len(message.text.split())}
-        | of_message(session.user_id, message)
+        | _of_message(session.user_id, message)
         for message in checked_messages(session, given["messages"])
     ]
     return {"session": msgspec.to_builtins(session), "messages": messages} if messages else None
@@ -184,12 +319,10 @@ class SupabaseStore:
     async def call(self, function: str, **arguments: Any) -> Any:
         """The answer of `genpy_<function>`; if it reports unindexed rows, they are indexed."""
         answer = await self._functions.call(function, **arguments)
-        if function == "search" and answer["waiting"] and not self._is_indexing():
+        indexing = self._indexing is not None and not self._indexing.done()
+        if function == "search" and answer["waiting"] and not indexing:
             self._indexing = asyncio.create_task(self._index())
         return answer
-
-    def _is_indexing(self) -> bool:
-        return self._indexing is not None and not self._indexing.done()
 
     async def _index(self) -> None:
         """Index rows of earlier versions and of other programs in small batches, the newest first."""
@@ -199,8 +332,8 @@ class SupabaseStore:
             log.warning("index not finished: %s", error.code)
 
     async def _index_batch(self) -> bool:
-        rows = await self._functions.call("unindexed", limit=BATCH, cut=CUT)
-        cut = await asyncio.to_thread(of_unindexed, rows)
+        rows = await self._functions.call("unindexed", limit=BATCH, cut=words.CUT)
+        cut = await asyncio.to_thread(_of_unindexed, rows)
         await self._functions.call("index", **cut)
         return max(map(len, rows.values())) == BATCH
 
@@ -266,20 +399,26 @@ class SupabaseStore:
 
     session = _calls(Store.session, lambda row, _: row and session_of(row))
     sessions = _calls(Store.sessions, lambda rows, _: [session_of(row) for row in rows], _page)
-    rename = _calls(Store.rename, lambda row, _: found_session_of(row))
-    configure = _calls(Store.configure, lambda row, _: found_session_of(row), _configuring)
-    rate = _calls(Store.rate, lambda row, _: found_session_of(row), _rating)
+    rename = _calls(Store.rename, _session)
+    configure = _calls(
+        Store.configure,
+        _session,
+        lambda given: given | {"settings": msgspec.to_builtins(given["settings"])},
+    )
+    rate = _calls(
+        Store.rate, _session, lambda given: given | {"rating": checked_rating(given["rating"])}
+    )
     delete = _calls(Store.delete, _deleted)
 
-    attach = _calls(Store.attach, lambda answer, _: opened_of(answer))
+    attach = _calls(Store.attach, lambda answer, _: _struct(Opened, answer))
     touch = _calls(
         Store.touch,
-        lambda rows, _: [hosted_of(row) for row in rows or ()],
+        lambda rows, _: [_struct(Hosted, row) for row in rows or ()],
         lambda given: given if given["known"] else None,
     )
     abandoned = _calls(Store.abandoned, _pairs, _page)
     claim_ending = _calls(
-        Store.claim_ending, ending_of, lambda given: given | {"token": str(uuid4())}
+        Store.claim_ending, _ending_of, lambda given: given | {"token": str(uuid4())}
     )
     finish_ending = _calls(Store.finish_ending, lambda row, _: row and session_of(row), _finishing)
     release_ending = _calls(Store.release_ending, lambda *_: None, _ending)
@@ -291,7 +430,7 @@ class SupabaseStore:
         lambda *_: None,
         lambda given: given | {"pieces": msgspec.to_builtins(given["pieces"])},
     )
-    take_over = _calls(Store.take_over, lambda answer, _: left_of(answer))
+    take_over = _calls(Store.take_over, lambda answer, _: _struct(LeftBehind, answer))
     interrupted = _calls(Store.interrupted, _pairs, _page)
 
     memory = _calls(Store.memory, lambda row, _: row and msgspec.convert(row, Memory))
