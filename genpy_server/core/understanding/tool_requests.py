@@ -22,6 +22,7 @@ from genpy_server.core.understanding.linear import (
 )
 from genpy_server.core.understanding.periods import find_other_time, find_period
 from genpy_server.core.understanding.roles import role_features
+from genpy_server.core.understanding.topics import find_topic
 from genpy_server.core.words import APART, ENDS
 
 MODEL = "tool_model.json"
@@ -67,16 +68,6 @@ _EARLIER = lazy_pattern(
     lambda: rf"\b(?:{PHRASES.any_of('earlier')})\b|{PHRASES.any_of('unbounded earlier')}"
 )
 """Says that the conversation looked in is not this one."""
-_TOPIC = lazy_pattern(
-    lambda: (
-        rf"\b(?:{PHRASES.any_of('about a topic')})\s+(?:(?:{PHRASES.any_of('before a topic')})\s+)?"
-        r"(?!(?:it|that|this|us)\b)([^\s?.!,;]+(?: [^\s?.!,;]+){0,5}?)"
-        rf"(?: (?:{PHRASES.any_of('please')}))?[\s?.!]*$|{PHRASES.any_of('unbounded topics')}"
-    ),
-)
-"""What the listed conversations are to be about."""
-_ASIDE = lazy_pattern(lambda: rf" (?:{PHRASES.any_of('behind a topic')})[\s?.!]*$")
-"""What stands behind the topic and is none of it."""
 _SAYS_THAT = lazy_pattern(lambda: PHRASES.any_of("says that"))
 _GIVES_A_ROLE = lazy_pattern(
     lambda: rf"\b(?:{PHRASES.any_of('gives a role')})\b|{PHRASES.any_of('unbounded roles')}"
@@ -156,19 +147,18 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
     if tool == STATISTICS:
         return {}
     args: dict[str, str] = {}
-    rest = line
     named = find_period(line)
+    time = (named.start, named.end) if named is not None else find_other_time(line)
     if named is not None:
         args[named.use] = named.period
-        rest = _without(line, named.start, named.end)
-    elif other := find_other_time(line):
-        args["unused_time"] = line[slice(*other)].strip()
-        rest = _without(line, *other)
+    elif time is not None:
+        args["unused_time"] = line[slice(*time)].strip()
     if tool == SESSIONS:
-        topic = _TOPIC.search(_ASIDE.sub("", lowered(rest)))
-        if topic is not None:
-            args["topic"] = next(group for group in topic.groups() if group).strip()
+        topic = find_topic(f"{line[: time[0]]},{line[time[1] :]}" if time else line)
+        if topic:
+            args["topic"] = topic
         return args
+    rest = _without(line, *time) if time else line
     everywhere = _EVERYWHERE.search(lowered(rest))
     if everywhere is not None:
         rest = _without(rest, *everywhere.span())
