@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from textual.events import Paste
 from textual.notifications import SeverityLevel
 from textual.reactive import Reactive
 from textual.screen import Screen
-from textual.theme import BUILTIN_THEMES, Theme
+from textual.theme import Theme
 from textual.widgets._toast import ToastRack
 
 from genpy_server import config
@@ -34,7 +34,7 @@ from genpy_server.core.display import visible
 from genpy_server.errors import ConfigError, GenPyError
 from genpy_server.settings import Settings
 from genpy_server.wire import Set
-from genpy_tui import preferences, unsent
+from genpy_tui import preferences
 from genpy_tui.background import background
 from genpy_tui.chat.receiver import ConnectionLost
 from genpy_tui.chat.screen import ChatScreen
@@ -46,7 +46,7 @@ from genpy_tui.theme import THEMES, fallback, themes
 
 if TYPE_CHECKING:
     from genpy_server.app import App as OwnApp
-    from genpy_server.client.session_client import RemoteRecords, SessionClient
+    from genpy_server.client.session_client import SessionClient
     from genpy_server.embedded import Embedded, LocalServer
 
 COLLECT = (20_000, 20, 20)
@@ -55,12 +55,6 @@ SIGNAL_SECONDS = 5.0
 """Time limit for closing the connection and the server after a signal."""
 LINGER_SECONDS = 30.0
 """How long the client of a conversation that was left may go on sending its outbox."""
-
-
-@cache
-def _all_themes(colours: str | None) -> dict[str, Theme]:
-    # Textual calls this for every style.
-    return BUILTIN_THEMES | {theme.name: theme for theme in themes(colours)}
 
 
 class GenPyApp(App[int]):
@@ -115,11 +109,12 @@ class GenPyApp(App[int]):
             fresh=session is None,
             mode=mode,
         )
-        self._client_types: tuple[type[SessionClient], type[RemoteRecords]] | None = None
+        self._loaded = False
+        """Whether the client is imported, and the address of the server known."""
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
         self._left: list[SessionClient] = []
         """The clients that were open when the program ended."""
-        self._leave_question: Choose | None = None
+        self._leave_question = Choose("", {})
         """The newest question whether to leave."""
         self._leaving_by_signal = False
         chosen = settings.theme or preferences.theme(settings.database.parent)
@@ -129,7 +124,7 @@ class GenPyApp(App[int]):
     def available_themes(self) -> dict[str, Theme]:
         """Textual's themes and GenPy's own."""
         console = getattr(self, "console", None)  # Textual calls this before it sets one
-        return _all_themes(None if console is None else console.color_system)
+        return themes(None if console is None else console.color_system)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours that GenPy adds to any theme."""
@@ -255,29 +250,30 @@ class GenPyApp(App[int]):
     async def _connect(self) -> None:
         await self.chat.painted.wait()
         try:
+            await asyncio.to_thread(_load, embedded=self.server is None)
             if self.server is None:
-                self.local = (await asyncio.to_thread(_local_server))(self.settings, self._own)
+                from genpy_server.embedded import LocalServer  # noqa: PLC0415 - loaded
+
+                self.local = LocalServer(self.settings, self._own)
                 await self.local.reach(announced=True)
                 if self.local.differs:
                     self.notify(
                         "Another GenPy uses this database with other settings. This chat has a "
                         "server of its own, so the two do not see each other's messages at once."
                     )
-            self._client_types = await asyncio.to_thread(_client_classes)
+            self._loaded = True
         except GenPyError as error:
             self.chat.refuse(error.message)
             return
         finally:
             _configure_collector()
         await self.open_session(self.ref)
-        unknown = sorted(self.settings.keyboard.keys() - self._keys.keys())
-        if unknown:
-            names = ", ".join(unknown)
-            self.notify(f"{config.CONFIG}: [keyboard] names no command by {names}.")
-        unsent_before = await asyncio.to_thread(unsent.take, self.settings.database.parent)
-        for text in unsent_before:
+        if unknown := ", ".join(sorted(self.settings.keyboard.keys() - self._keys.keys())):
+            self.notify(f"{config.CONFIG}: [keyboard] names no command by {unknown}.")
+        unsent = await asyncio.to_thread(preferences.take_unsent, self.settings.database.parent)
+        for text in unsent:
             self.chat.prompt.keep(text)
-        if unsent_before:
+        if unsent:
             self.notify("up brings back what was not sent when GenPy ended.")
         if self.embedded is not None and not self.embedded.has_model:
             background(self, self.set_up, "setup")
@@ -313,18 +309,22 @@ class GenPyApp(App[int]):
 
     async def open_session(self, ref: str) -> None:
         """Show a conversation; the client of the one before sends its outbox in the background."""
-        if self._client_types is None:
+        if not self._loaded:
             return
+        from genpy_server.client.session_client import (  # noqa: PLC0415 - loaded
+            RemoteRecords,
+            SessionClient,
+        )
+
         url = self.local.url if self.local is not None else self.server or ""
         token = self.local.token if self.local is not None else self.token
-        make_client, make_records = self._client_types
         left = self.chat.detach()
         if left is not None:
             task = asyncio.create_task(_linger(left))
             self._lingering[task] = left
             task.add_done_callback(self._lingering.pop)
-        records = self.chat.conversation.records or make_records(url, token)
-        client = make_client(url, ref, token=token, approvals=True)
+        records = self.chat.conversation.records or RemoteRecords(url, token)
+        client = SessionClient(url, ref, token=token, approvals=True)
         if self._initial_settings is not None:
             client.set(self._initial_settings)
             self._initial_settings = None
@@ -361,17 +361,16 @@ class GenPyApp(App[int]):
 
     def keep_unsent(self) -> None:
         """Store unsent texts for the next run, and print that they are."""
-        client, edit = self.chat.conversation.client, self.chat.draft.edit
-        clients = [*self._left, *([client] if client is not None else [])]
+        edit = self.chat.draft.edit
+        clients = [*self._left, *filter(None, [self.chat.conversation.client])]
         texts = [send.text for client in clients for send in client.pending]
-        texts += [] if edit is None else [edit.draft]
-        texts = [
-            text for text in dict.fromkeys((*texts, self.chat.prompt.full_text)) if text.strip()
-        ]
+        texts += [edit.draft] if edit is not None else []
+        texts = [*dict.fromkeys((*texts, self.chat.prompt.full_text))]
+        texts = [text for text in texts if text.strip()]
         if not texts:
             return
         try:
-            unsent.keep(self.settings.database.parent, texts)
+            preferences.keep_unsent(self.settings.database.parent, texts)
             said = "Unsent text is kept: up brings it back in the next chat."
         except OSError as error:
             text = visible("\n\n".join(texts))
@@ -382,33 +381,23 @@ class GenPyApp(App[int]):
 
     async def on_unmount(self) -> None:
         """Close the connections."""
-        self._leave_client()
-        self._left += self._lingering.values()
+        self._left += [*filter(None, [self.chat.detach()]), *self._lingering.values()]
         for client in self._left:
             await client.close()
         if self.chat.conversation.records is not None:
             await self.chat.conversation.records.close()
-
-    def _leave_client(self) -> None:
-        client = self.chat.detach()
-        if client is not None:
-            self._left.append(client)
 
     async def action_quit(self) -> None:
         """Leave; ask first where a message or reply would be lost."""
         from genpy_tui.dialogs.leave import LeaveScreen  # noqa: PLC0415 - when first needed
 
         client = self.chat.conversation.client
-        screen = cast("object", self.screen)
-        if isinstance(screen, LeaveScreen):
-            screen.action_leave()
-            return
-        if self._leave_question is not None and screen is self._leave_question:
+        clients = [*filter(None, [client]), *self._lingering.values()]
+        if isinstance(self.screen, LeaveScreen):
+            self.screen.action_leave()
+        elif cast("object", self.screen) is self._leave_question:
             self._leave_question.dismiss("leave")
-            return
-        open_ = [client] if client is not None else []
-        count = sum(len(one.pending) for one in (*open_, *self._lingering.values()))
-        if count:
+        elif count := sum(len(one.pending) for one in clients):
             many = "A message is" if count == 1 else f"{count} messages are"
             self._ask_to_leave(f"{many} not sent yet. Leave anyway?")
         elif client is not None and client.transcript.running is not None and self.embedded:
@@ -431,7 +420,9 @@ class GenPyApp(App[int]):
             if client is not None and self._alone_in(client):
                 client.cancel()
                 message = await self._end_and_rate(ended=client.transcript.status == "completed")
-            self._leave_client()
+            if client is not None:
+                self.chat.detach()
+                self._left.append(client)
             self.chat.status.update(leaving=True)
             if client is not None:
                 await client.close()
@@ -492,18 +483,14 @@ def _configure_collector() -> None:
     gc.enable()
 
 
-def _local_server() -> "type[LocalServer]":
-    from genpy_server.embedded import LocalServer  # noqa: PLC0415 - after the first paint
-
-    return LocalServer
-
-
-def _client_classes() -> "tuple[type[SessionClient], type[RemoteRecords]]":
-    from genpy_server.client.session_client import RemoteRecords, SessionClient  # noqa: PLC0415 - after first paint
+def _load(*, embedded: bool) -> None:
+    """Import what is needed after the first paint; `embedded`: the server too."""
+    import genpy_server.client.session_client  # noqa: PLC0415 - after the first paint
     from genpy_tui.render.markdown.document import warm_up  # noqa: PLC0415 - after the first paint
 
     warm_up()
-    return SessionClient, RemoteRecords
+    if embedded:
+        import genpy_server.embedded  # noqa: PLC0415, F401 - after the first paint
 
 
 def adapt_environment() -> None:

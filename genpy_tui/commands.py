@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from textual.binding import Binding
 
@@ -17,10 +17,6 @@ Where = Literal["everywhere", "transcript"]
 Kind = Literal["message", "run", "ask", "wrong"]
 _LINE = re.compile(r"/([a-z][a-z0-9_-]*)(?:[^\S\n]+(.*?))?\s*", re.IGNORECASE | re.DOTALL)
 
-WORD = r"\S+"
-FILE = r"\S+|[^\n]+\.md"
-TITLE = r"[^\n?!]{1,60}(?<![.:;])"
-"""A text that is not a sentence; for a sentence the client asks whether it is a message."""
 SETTINGS = {
     "model": "PROVIDER/NAME",
     "temperature": "0 to 2; higher is more varied",
@@ -31,7 +27,6 @@ SETTINGS = {
     "system": "instructions to the model, before everything else",
 }
 """Settings of a conversation, each with a description of its value."""
-SETTING = rf"(?:{'|'.join(SETTINGS)})(?:\s+[^\n]+)?"
 PART_CHARS = 3
 """Shortest part of a setting's name that is recognised in a wrong one."""
 MODE = "MODE"
@@ -76,7 +71,7 @@ class Command:
     """Regular expression of a valid argument; a line with other words is a message."""
     asks: str = ""
     """Question to ask before it runs with words that are not its argument; empty to not ask."""
-    mistyped: Callable[[str], str] | None = None
+    mistyped: Callable[[str], str] = lambda _: ""
     """Returns the error for words that are not an argument; empty where they are a message."""
     footer: bool = False
     where: Where = "everywhere"
@@ -90,10 +85,6 @@ class Command:
         return (
             bool(self.argument) and re.fullmatch(self.pattern, argument, re.IGNORECASE) is not None
         )
-
-    def mistake(self, argument: str) -> str:
-        """The error for an invalid argument; empty where a message is meant."""
-        return self.mistyped(argument) if self.mistyped is not None else ""
 
     @property
     def binding(self) -> Binding:
@@ -109,137 +100,111 @@ class Command:
         )
 
 
-_of_word = partial(Command, pattern=WORD)
-"""A command whose argument is one word."""
-_on_message = partial(Command, where="transcript")
+def _typed(name: str, about: str, key: str = "", **facts: Any) -> Command:
+    """A slash command of its own name; `facts` are other fields of `Command`."""
+    return Command(name, help=about, key=key, **{"title": _words(name), "slash": name} | facts)
+
+
+def _pressed(name: str, about: str, key: str, **facts: Any) -> Command:
+    """A command that has a key only."""
+    return Command(name, help=about, key=key, **{"title": _words(name)} | facts)
+
+
+def _words(name: str) -> str:
+    return name.removesuffix("_block").replace("_", " ").capitalize()
+
+
+_on_message = partial(_pressed, where="transcript")
 """A command for the message under the cursor."""
 
+WORD = r"\S+"
+NAME = {"argument": "NAME", "pattern": WORD}
+AS_MODE = {"argument": MODE, "pattern": WORD}
+FILE = {"argument": "FILE", "pattern": r"\S+|[^\n]+\.md"}
+TITLE = {"argument": "TITLE", "pattern": r"[^\n?!]{1,60}(?<![.:;])"}
+"""A text that is not a sentence; for a sentence the client asks whether it is a message."""
+SETTING: dict[str, Any] = {
+    "argument": "NAME VALUE",
+    "pattern": rf"(?:{'|'.join(SETTINGS)})(?:\s+[^\n]+)?",
+    "mistyped": _no_setting,
+}
+EFFORT: dict[str, Any] = {
+    "argument": "EFFORT",
+    "pattern": "|".join([*get_args(Effort), "default"]),
+    "mistyped": _no_effort,
+}
+
 COMMANDS: tuple[Command, ...] = (
-    Command("help", "Help", "What every key does.", "f1", "help", footer=True),
-    Command("new", "New", "Begin a new conversation.", "ctrl+n", "new", footer=True),
-    Command("sessions", "Sessions", "Show or hide the list.", "ctrl+b", "sessions", footer=True),
-    Command("search", "Search", "Search every conversation.", "f3", "search", "WORDS", footer=True),
-    Command(
-        "summary", "Summary", "What this conversation was about.", "f4", "summary", footer=True
+    _typed("help", "What every key does.", "f1", footer=True),
+    _typed("new", "Begin a new conversation.", "ctrl+n", footer=True),
+    _typed("sessions", "Show or hide the list.", "ctrl+b", footer=True),
+    _typed("search", "Search every conversation.", "f3", argument="WORDS", footer=True),
+    _typed("summary", "What this conversation was about.", "f4", footer=True),
+    _typed("memory", "Show and forget what is remembered of it."),
+    _typed("rename", "Give this conversation a title.", "f2", **TITLE, asks="Take it as the title"),
+    _typed("stop", "Stop the reply and keep its text.", "escape", footer=True),
+    _typed("retry", "Answer the last message again.", "ctrl+r", **AS_MODE),
+    _typed("edit_last", "Edit your last message.", title="Edit last", slash="edit"),
+    _typed("mode", "Choose the mode of the next replies.", "f5", **AS_MODE),
+    _typed("rate", "Rate this conversation from 1 to 5.", argument="1-5", pattern=WORD),
+    _pressed("approve", "Answer a tool that waits for your permission.", "f8", title="Answer"),
+    _pressed("rate_left", "Rate the conversation you left, when asked.", "f6"),
+    _typed("end", "End this conversation and write its summary.", asks="End the conversation"),
+    _typed("export", "Write this conversation to a Markdown file.", **FILE),
+    _typed("delete", "Delete this conversation.", asks="Delete the conversation"),
+    _typed("model", "Choose the model of this conversation.", "f7", **NAME),
+    _typed(
+        "again", "Answer the last message again with another model.", **NAME, title="Other model"
     ),
-    Command("memory", "Memory", "Show and forget what is remembered of it.", "", "memory"),
-    Command(
-        "rename",
-        "Rename",
-        "Give this conversation a title.",
-        "f2",
-        "rename",
-        "TITLE",
-        pattern=TITLE,
-        asks="Take it as the title",
-    ),
-    Command("stop", "Stop", "Stop the reply and keep its text.", "escape", "stop", footer=True),
-    _of_word("retry", "Retry", "Answer the last message again.", "ctrl+r", "retry", MODE),
-    Command("edit_last", "Edit last", "Edit your last message.", "", "edit"),
-    _of_word("mode", "Mode", "Choose the mode of the next replies.", "f5", "mode", MODE),
-    _of_word("rate", "Rate", "Rate this conversation from 1 to 5.", "", "rate", "1-5"),
-    Command("approve", "Answer", "Answer a tool that waits for your permission.", "f8"),
-    Command("rate_left", "Rate left", "Rate the conversation you left, when asked.", "f6"),
-    Command(
-        "end",
-        "End",
-        "End this conversation and write its summary.",
-        "",
-        "end",
-        asks="End the conversation",
-    ),
-    Command(
-        "export",
-        "Export",
-        "Write this conversation to a Markdown file.",
-        "",
-        "export",
-        "FILE",
-        pattern=FILE,
-    ),
-    Command(
-        "delete",
-        "Delete",
-        "Delete this conversation.",
-        "",
-        "delete",
-        asks="Delete the conversation",
-    ),
-    _of_word("model", "Model", "Choose the model of this conversation.", "f7", "model", "NAME"),
-    _of_word(
-        "again",
-        "Other model",
-        "Answer the last message again with another model.",
-        "",
-        "again",
-        "NAME",
-    ),
-    Command(
+    _typed(
         "set",
-        "Settings",
         "Show and set how the model answers here: temperature, seed …",
-        "",
-        "set",
-        "NAME VALUE",
-        pattern=SETTING,
-        mistyped=_no_setting,
+        **SETTING,
+        title="Settings",
     ),
-    Command(
-        "context",
-        "Context",
-        "Show what will be sent to the model with the text in the prompt.",
-        "f9",
-        "context",
+    _typed("context", "Show what will be sent to the model with the text in the prompt.", "f9"),
+    _pressed("thinking", "Show or hide what the model thought before its newest reply.", "ctrl+t"),
+    _typed(
+        "think", "Set how long the model thinks in this conversation.", **EFFORT, title="Effort"
     ),
-    Command(
-        "thinking",
-        "Thinking",
-        "Show or hide what the model thought before its newest reply.",
-        "ctrl+t",
-    ),
-    Command(
-        "think",
-        "Effort",
-        "Set how long the model thinks in this conversation.",
-        "",
-        "think",
-        "EFFORT",
-        pattern="|".join([*get_args(Effort), "default"]),
-        mistyped=_no_effort,
-    ),
-    Command("setup", "Set up a model", "Choose where the model is, and try it.", "", "setup"),
-    _of_word("theme", "Theme", "Choose the colours.", "", "theme", "NAME"),
-    Command("editor", "Editor", "Write the message in $EDITOR.", "ctrl+g"),
-    Command("page_up", "Page up", "Scroll the conversation up.", "pageup"),
-    Command("page_down", "Page down", "Scroll the conversation down.", "pagedown"),
-    Command("to_start", "Oldest", "Show the beginning.", "ctrl+home"),
-    Command(
+    _typed("setup", "Choose where the model is, and try it.", title="Set up a model"),
+    _typed("theme", "Choose the colours.", **NAME),
+    _pressed("editor", "Write the message in $EDITOR.", "ctrl+g"),
+    _pressed("page_up", "Scroll the conversation up.", "pageup"),
+    _pressed("page_down", "Scroll the conversation down.", "pagedown"),
+    _pressed("to_start", "Show the beginning.", "ctrl+home", title="Oldest"),
+    _pressed(
         "to_end",
-        "Newest",
         "Show the newest and follow it (or end, in an empty prompt).",
         "ctrl+end",
+        title="Newest",
     ),
-    Command("cursor_previous", "Block above", "Move the cursor up a block.", "alt+up"),
-    Command("cursor_next", "Block below", "Move the cursor down a block.", "alt+down"),
-    Command("leave", "Quit", "Leave GenPy.", "ctrl+q", "quit", footer=True, asks="Leave GenPy"),
-    _on_message("copy", "Copy", "Copy the message.", "c", footer=True),
-    _on_message(
-        "copy_code", "Copy code", "Copy its code; again for the next block.", "y", footer=True
+    _pressed("cursor_previous", "Move the cursor up a block.", "alt+up", title="Block above"),
+    _pressed("cursor_next", "Move the cursor down a block.", "alt+down", title="Block below"),
+    _typed(
+        "leave",
+        "Leave GenPy.",
+        "ctrl+q",
+        slash="quit",
+        title="Quit",
+        asks="Leave GenPy",
+        footer=True,
     ),
+    _on_message("copy", "Copy the message.", "c", footer=True),
+    _on_message("copy_code", "Copy its code; again for the next block.", "y", footer=True),
     _on_message(
         "expand",
-        "Expand",
         "Show or hide what it thought, what its tools did, or what was edited.",
         "x,enter,space",
         footer=True,
     ),
-    _on_message("quote", "Quote", "Quote it in the prompt.", "q", footer=True),
-    _on_message("retry_block", "Retry", "Answer it again.", "r", footer=True),
-    _on_message("model_block", "Model", "Answer it again with another model.", "m"),
-    _on_message("answer_before", "Answer before", "Show its answer before.", "left"),
-    _on_message("answer_after", "Answer after", "Show its answer after.", "right"),
-    _on_message("mode_block", "Mode", "Answer it in another mode.", "i"),
-    _on_message("edit_block", "Edit", "Edit it, if it is your last message.", "e", footer=True),
+    _on_message("quote", "Quote it in the prompt.", "q", footer=True),
+    _on_message("retry_block", "Answer it again.", "r", footer=True),
+    _on_message("model_block", "Answer it again with another model.", "m"),
+    _on_message("answer_before", "Show its answer before.", "left"),
+    _on_message("answer_after", "Show its answer after.", "right"),
+    _on_message("mode_block", "Answer it in another mode.", "i"),
+    _on_message("edit_block", "Edit it, if it is your last message.", "e", footer=True),
 )
 BY_NAME = {command.name: command for command in COMMANDS}
 BY_SLASH = {command.slash: command for command in COMMANDS if command.slash}
@@ -270,7 +235,7 @@ def read_line(text: str, commands: Mapping[str, Command], modes: Collection[str]
     words = " ".join(argument.split())
     if command.takes(argument, modes):
         return TypedLine("run", command, words)
-    if mistake := command.mistake(argument):
+    if mistake := command.mistyped(argument):
         return TypedLine("wrong", command, wrong=f"{mistake} {AS_IT_IS}")
     if command.asks and not (command.argument and "\n" in argument):
         return TypedLine("ask", command, words)

@@ -1,6 +1,7 @@
-"""Preferences of the terminal client, in a small JSON file beside the database.
+"""What the terminal client keeps from run to run, in small JSON files beside the database.
 
-They are the theme, and the conversations for which a rating was offered: each is offered once.
+They are the theme, the conversations for which a rating was offered (each is offered once), and the
+texts that were not sent when the program ended.
 """
 
 from contextlib import suppress
@@ -9,7 +10,7 @@ from typing import Any
 
 from genpy_server.files import read_json, write_json
 
-NAME = "terminal.json"
+NAME, UNSENT = "terminal.json", "unsent.json"
 OFFERS = 200
 """Conversations that are remembered as offered, the newest."""
 
@@ -48,3 +49,16 @@ class Offers:
 
 def _read(folder: Path) -> dict[str, Any]:
     return read_json(folder / NAME, dict[str, Any]) or {}
+
+
+def keep_unsent(folder: Path, texts: list[str]) -> None:
+    """Add texts to those of an earlier run; raises `OSError`."""
+    write_json(folder / UNSENT, [*(read_json(folder / UNSENT, list[str]) or []), *texts])
+
+
+def take_unsent(folder: Path) -> list[str]:
+    """Return and remove the stored texts."""
+    texts = read_json(folder / UNSENT, list[str]) or []
+    with suppress(OSError):  # then they are brought back another time too
+        (folder / UNSENT).unlink()
+    return texts

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from textual.color import Color
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from genpy_tui.render.palette import COLOURS
 
@@ -29,16 +29,15 @@ def _theme(name: str, *, dark: bool) -> Theme:
 THEMES = (_theme("genpy-dark", dark=True), _theme("genpy-light", dark=False))
 TINT = 32
 """Largest difference between red, green and blue of a colour that becomes grey."""
-_NAMED = ("foreground", "background", "surface", "panel")
+_GROUNDS = ("foreground", "background", "surface", "panel")
 _PLAIN = re.compile("#[0-9a-f]{6}")
 
 
 @cache
-def themes(colours: str | None) -> tuple[Theme, ...]:
-    """GenPy's own themes for a colour system of Rich, such as "256"."""
-    if colours == "standard":
-        return tuple(map(_for_sixteen_colours, THEMES))
-    return tuple(map(_for_few_colours, THEMES)) if colours == "256" else THEMES
+def themes(colours: str | None) -> dict[str, Theme]:
+    """Textual's themes and GenPy's own for a colour system of Rich, such as "256", by name."""
+    adapt = {"standard": _for_sixteen_colours, "256": _for_few_colours}.get(colours or "", replace)
+    return BUILTIN_THEMES | {theme.name: adapt(theme) for theme in THEMES}
 
 
 _SIXTEEN = {
@@ -73,10 +72,8 @@ def _for_few_colours(theme: Theme) -> Theme:
 
     The nearest of 256 colours to a dark tint is a strong one, such as navy; to a grey it is a grey.
     """
-    named = {name: getattr(theme, name) for name in _NAMED}
-    values = {name: _neutral(value) for name, value in (named | theme.variables).items()}
-    variables = {name: value for name, value in values.items() if name not in named}
-    grounds: dict[str, Any] = {name: values[name] for name in named}
+    variables = {name: _neutral(value) for name, value in theme.variables.items()}
+    grounds: dict[str, Any] = {name: _neutral(getattr(theme, name)) for name in _GROUNDS}
     return replace(theme, variables=variables, **grounds)
 
 

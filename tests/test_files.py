@@ -9,8 +9,7 @@ from genpy_cli.commands.config_edit import config_edit
 from genpy_cli.exit_codes import keep_bug_report
 from genpy_server.config import CONFIG, folder, set_value
 from genpy_server.files import replacing, write_private
-from genpy_tui import unsent
-from genpy_tui.preferences import remember_theme
+from genpy_tui.preferences import keep_unsent, remember_theme
 
 
 def _written(path: Path) -> None:
@@ -41,7 +40,7 @@ def test_every_file_that_is_kept_is_private(
     config_edit()
     assert mode(folder() / CONFIG) == PRIVATE
     remember_theme(tmp_path, "genpy-dark")
-    unsent.keep(tmp_path, ["a draft"])
+    keep_unsent(tmp_path, ["a draft"])
     keep_bug_report(ValueError("x"))
     set_value("port", 8800, tmp_path / "config")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]

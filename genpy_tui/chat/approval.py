@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from genpy_tui.chat.control import Control
-from genpy_tui.widgets.approval import ApprovalRequest
+from genpy_tui.widgets.answers import ApprovalRequest
 
 if TYPE_CHECKING:
     from genpy_tui.chat.screen import ChatScreen
@@ -14,7 +14,7 @@ class ApprovalControl(Control):
 
     def __init__(self, chat: "ChatScreen") -> None:
         super().__init__(chat)
-        self.panel = ApprovalRequest(chat.keys)
+        self.panel = ApprovalRequest(chat.keys, "approval")
 
     def follow(self) -> None:
         """Show the open request of the transcript, or hide the panel."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from genpy_server.core.display import stars
 from genpy_tui.chat.control import Control
 from genpy_tui.preferences import Offers
-from genpy_tui.widgets.offer import RatingOffer
+from genpy_tui.widgets.answers import RatingOffer
 
 if TYPE_CHECKING:
     from genpy_server.core.models import Session
@@ -23,7 +23,7 @@ class RatingControl(Control):
 
     def __init__(self, chat: "ChatScreen", offers: Offers) -> None:
         super().__init__(chat)
-        self.offer = RatingOffer(chat.keys)
+        self.offer = RatingOffer(chat.keys, "offer")
         self._offers = offers
 
     def rate(self, value: str = "") -> None:

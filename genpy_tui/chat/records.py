@@ -40,21 +40,21 @@ class RecordsControl(Control):
     def summary(self) -> None:
         """Show what the open conversation was about."""
         if records := self._stored("Nothing to summarise"):
-            from genpy_tui.dialogs.summary import SummaryScreen  # noqa: PLC0415 - when first needed
+            from genpy_tui.dialogs.pages import SummaryScreen  # noqa: PLC0415 - when first needed
 
             self._chat.app.push_screen(SummaryScreen(records, self._conversation.session))
 
     def memory(self) -> None:
         """Show the notes of the open conversation's memory."""
         if records := self._stored("No memory yet"):
-            from genpy_tui.dialogs.memory import MemoryScreen  # noqa: PLC0415 - when first needed
+            from genpy_tui.dialogs.pages import MemoryScreen  # noqa: PLC0415 - when first needed
 
             self._chat.app.push_screen(MemoryScreen(records, self._conversation.session))
 
     def context(self) -> None:
         """Show what will be sent to the model with the text of the prompt."""
         if records := self._stored("No context yet"):
-            from genpy_tui.dialogs.context import ContextScreen  # noqa: PLC0415 - when first needed
+            from genpy_tui.dialogs.pages import ContextScreen  # noqa: PLC0415 - when first needed
 
             session, text = self._conversation.session, self._prompt.full_text
             self._chat.app.push_screen(ContextScreen(records, session, text))

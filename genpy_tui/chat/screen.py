@@ -33,8 +33,7 @@ from genpy_tui.dialogs.questions import Choose
 from genpy_tui.preferences import Offers
 from genpy_tui.render.notes import notice
 from genpy_tui.text import plain
-from genpy_tui.widgets.approval import ApprovalRequest
-from genpy_tui.widgets.offer import RatingOffer
+from genpy_tui.widgets.answers import ApprovalRequest, RatingOffer
 from genpy_tui.widgets.prompt import Prompt
 from genpy_tui.widgets.sidebar import Sidebar
 from genpy_tui.widgets.transcript import TranscriptView
@@ -291,7 +290,7 @@ class ChatScreen(Screen[None]):
         self.prompt.focus()
 
     def _help(self) -> None:
-        from genpy_tui.dialogs.help import HelpScreen  # noqa: PLC0415 - when first needed
+        from genpy_tui.dialogs.pages import HelpScreen  # noqa: PLC0415 - when first needed
 
         self.app.push_screen(HelpScreen(self.keys))
 
@@ -348,12 +347,11 @@ class ChatScreen(Screen[None]):
         self.view.to_end()
 
     def on_transcript_view_link_clicked(self, event: TranscriptView.LinkClicked) -> None:
-        """A link was clicked."""
-        self.blocks.follow_link(event.target)
-
-    def on_transcript_view_example_clicked(self, event: TranscriptView.ExampleClicked) -> None:
-        """Put an example into the prompt, to be sent or changed."""
-        self.prompt.restore(event.text)
+        """Follow a link, or put an example into the prompt, to be sent or changed."""
+        if event.example:
+            self.prompt.restore(event.target)
+        else:
+            self.blocks.follow_link(event.target)
 
     def on_rating_offer_rated(self, event: RatingOffer.Rated) -> None:
         """Rate the conversation that was left."""

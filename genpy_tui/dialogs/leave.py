@@ -51,40 +51,36 @@ class LeaveScreen(Dialog[str | None]):
         background(self, self._end_and_rate, "leave")
 
     async def _end_and_rate(self) -> None:
-        if self._session is not None or await self._end():
-            await self._ask()
+        session = await self._end() if self._session is None else self._session
+        if session is not None:
+            self._show(session.title, session.summary or session.note)
+            for left in range(RATING_SECONDS, 0, -1):
+                self.show_hint(f"How was it? 1-5 rates it · any other key leaves · {left} s")
+                await asyncio.sleep(1)
         self.action_leave()
 
-    async def _end(self) -> bool:
-        """Ask the server to end the conversation; False when there is nothing to rate."""
+    async def _end(self) -> "Session | None":
+        """Ask the server to end the conversation; returns it if there is something to rate."""
         client = self._conversation.client
         if client is None:
-            return False
+            return None
         self._conversation.ended.clear()
         client.end()
         try:
             async with asyncio.timeout(SUMMARY_SECONDS):
                 await self._conversation.ended.wait()
         except TimeoutError:
-            return False
+            return None
         if client.transcript.status != "completed":
-            return False
+            return None
         summary = client.transcript.summary
-        about = (summary.summary or summary.note) if summary is not None else ""
-        self._show(client.transcript.title, about or "Kept.")
-        self._session = await self._rating.unrated(client.transcript.session)
-        return self._session is not None
+        about = None if summary is None else summary.summary or summary.note
+        self._show(client.transcript.title, about)
+        return await self._rating.unrated(client.transcript.session)
 
-    def _show(self, title: str, about: str) -> None:
+    def _show(self, title: str, about: str | None) -> None:
         self.show_question(title)
-        self._about.update(plain(about))
-
-    async def _ask(self) -> None:
-        if self._session is not None:
-            self._show(self._session.title, self._session.summary or self._session.note or "Kept.")
-        for left in range(RATING_SECONDS, 0, -1):
-            self.show_hint(f"How was it? 1-5 rates it · any other key leaves · {left} s")
-            await asyncio.sleep(1)
+        self._about.update(plain(about or "Kept."))
 
     def on_key(self, event: events.Key) -> None:
         """Rate, or leave."""

@@ -12,6 +12,7 @@ from genpy_server.config import GROQ_KEY
 from genpy_server.core.display import count
 from genpy_server.errors import ConfigError, GenPyError
 from genpy_tui.background import background
+from genpy_tui.dialogs.base import Dialog
 from genpy_tui.dialogs.questions import AskLine, Item, Pick, Wait
 from genpy_tui.widgets.prompt import Prompt
 
@@ -97,8 +98,12 @@ class FirstChoice(Pick):
             super().on_input_submitted(event)
 
 
+class CancelledError(Exception):
+    """A question of the set-up was cancelled: the first one is asked again."""
+
+
 async def set_up(
-    app: "App[int]", prompt: Prompt, records: "RemoteRecords"
+    app: App[int], prompt: Prompt, records: "RemoteRecords"
 ) -> "tuple[ModelChoice, list[str]] | None":
     """Ask until the server has a model that works; returns it with notes to show.
 
@@ -107,71 +112,64 @@ async def set_up(
     trouble = ""
     while True:
         answer = await app.push_screen_wait(FirstChoice(prompt, records, trouble))
-        trouble = ""
         if answer == MESSAGE:
             prompt.action_submit()
         if answer is None or answer in {"leave", MESSAGE}:
             return None
+        trouble = ""
         try:
-            choice = await _choice(app, answer)
-            found = None if choice is None else await _tried(app, choice, records)
+            return await _tried(app, await _choice(app, answer), records)
+        except CancelledError:
+            pass
         except GenPyError as error:
             trouble = f"✗ {error.message}"
-            continue
-        if found is not None:
-            return found
 
 
-async def _choice(app: "App[int]", answer: str) -> "ModelChoice | None":
+async def _asked(app: App[int], dialog: Dialog[str | None]) -> str:
+    answer = await app.push_screen_wait(dialog)
+    if answer is None:
+        raise CancelledError
+    return answer
+
+
+async def _choice(app: App[int], answer: str) -> "ModelChoice":
     from genpy_server.core.models import ModelChoice  # noqa: PLC0415 - when first needed
-    from genpy_server.llm import setup  # noqa: PLC0415 - when first needed
+    from genpy_server.llm.setup import provider_at  # noqa: PLC0415 - when first needed
 
-    if answer == "groq" or answer.startswith(GROQ_KEY):
-        ask = AskLine("Key for Groq (not shown)", hidden=True)
-        key = await app.push_screen_wait(ask) if answer == "groq" else answer
-        return None if key is None else ModelChoice("groq", key=key)
-    line: str | None = answer
-    if answer == "address":
-        line = await app.push_screen_wait(AskLine("Address of the server"))
-    elif not answer.startswith(SCHEMES):
+    if answer == "groq":
+        answer = await _asked(app, AskLine("Key for Groq (not shown)", hidden=True))
+        return ModelChoice("groq", key=answer)
+    if answer.startswith(GROQ_KEY):
+        return ModelChoice("groq", key=answer)
+    if answer != "address" and not answer.startswith(SCHEMES):
         return ModelChoice(answer)
-    while True:
-        if line is None:
-            return None
+    url, line, wrong = "", answer.removeprefix("address"), ""
+    while not url:
+        if wrong or not line:
+            line = await _asked(app, AskLine("Address of the server", line, detail=wrong))
         try:
-            url = setup.provider_at(line).url
-            break
+            url = provider_at(line).url
         except ConfigError as error:
-            ask = AskLine("Address of the server", line, detail=error.message)
-            line = await app.push_screen_wait(ask)
+            wrong = error.message
     ask = AskLine("Key, if it needs one (not shown)", detail=url, hidden=True, optional=True)
-    key = await app.push_screen_wait(ask)
-    return None if key is None else ModelChoice(url=url, key=key)
+    return ModelChoice(url=url, key=await _asked(app, ask))
 
 
 async def _tried(
-    app: "App[int]", choice: "ModelChoice", records: "RemoteRecords"
-) -> "tuple[ModelChoice, list[str]] | None":
-    """Try a model; asks which one where there are several. None when that was cancelled."""
-    where = choice.url or choice.provider
+    app: App[int], choice: "ModelChoice", records: "RemoteRecords"
+) -> "tuple[ModelChoice, list[str]]":
+    """Try a model; asks which one where there are several."""
     while True:
-        wait = f"Trying {choice.model or where} …"
+        wait = f"Trying {choice.model or choice.url or choice.provider} …"
         trying: Wait[ChosenSetup] = Wait(wait, partial(records.set_up, choice))
         found = await app.push_screen_wait(trying)
+        if found is None:
+            raise CancelledError
         if isinstance(found, GenPyError):
             raise found
-        if found is None:
-            return None
         if found.model:
             model = found.model.partition("/")[2]
             return msgspec.structs.replace(choice, model=model), found.notes
-        name: str | None
-        if found.models:
-            items = [Item(name, name) for name in found.models]
-            ask = Pick("Which model?", items)
-            name = await app.push_screen_wait(ask)
-        else:
-            name = await app.push_screen_wait(AskLine("Name of the model"))
-        if name is None:
-            return None
+        pick = Pick("Which model?", [Item(name, name) for name in found.models])
+        name = await _asked(app, pick if found.models else AskLine("Name of the model"))
         choice = msgspec.structs.replace(choice, model=name)

@@ -56,6 +56,9 @@ class BlockPart:
 class Block(Protocol):
     """A block of the layout; its parts are below each other."""
 
+    marked: bool
+    """Whether the cursor is beside it."""
+
     @property
     def parts(self) -> list[BlockPart]:
         """The parts; this may parse the text, so it is used only near the visible part."""

@@ -105,11 +105,6 @@ class MessageBlock:
         return self.entry.replaced and not self.expanded and not self.streaming
 
     @property
-    def detailed(self) -> bool:
-        """Whether its head shows all details."""
-        return self.marked or self.expanded
-
-    @property
     def parts(self) -> list[BlockPart]:
         """The parts from the head to the foot."""
         if self._parts is None:
@@ -132,10 +127,10 @@ class MessageBlock:
 
     def show(self, entry: Entry) -> None:
         """Show an entry: the same as before, or another one of the same message."""
-        if entry is not self.entry and entry.text[: self._fed] != self.shown.text[: self._fed]:
-            self._document = None
-        if entry is not self.entry and self.back:
-            self.back, self._document = 0, None
+        if entry is not self.entry:
+            if self.back or entry.text[: self._fed] != self.shown.text[: self._fed]:
+                self._document = None
+            self.back = 0
         self.entry = entry
         self.sync()
 
@@ -182,11 +177,10 @@ class MessageBlock:
         if entry.reasoning:
             yield FoldPart(self._thinking_line, indent=INDENT)
             if self.expanded:
-                yield from lined(
-                    entry.reasoning, (Styled(" " * INDENT), Styled("│ ", "rule")), "dim"
-                )
+                lead = (Styled(" " * INDENT), Styled("│ ", "rule"))
+                yield from lined(entry.reasoning, lead, "dim")
         for tool in entry.tools:
-            yield ToolPart(tool, expanded=self.expanded)
+            yield FoldPart(partial(_tool_lines, tool, expanded=self.expanded), indent=INDENT)
         body = self._document.parts
         if body and (entry.tools or entry.reasoning):
             yield BlockPart(lambda _: [BLANK])
@@ -198,31 +192,25 @@ class MessageBlock:
         entry, meta = self.shown, self.shown.meta
         ground = SAID if entry.role == "user" else ""
         glyph, name, style = SPEAKERS[entry.role]
-        facts = [clock(entry.at)]
-        if self.detailed and meta.intent:
+        facts, detailed = [clock(entry.at)], self.marked or self.expanded
+        if detailed and meta.intent:
             facts.append(spoken(meta.intent))
             if meta.intent_score is not None:
                 facts.append(f"{meta.intent_score:.0%} sure")
             facts.append(protect(" ".join((meta.intent_reason or "").split())))
-        if self.detailed or self.other_model or self.entry.earlier:
+        if detailed or self.other_model or self.entry.earlier:
             facts.append(protect(shown_model(meta.model or "")))
         if self.entry.earlier:
             count = len(self.entry.earlier) + 1
             facts.append(f"answer {count - self.back} of {count}")
         if entry.replaced:
             facts.append("edited")
-        runs = [
-            Styled(f"{glyph} ", f"{style} {ground}".strip()),
-            Styled(name, f"dim {ground}".strip()),
-        ]
-        used = chars(runs)
-        shown = "".join(
-            f"  {fact}" if n == 0 else f" · {fact}" for n, fact in enumerate(filter(None, facts))
-        )
-        if len(shown) > width - used:
-            shown = f"{shown[: width - used - 1]}…"
-        runs.append(Styled(shown, f"dim {ground}".strip()))
-        return [BLANK, Line(tuple(runs), fill=ground)]
+        dim = f"dim {ground}".strip()
+        mark, speaker = Styled(f"{glyph} ", f"{style} {ground}".strip()), Styled(name, dim)
+        room = width - chars((mark, speaker))
+        shown = "  " + " · ".join(filter(None, facts))
+        shown = shown.rstrip() if len(shown) <= room else f"{shown[: room - 1]}…"
+        return [BLANK, Line((mark, speaker, Styled(shown, dim)), fill=ground)]
 
     def _thinking_line(self, width: int) -> list[Line]:
         meta = self.shown.meta
@@ -282,16 +270,6 @@ class FoldPart(BlockPart):
     """A part that expands and folds its block when clicked."""
 
 
-class ToolPart(FoldPart):
-    """A tool call as one line, or expanded with its arguments and its result."""
-
-    __slots__ = ("tool",)
-
-    def __init__(self, tool: ToolLine, *, expanded: bool) -> None:
-        self.tool = tool
-        super().__init__(lambda width: _tool_lines(tool, width, expanded=expanded), indent=INDENT)
-
-
 def spoken(intent: str) -> str:
     """The name of a mode as words."""
     return protect(intent).replace("_", " ")
@@ -307,17 +285,15 @@ def _running(tool: ToolLine) -> str:
     return " … running"
 
 
-def _took(ms: float) -> str:
-    return duration(ms / SECOND) if round(ms) >= SECOND else f"{ms:.0f} ms"
-
-
 def _tool_lines(tool: ToolLine, width: int, *, expanded: bool) -> list[Line]:
+    """A tool call as one line, or expanded with its arguments and its result."""
+    took = duration(tool.ms / SECOND) if round(tool.ms) >= SECOND else f"{tool.ms:.0f} ms"
     args = ", ".join(f"{key}={value!r}" for key, value in tool.args.items())
     mark = "▾" if expanded else "▸"
     runs = [Styled(f"{mark} ", "dim"), Styled(f"{protect(tool.name)}", "tool")]
     state = {
         None: Styled(_running(tool), "warning"),
-        True: Styled(f" ✓ {_took(tool.ms)}", "dim"),
+        True: Styled(f" ✓ {took}", "dim"),
         False: Styled(" ✗ failed", "error"),
     }[tool.ok]
     if tool.ok is False and tool.error == STOPPED:

@@ -37,6 +37,7 @@ class NoteBlock:
         self, make: Callable[[int], list[Line]], key: str = "", *, passing: bool = False
     ) -> None:
         self.parts = [BlockPart(make)]
+        self.marked = False
         self.key = key
         self.passing = passing
         """Whether it holds only until the reply has ended."""

@@ -71,10 +71,13 @@ class SlashMenu(Widget):
         """A line for each command."""
         rows = self._rows
         first = max(0, min(self.place - rows // 2, len(self.fits) - rows))
-        lines = [
-            self._line(command, chosen=command is self.chosen)
-            for command in self.fits[first : first + rows]
-        ]
+        lines = []
+        for command in self.fits[first : first + rows]:
+            name = f"/{command.slash} {command.argument}".ljust(_NAME_CELLS - 2) + "  "
+            about = one_line(command.help, max(8, self.size.width - len(name) - 2))
+            style = "bold $accent" if command is self.chosen else "$genpy-muted"
+            sign = "› " if command is self.chosen else "  "
+            lines.append(Content.assemble((sign + name, style), about))
         below = len(self.fits) - first - rows
         for row, count, arrow in ((0, first, "↑"), (rows - 1, below, "↓")):
             if count:
@@ -82,9 +85,3 @@ class SlashMenu(Widget):
                 room = self.size.width - more.cell_length
                 lines[row] = lines[row].truncate(room, ellipsis=True, pad=True) + more
         return Content("\n").join(lines)
-
-    def _line(self, command: Command, *, chosen: bool) -> Content:
-        name = f"/{command.slash} {command.argument}".ljust(_NAME_CELLS - 2) + "  "
-        about = one_line(command.help, max(8, self.size.width - len(name) - 2))
-        style = "bold $accent" if chosen else "$genpy-muted"
-        return Content.assemble(("› " if chosen else "  ", style), (name, style), about)

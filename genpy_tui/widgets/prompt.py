@@ -44,18 +44,13 @@ PLACEHOLDERS = (
 WHOLE_CHARS = 20_000
 """Longest text that is shown without a mark when it is edited."""
 _UNPRINTED = frozenset({"Cf", "Zs", "Zl", "Zp"})
-"""Unicode categories of characters that can be typed, but are not printable for Python."""
+"""Unicode categories of text that Python calls unprintable: joiners, marks of direction, spaces."""
 _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
 
 
 def _is_large(text: str) -> bool:
     """Whether a text is shown as a mark."""
     return len(text) > PASTE_CHARS or text.count("\n") >= PASTE_LINES
-
-
-def _is_text(character: str) -> bool:
-    """Whether a character that is not printable is text: a joiner, a direction mark, a space."""
-    return unicodedata.category(character) in _UNPRINTED
 
 
 def _end(line: str, at: int) -> int:
@@ -234,16 +229,12 @@ class Prompt(TextArea):
     def _around(self, location: Location) -> tuple[Location, Location]:
         """The start and the end of the cluster or mark that a location is inside of, if any."""
         row, column = location
-        for start, end in self._stops(row):
+        line = self.document.get_line(row)
+        marks = (mark.span() for mark in _MARK.finditer(line) if mark[0] in self._pasted)
+        for start, end in (*marks, *stops(line)):
             if start < column < end:
                 return (row, start), (row, end)
         return location, location
-
-    def _stops(self, row: int) -> list[tuple[int, int]]:
-        """The spans in a line that the cursor passes in one step: clusters and marks."""
-        line = self.document.get_line(row)
-        marks = [mark.span() for mark in _MARK.finditer(line) if mark[0] in self._pasted]
-        return [*marks, *stops(line)]
 
     def action_copy(self) -> None:
         """Copy the selection, and notify."""
@@ -299,15 +290,12 @@ class Prompt(TextArea):
         line = read_line(text, self.menu.commands, self.modes)
         if line.kind == "wrong":
             self.notify(line.wrong, severity="error" if line.command else "information")
-        elif not text.strip():
-            return
-        elif line.command is not None:
+        elif text.strip():
             self.write(self.keep(text))
-            asks = line.kind == "ask"
-            self.post_message(self.Slash(line.command, line.argument, text, asks=asks))
-        else:
-            self.write(self.keep(text))
-            self.post_message(self.Submitted(text))
+            sent: Message = self.Submitted(text)
+            if line.command is not None:
+                sent = self.Slash(line.command, line.argument, text, asks=line.kind == "ask")
+            self.post_message(sent)
 
     def keep(self, text: str) -> str:
         """Add a text to the history; returns the draft if a recalled text was shown."""
@@ -328,10 +316,7 @@ class Prompt(TextArea):
 
     def recall_older(self, texts: list[str]) -> bool:
         """Add and show older messages, oldest first; False if all of them are in the history."""
-        found = self._history.add_older(texts)
-        if found:
-            self._recall(-1)
-        return found
+        return self._history.add_older(texts) and self._recall(-1)
 
     def action_newline(self) -> None:
         """Start a new line."""
@@ -402,7 +387,8 @@ class Prompt(TextArea):
             bound = self._bindings.key_to_bindings.get(event.key, ())
             done = any([await self.app.run_action(one.action, self) for one in bound])
         typed = event.character
-        if not done and typed and not event.is_printable and _is_text(typed):
+        unprinted = typed and not event.is_printable and unicodedata.category(typed) in _UNPRINTED
+        if not done and typed and unprinted:
             self.replace(typed, *self.selection, maintain_selection_offset=False)
             done = True
         if done:

@@ -1,7 +1,7 @@
 """The sidebar: the person's conversations, newest first, and a filter over them."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -60,8 +60,8 @@ class Sidebar(Choices):
     class NearEnd(Message):
         """The last rows are nearly visible."""
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(self) -> None:
+        super().__init__()
         self.sessions: list[ListedSession] = []
         self._current = ""
 
@@ -71,12 +71,9 @@ class Sidebar(Choices):
         asked = {one.id for one in sessions if is_question(one.id, one.message_count)}
         sessions = sorted(sessions, key=lambda session: session.id in asked)
         first = len(sessions) - len(asked)
-        rows = [self._row(session, current) for session in sessions[:first]]
-        rows += [self._question_row(session, current) for session in sessions[first:]]
+        rows = [self._row(session, current, question=session.id in asked) for session in sessions]
         if asked:
-            rows[first] = Content("\n").join(
-                [Content.styled(QUESTIONS, "$genpy-muted"), rows[first]]
-            )
+            rows[first] = Content.assemble((f"{QUESTIONS}\n", "$genpy-muted"), rows[first])
         same = [session.id for session in sessions] == [session.id for session in self.sessions]
         self.sessions = sessions
         if same:
@@ -95,10 +92,6 @@ class Sidebar(Choices):
         self.highlighted = next(places, min(before, last) if sessions else None)
         self.scroll_to(y=scrolled, animate=False)
 
-    @property
-    def _row_cells(self) -> int:
-        return WIDTH - (6 if self.show_vertical_scrollbar else 5)
-
     def _draw_again(self) -> None:
         self.show(self.sessions, self._current)
 
@@ -111,18 +104,19 @@ class Sidebar(Choices):
         super().watch_has_focus(value)
         self._draw_again()
 
-    def _row(self, session: ListedSession, current: str) -> Content:
-        width = self._row_cells
+    def _row(self, session: ListedSession, current: str, *, question: bool) -> Content:
+        width = WIDTH - (6 if self.show_vertical_scrollbar else 5)
         opened = session.id == current
-        mark = "▶ " if session.running else "● " if opened else "  "
-        facts = [age(session.updated_at), stars(session.rating)]
-        if session.running:
-            facts = ["replying", stars(session.rating)]
-        about = session.summary or session.note or count(session.message_count, "message")
         title = one_line(session.title, width - 2, "bold" if opened else "")
+        if question:
+            return Content.styled("? ", "$genpy-muted") + title
+        mark = "▶ " if session.running else "● " if opened else "  "
+        when = "replying" if session.running else age(session.updated_at)
+        facts = filter(None, (when, stars(session.rating)))
+        about = session.summary or session.note or count(session.message_count, "message")
         lines = [
             Content.styled(mark, "$primary" if mark.strip() else "") + title,
-            Content("  ") + one_line(" · ".join(filter(None, facts)), width - 2, "$genpy-muted"),
+            Content("  ") + one_line(" · ".join(facts), width - 2, "$genpy-muted"),
             Content("  ") + one_line(about, width - 2, "$genpy-muted"),
         ]
         marked = self.has_focus and self.highlighted_option
@@ -130,11 +124,6 @@ class Sidebar(Choices):
             padded = (line.pad_right(width - line.cell_length) for line in lines)
             lines = [line.stylize_before("on $surface") for line in padded]
         return Content("\n").join([*lines, Content("")])
-
-    def _question_row(self, session: ListedSession, current: str) -> Content:
-        width = self._row_cells
-        style = "bold" if session.id == current else ""
-        return Content.styled("? ", "$genpy-muted") + one_line(session.title, width - 2, style)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Request older conversations near the end."""

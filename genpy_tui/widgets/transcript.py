@@ -38,20 +38,15 @@ class TranscriptView(Window, can_focus=True):
         replace(binding, action=f"screen.{binding.action}") for binding in bindings("transcript")
     ]
 
-    cursor: var[MessageBlock | None] = var(default=None)
+    marked: var[MessageBlock | None] = var(default=None)
+    """The message that the cursor is on."""
 
     @dataclass
     class LinkClicked(Message):
-        """A link was clicked."""
+        """A link was clicked, or an example of the greeting."""
 
         target: str
-
-    class ExampleClicked(Message):
-        """An example of the greeting was clicked."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        example: bool = False
 
     def __init__(self, keys: Keys, *, fresh: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -104,6 +99,10 @@ class TranscriptView(Window, can_focus=True):
             self._timer.stop()
             self._timer = None
         begin = perf_counter()
+
+        def drawn() -> None:
+            self._cost = perf_counter() - begin
+
         anchor = self._kept_anchor()
         below, last = self._lines_from(anchor), self.column.blocks[-1:]
         first = len(self.column.blocks)
@@ -122,7 +121,7 @@ class TranscriptView(Window, can_focus=True):
             self.unseen += more
             self.post_message(self.Scrolled())
         self.flushes += 1
-        self.call_after_refresh(self._measured, begin)
+        self.call_after_refresh(drawn)
 
     def _lines_from(self, anchor: Anchor | None) -> int:
         """The number of lines from the block of an anchor to the end."""
@@ -140,9 +139,6 @@ class TranscriptView(Window, can_focus=True):
         below = blocks[blocks.index(anchor.block) :]
         message = next((block for block in below if isinstance(block, MessageBlock)), None)
         return anchor if message is None else Anchor(message, 0, 0.0, 0)
-
-    def _measured(self, begin: float) -> None:
-        self._cost = perf_counter() - begin
 
     def sent(self, client_id: str, text: str) -> None:
         """Show a message that is being sent."""
@@ -179,7 +175,7 @@ class TranscriptView(Window, can_focus=True):
         self._structure = None
         self._changed.clear()
         self._cost = 0.0
-        self.cursor, self.follow, self.unseen = None, True, 0
+        self.marked, self.follow, self.unseen = None, True, 0
         self.post_message(self.Scrolled())
         self.reset(self._stack.transcript)
 
@@ -197,27 +193,20 @@ class TranscriptView(Window, can_focus=True):
 
     # The cursor
 
-    @property
-    def marked(self) -> MessageBlock | None:
-        """The message that the cursor is on."""
-        return self.cursor
-
     def move_cursor(self, step: int) -> bool:
         """Move the cursor by messages; False, without a cursor, past the last one."""
         if self.pending:
             self.flush()
         messages = [block for block in self.column.blocks if isinstance(block, MessageBlock)]
-        at = len(messages)
-        if self.cursor in messages:
-            at = messages.index(self.cursor)
+        at = messages.index(self.marked) if self.marked in messages else len(messages)
         at += step
         if at >= len(messages):
-            self.cursor = None
+            self.marked = None
             self.to_end()
             return False
         if messages:
-            self.cursor = messages[max(0, at)]
-            self.show_block(self._stack.place(self.cursor))
+            self.marked = messages[max(0, at)]
+            self.show_block(self._stack.place(self.marked))
         return True
 
     def show_block(self, place: int) -> None:
@@ -248,7 +237,7 @@ class TranscriptView(Window, can_focus=True):
         if block is None:
             return False
         self.focus()
-        self.cursor = block
+        self.marked = block
         for _ in block.entry.earlier:
             if block.shown.message_id != message_id:
                 block.turn(-1)
@@ -290,9 +279,9 @@ class TranscriptView(Window, can_focus=True):
 
     def on_blur(self) -> None:
         """Hide the cursor, whose keys do not work without the focus."""
-        self.cursor = None
+        self.marked = None
 
-    def watch_cursor(self, before: MessageBlock | None, now: MessageBlock | None) -> None:
+    def watch_marked(self, before: MessageBlock | None, now: MessageBlock | None) -> None:
         """Redraw the blocks that the cursor left and reached."""
         for block in (before, now):
             if block is not None:
@@ -323,8 +312,7 @@ class TranscriptView(Window, can_focus=True):
         for run in row.line.runs:
             size = cell_len(run.text)
             if 0 <= at < size and run.link:
-                said = isinstance(row.block, MessageBlock)
-                clicked = self.LinkClicked if said else self.ExampleClicked
-                self.post_message(clicked(restore(run.link)))
+                example = not isinstance(row.block, MessageBlock)
+                self.post_message(self.LinkClicked(restore(run.link), example))
                 return
             at -= size

@@ -1,4 +1,4 @@
-"""A scroll view of a column of lines: it follows the end, or keeps its place.
+"""A scroll view of a column of lines, and how they are painted: it follows the end, or keeps its place.
 
 Lines are made when they come near the window. The height of the others is estimated, and when an
 estimate is corrected the text on the screen does not move.
@@ -6,9 +6,12 @@ estimate is corrected the text on the screen does not move.
 
 import re
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.reactive import var
@@ -17,8 +20,9 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from genpy_tui.render.layout import Anchor, Block, Layout, Row
-from genpy_tui.render.painter import MARGIN, Painter, TextColumns
+from genpy_server.core.display import visible
+from genpy_tui.render.layout import Anchor, Layout, Row
+from genpy_tui.render.lines import Line
 from genpy_tui.render.palette import Palette
 
 _WORD = re.compile(r"[\w./~:@%+#?&=-]+")
@@ -27,6 +31,79 @@ _LINE_END = 100_000
 """A column behind the end of every line."""
 READABLE = 100
 """Columns of text at most: longer lines are hard to read."""
+MARGIN = 2
+"""The least number of columns on the left, with the cursor, and on the right."""
+CACHED = 400
+"""The most strips in the cache."""
+CURSOR = "▌ "
+
+
+class TextColumns(NamedTuple):
+    """Columns of a window: all, those left of its text, and those of the text with its background."""
+
+    width: int
+    margin: int
+    text: int
+
+
+class Painter:
+    """Paints rows as strips in the colours of one theme, with a cache for repaints."""
+
+    def __init__(self, palette: Palette) -> None:
+        self._palette = palette
+        self._selection = palette.selection()
+        self._cache: dict[int, tuple[Line, bool, TextColumns, Strip]] = {}
+
+    def blank(self, width: int) -> Strip:
+        """A line with nothing on it."""
+        return Strip.blank(width, self._palette[""])
+
+    def strip(
+        self, row: Row, y: int, columns: TextColumns, *, marked: bool, span: tuple[int, int] | None
+    ) -> Strip:
+        """Paint a row at line `y` of the layout; `span` is the range of selected characters."""
+        if span is not None:
+            return self._paint(row, columns, marked=marked, span=span).apply_offsets(0, y)
+        cached = self._cache.get(y)
+        if cached is not None and cached[0] is row.line and cached[1:3] == (marked, columns):
+            return cached[3]
+        strip = self._paint(row, columns, marked=marked).apply_offsets(0, y)
+        if len(self._cache) > CACHED:
+            self._cache.clear()
+        self._cache[y] = (row.line, marked, columns, strip)
+        return strip
+
+    def _paint(
+        self, row: Row, columns: TextColumns, *, marked: bool, span: tuple[int, int] | None = None
+    ) -> Strip:
+        palette, line = self._palette, row.line
+        width, margin, edge = columns.width, columns.margin, columns.margin + columns.text
+        before = (CURSOR if marked else "").rjust(margin) + " " * row.part.indent
+        segments = [Segment(before, palette["genpy"])]
+        segments += [Segment(visible(run.text), palette[run.style]) for run in line.runs]
+        if span is not None:
+            segments = list(self._selected(segments, span, len(before) + line.lead))
+        cells = len(before) + line.cells
+        if line.fill and cells < edge:
+            segments.append(Segment(" " * (edge - cells), palette[line.fill]))
+            cells = edge
+        if cells < width:
+            segments.append(Segment(" " * (width - cells), palette[""]))
+        return Strip(segments, max(cells, width)).crop(0, width)
+
+    def _selected(
+        self, segments: list[Segment], span: tuple[int, int], lead: int
+    ) -> Iterator[Segment]:
+        """Segments with the selected characters marked; decoration is never selected."""
+        low, high, at = max(span[0], lead), span[1], 0
+        for text, own, _ in segments:
+            end = len(text) if high == -1 else max(0, min(len(text), high - at))
+            start = min(max(0, low - at), end)
+            style = (own or Style()) + self._selection
+            for part, look in ((text[:start], own), (text[start:end], style), (text[end:], own)):
+                if part:
+                    yield Segment(part, look)
+            at += len(text)
 
 
 class Window(ScrollView):
@@ -46,11 +123,6 @@ class Window(ScrollView):
         self._painter: Painter | None = None
         self._rows: list[Row] = []
         self._rows_at: tuple[int, int] | None = None
-
-    @property
-    def marked(self) -> Block | None:
-        """The block that has the cursor beside it."""
-        return None
 
     # Position
 
@@ -149,18 +221,14 @@ class Window(ScrollView):
         if y >= len(self._rows):
             return self.painter.blank(width)
         row, selection = self._rows[y], self.text_selection
+        gap = row.number == 0 and row.part is row.block.parts[0]  # above the block
         return self.painter.strip(
             row,
             top + y,
             TextColumns(width, self.margin, self.column.width),
-            marked=self.marked is row.block and not self._is_gap(row),
+            marked=row.block.marked and not gap,
             span=None if selection is None else selection.get_span(top + y),
         )
-
-    @staticmethod
-    def _is_gap(row: Row) -> bool:
-        """Whether a row is the space above its block."""
-        return row.number == 0 and row.part is row.block.parts[0]
 
     # Selecting
 
@@ -202,7 +270,3 @@ class Window(ScrollView):
             start, end = word.span() if word is not None else (at, at + 1)
             span = Selection(Offset(start + shift, y), Offset(end + shift, y))
         self.screen.selections = {self: span}
-
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's
-        """Draw the selection."""
-        self.refresh()

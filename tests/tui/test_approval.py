@@ -11,8 +11,8 @@ from support.scripted_model import Upstream
 from support.terminal import Terminal, terminal
 
 from genpy_server import App, Context, tool
-from genpy_tui.widgets import approval
-from genpy_tui.widgets.approval import ApprovalRequest
+from genpy_tui.widgets import answers
+from genpy_tui.widgets.answers import ApprovalRequest
 
 RAN: list[str] = []
 
@@ -31,7 +31,7 @@ async def deploy(context: Context, to: str, files: list[str]) -> str:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(approval, "NOTICE_SECONDS", 0.0)
+    monkeypatch.setattr(answers, "NOTICE_SECONDS", 0.0)
     RAN.clear()
 
 
@@ -96,7 +96,7 @@ async def test_a_request_takes_no_digit_at_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A digit that was on its way when the request appeared allows nothing."""
-    monkeypatch.setattr(approval, "NOTICE_SECONDS", 1e9)
+    monkeypatch.setattr(answers, "NOTICE_SECONDS", 1e9)
     async with asked(tmp_path, "prod") as tui:
         await tui.until(lambda: tui.chat.approval.panel.has_focus)
         await tui.press("1")

@@ -211,8 +211,8 @@ async def test_a_message_of_before_the_start_is_sent_after_it(
     tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Enter while GenPy starts sends what is written once it has started, two lines as one message."""
-    ready, doors = threading.Event(), app._client_classes
-    monkeypatch.setattr(app, "_client_classes", lambda: (ready.wait(), doors())[1])
+    ready = threading.Event()
+    monkeypatch.setattr(app, "_load", lambda **_: ready.wait())
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.type("Good morning.")
         await tui.type("Who are you?")

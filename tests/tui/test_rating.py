@@ -13,7 +13,7 @@ from support.terminal import Terminal, terminal
 from genpy_server.client.session_client import RemoteRecords
 from genpy_tui.chat import rating
 from genpy_tui.preferences import Offers, remember_theme, theme
-from genpy_tui.widgets.offer import RatingOffer
+from genpy_tui.widgets.answers import RatingOffer
 
 QUESTION = "How was “first”?"
 
