@@ -40,7 +40,7 @@ BURST = 20
 MESSAGES = int(os.environ.get("MESSAGES", "10000"))
 PAGES = int(os.environ.get("PAGES", "1000"))
 """Pages of older messages that are read back at most."""
-PART_SECONDS = 300
+PART_SECONDS = 400
 """Seconds that each part may take."""
 LATENCY = float(os.environ.get("LATENCY", "0.05"))
 """Seconds one way."""
@@ -74,6 +74,21 @@ BLOCKS = {
     "item with code": ("1. Do:\n   ```python\n", "   x = call(1)\n"),
     "table": ("| a | b |\n|---|---|\n", "| *some* | `code` |\n"),
     "quote": ("", "> A word and *some* more `code` of it.\n"),
+    "nested lists": ("", "".join(f"{'  ' * depth}- item *x* `c`\n" for depth in range(12))),
+    "nested quotes": ("", "".join(f"{'> ' * depth}quote *x* `c`\n" for depth in range(1, 12))),
+    "table of 200 columns": (f"{'a|' * 200}\n{'-|' * 200}\n", f"{'a|' * 200}\n"),
+    "table of 900 columns and short rows": (f"{'a|' * 900}\n{'-|' * 900}\n", "a|b\n"),
+    "table of small rows": ("a|b\n-|-\n", "a|b\n"),
+    "line without a space": ("", "x" * 60),
+    "line of links": ("", "[word *x*](https://a.example/1) "),
+    "line of addresses": ("", "https://a.example/1 "),
+    "line of notes": ("", "text[^1] and[^2] "),
+    "line of formulas": ("", r"$x^2 + \frac{a}{b}$ and "),
+    "line of many scripts": (
+        "",
+        "\u05e9\u05dc\u05d5\u05dd \u4f60\u597d hello \u0928\u092e\u0938 \U0001f389 ",
+    ),
+    "fences in an unknown language": ("", '```brainf9\n++ "a" // x 12\n```\n\n'),
 }
 """Blocks of 60,000 characters: how each begins, and what is repeated."""
 BLOCK_CHARS = 60_000

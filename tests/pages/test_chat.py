@@ -1,10 +1,11 @@
 """The chat page in a real browser: said, seen, stopped, asked again, ended, rated, found."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 from support.browser import visiting
 from support.running_server import Running
 from support.scripted_model import DONE, Script, Upstream, chunk
@@ -480,6 +481,35 @@ async def test_a_link_is_opened_by_its_document_alone(
         types = await page.evaluate("received")
     assert types[0] == "ready"
     assert types.count("message") == 1
+
+
+async def test_a_link_is_readable_before_any_file(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """The newest messages stand formatted in their document, where the script then leaves them."""
+    text = "".join(f"Part {number}.\n\n```python\nx = {number}\n```\n\n" for number in range(20))
+    upstream.say(f"{text}\n\n[The end](https://a.example)")
+    async with visiting(browser, server.url) as visit:
+        page, free = visit.page, asyncio.Event()
+        await visit.say("<b>Do it</b>")
+        await expect(page.locator("article a[href]")).to_be_attached()  # the server's HTML is there
+
+        async def hold(route: Route):
+            await free.wait()
+            await route.continue_()
+
+        await page.route("**/assets/**", hold)
+        await page.goto(page.url, wait_until="commit")
+        end = page.locator("article.assistant .body a", has_text="The end")
+        await expect(end).to_be_in_viewport()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("<b>Do it</b>")
+        await expect(page.locator("article .code").last).to_have_css("border-top-style", "solid")
+        place = "node => node.getBoundingClientRect().top"
+        before = await end.evaluate(place)
+        free.set()
+        await visit.state("Connected")
+        await expect(page.locator("article.assistant footer button").first).to_be_visible()
+        assert abs(await end.evaluate(place) - before) < 3
 
 
 HELD = """

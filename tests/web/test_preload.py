@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from html import unescape
+from typing import Literal
 
 import httpx
 import msgspec
@@ -13,7 +15,8 @@ from support.scripted_model import DONE, Script, chunk
 from genpy_server.web.markdown import render
 from genpy_server.web.pages import preload
 from genpy_server.web.pages.preload import MESSAGES
-from genpy_server.wire import Send
+from genpy_server.web.pages.still import MOST_CHARS, still
+from genpy_server.wire import Html, MessageEvent, MessageMeta, Send
 
 ID = "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1"
 DATA = re.compile(r'<script type="application/json" id="sent">(.*?)</script></body>', re.DOTALL)
@@ -99,13 +102,56 @@ HOSTILE = "</script><script>alert(1)</script><!--<script>\u2028&lt;"
 async def test_a_message_cannot_leave_its_place(database):
     """Whatever a message or title holds, the document has the same elements, and the text is exact."""
     async with serving(database) as server:
-        empty = (await document(server, "/")).text
-        await server.app.store.append("local", ID, "user", HOSTILE, title=HOSTILE)
-        answer = await document(server, f"/?session={ID}")
-        (shown,) = frames(answer, "message")
+        documents = []
+        for ref, text in ((ID, HOSTILE), (f"{ID[:-1]}2", "harmless")):
+            await server.app.store.append("local", ref, "user", text, title=text)
+            await server.app.web.renderer.render(text, "local")
+            documents.append(await document(server, f"/?session={ref}"))
+        (shown,) = frames(documents[0], "message")
     assert shown["text"] == HOSTILE
-    assert answer.text.count("<") == empty.count("<") + 2
-    assert DATA.sub("</body>", answer.text) == empty
+    hostile, harmless = (re.split(r"<([^>]*)>", DATA.sub("", one.text)) for one in documents)
+    assert hostile[1::2] == harmless[1::2]
+    told = [one for one, other in zip(hostile[::2], harmless[::2], strict=True) if one != other]
+    assert [unescape(one) for one in told] == [
+        HOSTILE,
+        unescape(HOSTILE),
+    ]  # Markdown reads entities
+
+
+def message(number: int, role: Literal["user", "assistant"], reply_to: int | None = None):
+    """A stored message, and its HTML."""
+    meta = MessageMeta(reply_to=reply_to)
+    return (
+        MessageEvent(
+            seq=0, message_id=number, role=role, text="…", at="2026-01-01T00:00:00+00:00", meta=meta
+        ),
+        Html(f"<p>{number}</p>", message_id=number),
+    )
+
+
+def seen(*frames):
+    """The messages in the HTML that is shown before a script."""
+    return [int(one) for one in re.findall(r"<p>(\d+)</p>", still(frames))]
+
+
+def test_the_newest_messages_are_seen_without_a_script():
+    """They are those whose HTML is there, up to a limit; the newest of several answers stands for all."""
+    asked, first, again = message(1, "user"), message(2, "assistant", 1), message(3, "assistant", 1)
+    assert seen(*asked, *first, *again) == [1, 3]
+    assert seen(*asked, first[0], *message(4, "user")) == [4]
+    large = msgspec.structs.replace(first[1], html="<p>2</p>" * MOST_CHARS)
+    assert seen(*asked, first[0], large, *message(4, "user")) == [4]
+    assert seen() == []
+
+
+def test_what_is_seen_without_a_script_has_its_boxes():
+    """Code has its head and a table its box, as the script makes them."""
+    text = "```python\nx\n```\n```\ny\n```\n\n| a |\n|---|\n| 1 |"
+    made = Html(render(text), message_id=1)
+    html = still([message(1, "assistant")[0], made])
+    heads = re.findall(r'<div class="code-head"><span>(\w+)</span></div><pre', html)
+    assert heads == ["python", "text"]
+    assert '<div class="wide"><table>' in html
 
 
 async def test_a_running_reply_is_in_the_document(server, upstream, peer):

@@ -5,6 +5,7 @@ browsers may cache them forever and still load new ones after an update. The pag
 revalidated each time by their ETag.
 """
 
+import base64
 import gzip
 import re
 from collections.abc import Collection, Sequence
@@ -40,6 +41,8 @@ _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)\n", re.MULTILINE)
 """Comments on their own lines, a quarter of a script's bytes."""
 _EXPORT = re.compile(r"^export ((?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
+
+_SHEET = re.compile(r' *<link rel="stylesheet" href="\{assets\}/(\w+\.css)" />\n')
 
 VERSION_PATTERN = "[0-9a-f]{12}"
 _VERSION = re.compile(VERSION_PATTERN)
@@ -139,22 +142,57 @@ def page_text(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def page_response(text: str, root: str = "./") -> Response:
+def page_response(text: str, root: str = "./", policy: str = CONTENT_POLICY) -> Response:
     """A page that is the same for everyone.
 
     `{root}` in it is the address of the chat page from here, and `{assets}` where the files are, so
     that the pages may stand below any folder of a host.
     """
     body = text.replace("{assets}", f"{root}assets/{version()}").replace("{root}", root).encode()
-    return Response.file(body, HTML, {"Content-Security-Policy": CONTENT_POLICY})
+    return Response.file(body, HTML, {"Content-Security-Policy": policy})
 
 
-def with_data(page: Response, data: bytes) -> Response:
-    """A page with JSON for its script, which is for one user and never kept."""
+@cache
+def _chat_with_style() -> Response:
+    """The chat page that holds its style sheets, which its policy names by their hash.
+
+    What stands in the document is then shown as it is to be, before any file has come.
+    """
+    text = page_text("chat.html")
+    style = "".join(source(name) for name in _SHEET.findall(text))
+    text = _SHEET.sub("", text).replace("</head>", f"<style>{style}</style></head>")
+    digest = base64.b64encode(sha256(style.encode()).digest()).decode()
+    known = "style-src 'self'"
+    return page_response(text, policy=CONTENT_POLICY.replace(known, f"{known} 'sha256-{digest}'"))
+
+
+def chat_with_data(data: bytes, title: str, shown: str) -> Response:
+    """The chat page with JSON for its script, which is for one user and never kept.
+
+    `shown` is the safe HTML of the messages that are seen until the script has come.
+    """
+    page = _chat_with_style()
     # Without a "<" it cannot end its element; as data it is nothing that the policy would run.
     script = b'<script type="application/json" id="sent">%b</script></body>'
-    body = page.body.replace(b"</body>", script % data.replace(b"<", b"\\u003c"))
-    return msgspec.structs.replace(page, body=body, etag=None)
+    places = [(b"</body>", script % data.replace(b"<", b"\\u003c"))]
+    if shown:
+        places += [
+            (
+                b'<div id="messages">',
+                b'<div id="messages"><div class="entries">%b</div>' % shown.encode(),
+            ),
+            (b'id="welcome"', b'id="welcome" hidden'),
+            (b'id="conversation"', b'id="conversation" class="still"'),
+            (b">New conversation</h1>", b">%b</h1>" % escape(title).encode()),
+        ]
+    head, body = page.body, b""
+    for (
+        empty,
+        filled,
+    ) in places:  # from the last one on, so that none is sought in what was filled in
+        head, _, rest = head.partition(empty)
+        body = filled + rest + body
+    return msgspec.structs.replace(page, body=head + body, etag=None)
 
 
 def error_page(error: GenPyError, path: str) -> Response:

@@ -12,6 +12,7 @@ from genpy_server.core.identity import checked_ref
 from genpy_server.web.messages import JSON, Response
 from genpy_server.web.pages import assets
 from genpy_server.web.pages.preload import preloaded
+from genpy_server.web.pages.still import still
 from genpy_server.web.router import Call
 
 ID_DIGITS = 19
@@ -31,7 +32,8 @@ async def chat(call: Call[None, None]) -> Response:
     preload = await preloaded(call.app, request.user, ref, number)
     if preload is None:
         return assets.packed(page, request)
-    return assets.with_data(page, msgspec.json.encode(preload))
+    shown = "" if wanted else still(preload.frames)
+    return assets.chat_with_data(msgspec.json.encode(preload), preload.title, shown)
 
 
 async def summary(call: Call[None, None]) -> Response:

@@ -1,6 +1,7 @@
 """The newest messages of a conversation, which the document of the chat page brings along.
 
-The page shows them without another round trip; its socket goes on behind them, as after a cut.
+The page shows them without another round trip; its socket goes on behind them, as after a cut. What
+fills a screen of them stands in it as HTML too (`still.py`).
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import msgspec
 from genpy_server.core.models import MessagePage
 from genpy_server.errors import GenPyError
 from genpy_server.web.api import MessagesQuery, message_page
-from genpy_server.wire import Delta, Frame, Html, MessageEvent
+from genpy_server.wire import Delta, Frame, Html, MessageEvent, Ready
 
 if TYPE_CHECKING:
     from genpy_server.web.app import WebApp
@@ -33,6 +34,11 @@ class Preload(msgspec.Struct, omit_defaults=True):
 
     frames: list[Frame]
     around: MessagePage | None = None
+
+    @property
+    def title(self) -> str:
+        """The title of the conversation."""
+        return next((one.title for one in self.frames if isinstance(one, Ready)), "")
 
 
 async def preloaded(app: "WebApp", user: str, ref: str, wanted: int | None) -> Preload | None:

@@ -105,7 +105,10 @@ export class Room {
     });
     for (const frame of preload?.frames ?? []) this.transcript.apply(frame);
     if (preload?.around) this.#show(preload.around);
-    else if (preload) this.#redraw();
+    else if (preload) {
+      this.#redraw();
+      if (!wanted) this.view.toEnd();
+    }
     this.#showWaiting();
     this.link = new Link({
       ref,

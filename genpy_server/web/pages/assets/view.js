@@ -73,6 +73,7 @@ export class View {
     });
     list.replaceChildren(this.older, this.entries, this.newer, this.pending, this.ending);
     scroller.after(this.jump);
+    scroller.classList.remove("still");
     scroller.onscroll = () => this.#scrolled();
     this.sizes = new ResizeObserver(() => this.#keepUp());
     this.sizes.observe(list);
@@ -117,13 +118,13 @@ export class View {
       view.shown.element.remove();
       this.#views.delete(entry);
     }
+    // The newest is formatted first, as it is what is seen first.
+    for (const entry of entries.toReversed()) {
+      if (!this.#views.has(entry)) this.#views.set(entry, new EntryView(entry, this.act));
+    }
     let before = this.entries.firstElementChild;
     for (const entry of entries) {
-      let view = this.#views.get(entry);
-      if (!view) {
-        view = new EntryView(entry, this.act);
-        this.#views.set(entry, view);
-      }
+      const view = /** @type {EntryView} */ (this.#views.get(entry));
       if (entry.earlier.length) view.shown.update();
       view.shown.mark();
       while (before?.classList.contains("notice")) before = before.nextElementSibling;
