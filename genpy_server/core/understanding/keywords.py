@@ -15,7 +15,7 @@ import msgspec
 
 from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.phrases import PHRASES
-from genpy_server.core.understanding.families import family_of, folded
+from genpy_server.core.understanding.families import ROLES, family_of, folded
 from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, shipped
 from genpy_server.core.words import APART, ENDS, UNSPACED, UNSPACED_CHARS, has_content
 
@@ -34,6 +34,14 @@ UNLIKELY = 30
 """The weight against an unknown word from which it does not belong to the keyword beside it."""
 OWNED = 30
 """The same for one between an article or "my" and the keyword, as in "my checking account"."""
+JOINED = 15
+"""The same for one that "of" or "with" joins to the keyword."""
+BEGINS = 40
+"""The same for a letter of a script without spaces that the keyword may begin with."""
+STAND_IN = 150
+"""The weight against a pronoun, and against "make" in "how to make X"."""
+CUT_OFF = 4
+"""Letters that a Japanese word may have lost at its end."""
 
 _QUOTED = lazy_pattern(
     rf"{APART}\"([^\"]{{1,80}})\"{ENDS}|{APART}'([^']{{1,80}})'{ENDS}|{APART}`([^`]{{1,80}})`{ENDS}"
@@ -49,12 +57,23 @@ _ARTICLES = lazy_pattern(r"(?:(?:the|an?|my|our|your)\s+)+(?=\S)", re.IGNORECASE
 _FOREIGN_ARTICLES = lazy_pattern(
     lambda: rf"(?:(?:{PHRASES.any_of('foreign articles')})\s+|l['\u2019])+(?=\S)", re.IGNORECASE
 )
+_FOR = lazy_pattern(r"^(?:f\u00fcr|for|para|pour|\u0434\u043b\u044f) (?=\S)")
+"""What a keyword begins with behind a word that is no part of it: "a recipe for X"."""
 _LETTER = lazy_pattern(UNSPACED)
 _ENDS_WITH = lazy_pattern(
     r"(?<=[\u4e00-\u9fff])(?![吗嘛呢吧么啊没了的过])[\u4e00-\u9fff](?![\u4e00-\u9fff])"
 )
 """A single Chinese character at the end of a message, behind the keyword, unless it is a particle."""
 _KANA = lazy_pattern("[\u3041-\u30ff]")
+_SPOKEN_OF = lazy_pattern(
+    lambda: (
+        rf"(?:^|[\s、。？！?!,:])(?:{PHRASES.any_of('before a thing spoken of')}){{0,3}}"
+        rf"([^\s、。？！?!,:「」]{{1,{MOST_LETTERS}}}?)(?:{PHRASES.any_of('behind a thing spoken of')})"
+    )
+)
+"""The thing that a Japanese clause is about, which may be written in the letters of particles: はがき."""
+_HIRAGANA = lazy_pattern("[\u3041-\u309f]+")
+_KATAKANA = lazy_pattern("[\u30a1-\u30ff]+")
 _RUNS_ON = lazy_pattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
 """Letters of one Japanese word: it changes from one of these scripts to the other at its ends."""
 _ENGLISH = lazy_pattern(
@@ -105,8 +124,9 @@ def find_keyword(line: str) -> str:
         if not any(values):
             continue
         weights = list(map(add, weights, map(model.weights[name].get, values, repeat(0))))
-    most = MOST_LETTERS if _LETTER.search(line) else MOST_WORDS
-    weight, first, last = _heaviest(weights, most)
+    for at in _stand_ins(words):
+        kinds[at], weights[at] = words[at].text, -STAND_IN
+    weight, first, last = _heaviest(weights, _most(line))
     if weight <= 0 and not {OTHER, SEEN}.intersection(kinds[first : last + 1]):
         return ""
     english = _ENGLISH.search(line) is not None
@@ -118,22 +138,44 @@ def find_keyword(line: str) -> str:
     for at, (word, after, weight) in enumerate(zip(words, words[1:], weights[1:], strict=False)):
         owner = articles.match(line, word.start) if weight > -OWNED else None
         part[at + 1] |= owner is not None and owner.end() == after.start
-    first, last = _widened(line, words, part, (first, last), most)
-    found = line[words[first].start : words[last].end].strip(AROUND)
+    first, last = _widened(line, words, part, weights, (first, last))
+    last = _joined(words, kinds, weights, last, min(first + _most(line), len(words)))
+    start, end = words[first].start, words[last].end
+    if _KANA.search(line):
+        start, end = _spoken_of(line, start, end)
+    found = line[start:end].strip(AROUND)
     if not has_content(found):
         return ""
-    return without_article(found, english=english).lower()
+    return without_article(_FOR.sub("", found), english=english).lower()
+
+
+def _most(line: str) -> int:
+    """The most words of a keyword in this line."""
+    return MOST_LETTERS if _LETTER.search(line) else MOST_WORDS
 
 
 def _widened(
-    line: str, words: Sequence[Word], part: Sequence[bool], run: tuple[int, int], most: int
+    line: str,
+    words: Sequence[Word],
+    part: Sequence[bool],
+    weights: Sequence[float],
+    run: tuple[int, int],
 ) -> tuple[int, int]:
-    """The run with the words beside it that are part of it too, at most so many."""
+    """The run with the words beside it that are part of it too."""
     first, last = run
+    most = _most(line)
     while first and last - first + 1 < most and part[first - 1]:
         first -= 1
     while last + 1 < len(words) and last - first + 1 < most and part[last + 1]:
         last += 1
+    if (
+        first
+        and last - first + 1 < most
+        and weights[first - 1] > -BEGINS
+        and _LETTER.match(words[first - 1].text)
+        and family_of(words[first - 1].text, ROLES) is None
+    ):
+        first -= 1
     if not _KANA.search(line):
         return first, last + (_ENDS_WITH.match(line, words[last].end) is not None)
     while (
@@ -142,7 +184,51 @@ def _widened(
         and _RUNS_ON.fullmatch(line[words[first - 1].start : words[first].end])
     ):
         first -= 1
+    while (
+        last + 1 < len(words)
+        and last - first + 1 < most
+        and _KATAKANA.fullmatch(line[words[last].start : words[last + 1].end])
+    ):
+        last += 1
     return first, last
+
+
+def _stand_ins(words: Sequence[Word]) -> list[int]:
+    """The places of pronouns, and of "make" in "how to make X", which are never looked for."""
+    pronouns, verbs = PHRASES.words("pronouns"), PHRASES.words("makes a thing")
+    texts = [word.text for word in words]
+    if pronouns.isdisjoint(texts) and verbs.isdisjoint(texts):
+        return []
+    how = PHRASES.words("how to")
+    return [
+        at
+        for at, (before, text) in enumerate(zip(["", *texts], texts, strict=False))
+        if text in pronouns or (text in verbs and before in how)
+    ]
+
+
+def _spoken_of(line: str, start: int, end: int) -> tuple[int, int]:
+    """Where a Japanese keyword begins and ends, with those of its letters that look like particles."""
+    for thing in _SPOKEN_OF.finditer(line):
+        if thing.start(1) <= start < thing.end(1):
+            while start > thing.start(1) and _HIRAGANA.fullmatch(line[start - 1 : start + 1]):
+                start -= 1
+            if thing.end(1) - end <= CUT_OFF:
+                end = thing.end(1)
+            break
+    return start, end
+
+
+def _joined(
+    words: Sequence[Word], kinds: Sequence[str], weights: Sequence[float], last: int, end: int
+) -> int:
+    """The last word of a run with what "of", "with" or "for" joins to it: "pie with plums"."""
+    at = last + 1
+    while at < end and words[at].text.lower() in PHRASES.words("joins a keyword"):
+        at += 1
+    if last + 1 < at < end and kinds[at] in (OTHER, SEEN) and weights[at] > -JOINED:
+        return _joined(words, kinds, weights, at, end)
+    return last
 
 
 def without_article(found: str, *, english: bool) -> str:
