@@ -1,10 +1,84 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, and their completion by a shell.
+
+A completion reads the data of this machine: a key press must not wait for the network.
+"""
 
 from typing import Annotated, Any
 
 import typer
 
-from genpy_cli.completion import complete_mode, complete_model, complete_session
+from genpy_cli.backend import with_records
+from genpy_server.core.identity import short_id
+from genpy_server.errors import GenPyError
+from genpy_server.records import Records
+from genpy_server.settings import load
+
+SESSIONS = 100
+TITLE_CHARS = 50
+
+
+def complete_session(incomplete: str) -> list[tuple[str, str]]:
+    """Session names and ids that start with `incomplete`, each with its title."""
+    try:
+        sessions = _sessions()
+    except GenPyError:
+        return []  # a completion has no place to print an error
+    named = [("last", "the newest")]
+    for id_, name, title in sessions:
+        short = short_id(id_)
+        ref = name or (short if short.startswith(incomplete) else id_)
+        named.append((ref, _shell_safe(title)))
+    return [(ref, title) for ref, title in named if ref.startswith(incomplete)]
+
+
+def complete_model(incomplete: str) -> list[tuple[str, str]]:
+    """Models that start with `incomplete`, from the cached lists; no provider is asked."""
+    from genpy_server.llm.catalog import Catalog, default_file, providers_to_ask
+
+    try:
+        named = Catalog(default_file()).kept(providers_to_ask(load()))
+    except GenPyError:
+        return []
+    return [(name, "") for name in named if name.startswith(incomplete)]
+
+
+def complete_mode(incomplete: str) -> list[tuple[str, str]]:
+    """Modes of this machine that start with `incomplete`, each with its label."""
+    from genpy_server.modes import open_modes
+
+    try:
+        modes = open_modes(load().folder).listed
+    except GenPyError:
+        return []
+    return [
+        (mode.name, _shell_safe(mode.label)) for mode in modes if mode.name.startswith(incomplete)
+    ]
+
+
+def _sessions() -> list[tuple[str, str, str]]:
+    """The id, name (empty for none) and title of the newest sessions."""
+    if load().server is not None:
+        return []  # a key press must not wait for the network
+
+    async def newest(records: Records) -> list[tuple[str, str, str]]:
+        found = await records.sessions(limit=SESSIONS)
+        return [(s.id, await _name(records, s.id, s.title), s.title) for s in found]
+
+    return with_records(None, newest)
+
+
+async def _name(records: Records, session_id: str, title: str) -> str:
+    """The title, if the session was opened with it as its name; else empty."""
+    try:
+        return title if (await records.session(title)).id == session_id else ""
+    except GenPyError:  # a title that is not a name
+        return ""
+
+
+def _shell_safe(title: str) -> str:
+    """A title without characters that a completion script could evaluate."""
+    kept = "".join(c if c.isalnum() or c in " .,+-" else " " for c in title)
+    return " ".join(kept.split())[:TITLE_CHARS]
 
 
 def session_option(help_text: str) -> Any:

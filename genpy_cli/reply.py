@@ -7,7 +7,6 @@ from genpy_cli import output
 from genpy_cli.exit_codes import FAILED
 from genpy_server import wire
 from genpy_server.client.session_client import Event, Link, SessionClient
-from genpy_server.client.transcript import Entry
 from genpy_server.core.identity import short_id
 from genpy_server.core.models import OFFLINE
 from genpy_server.errors import (
@@ -39,25 +38,24 @@ class ReplyPrinter:
     ) -> None:
         """With `think`, the model's reasoning is printed to standard error."""
         self.code = 0
-        self._as_json = as_json
-        self._think = think
-        self._reasoning_printed = 0
-        self._clock = clock
-        self._client: SessionClient
-        self._question = ""
-        self._message_id: int | None = None
-        self._snapshot_seq = 0
-        self._expected = False
-        """Whether the question was stored in the current epoch, so that its reply will come."""
-        self._run: str | None = None
-        self._printed = 0
-        self._last = "\n"
-        self._opened = False
-        self._lost_at: float | None = None
         self.refusal: GenPyError | None = None
         """Why the question was refused for now; the client sends it again."""
         self.gives_up_at: float | None = None
         """When, on the clock, `refusal` is no longer waited out."""
+        self._as_json = as_json
+        self._think = think
+        self._clock = clock
+        self._client: SessionClient
+        self._question = ""
+        self._message_id = 0
+        self._snapshot_seq = 0
+        self._expected = False
+        """Whether the question was stored in the current epoch, so that its reply will come."""
+        self._run: str | None = None
+        self._printed = self._printed_reasoning = 0
+        self._last = "\n"
+        self._opened = False
+        self._lost_at: float | None = None
         self._failure = ""
 
     def follow(self, client: SessionClient, question: str) -> None:
@@ -78,9 +76,10 @@ class ReplyPrinter:
             case wire.MessageEvent() if event.client_id == self._question:
                 self._message_id, self._expected = event.message_id, event.seq > self._snapshot_seq
                 self.refusal = self.gives_up_at = None
-            case wire.MessageEvent() if event.meta.reply_to == (self._message_id or 0):
-                self._stored(event)
-                return True
+            case wire.MessageEvent() if event.meta.reply_to == self._message_id:
+                # Stored while there was no connection.
+                self._failure = event.meta.error or ""
+                return self._finish(event.meta.status or "done")
             case wire.Ack() if event.id == self._question and event.duplicate:
                 if self._run is None and not self._expected:
                     raise self._cut_off()
@@ -88,22 +87,14 @@ class ReplyPrinter:
                 self._run = event.run
             case wire.Reasoning() | wire.Delta() if event.run == self._run:
                 self._print()
-            case wire.Notice():
-                self._notice(event)
+            case wire.Notice():  # one may also be in the log of a temporary server
+                note = output.note_once if event.code == wire.TOOLS_MISSING else output.note
+                note(event.text)
             case wire.ErrorFrame():
                 self._error(event)
             case wire.RunFinished() if event.run == self._run:
-                self._print(complete=True)
-                self._finish(event.status)
-                return True
+                return self._finish(event.status)
         return False
-
-    @staticmethod
-    def _notice(frame: wire.Notice) -> None:
-        if frame.code == wire.TOOLS_MISSING:  # also in the log of a temporary server
-            output.note_once(frame.text)
-        else:
-            output.note(frame.text)
 
     def _link(self, link: Link) -> None:
         error = link.error or Unreachable("The connection was closed.")
@@ -118,7 +109,7 @@ class ReplyPrinter:
 
     def _ready(self, frame: wire.Ready) -> None:
         if frame.replay != "complete":
-            if self._message_id is not None:
+            if self._message_id:
                 raise self._cut_off()
             self._snapshot_seq = frame.seq
 
@@ -149,33 +140,29 @@ class ReplyPrinter:
             self.gives_up_at = self._clock() + RETRY_SECONDS
         self.refusal = error
 
-    def _reply(self) -> Entry | None:
-        return next(
-            (entry for entry in self._client.transcript if entry.meta.run == self._run), None
-        )
-
     def _print(self, *, complete: bool = False) -> None:
-        entry = self._reply()
+        """Print what is new of the reply."""
+        entries = self._client.transcript
+        entry = next((one for one in entries if one.meta.reply_to == self._message_id), None)
         if entry is None:
             return
         text = entry.text
         if entry.meta.model == OFFLINE:
-            text = self._answer(text) if complete else ""
+            text = self._found(text) if complete else ""
         if self._as_json:
             return
-        reasoning = entry.reasoning[self._reasoning_printed :] if self._think else ""
-        self._reasoning_printed += len(reasoning)
+        reasoning = entry.reasoning[self._printed_reasoning :] if self._think else ""
         if reasoning:
             output.dim_piece(reasoning)
-        piece = text[self._printed :]
-        if piece:
-            if self._reasoning_printed and not self._printed:
+            self._printed_reasoning += len(reasoning)
+        if piece := text[self._printed :]:
+            if self._printed_reasoning and not self._printed:
                 output.dim_piece("\n\n")
             output.piece(piece)
             self._printed += len(piece)
             self._last = piece[-1]
 
-    def _answer(self, text: str) -> str:
+    def _found(self, text: str) -> str:
         """What a reply without a model found; advice is noted, since the question has no answer."""
         from genpy_server.llm.offline import without_advice
 
@@ -184,22 +171,12 @@ class ReplyPrinter:
             self._failure, self.code = self._failure or advice, FAILED
         return found
 
-    def _stored(self, reply: wire.MessageEvent) -> None:
-        """Print a reply that was stored while there was no connection."""
-        self._failure = reply.meta.error or ""
-        text = self._answer(reply.text) if reply.meta.model == OFFLINE else reply.text
-        if reply.meta.reasoning and self._think and not self._as_json:
-            output.dim_piece(f"{reply.meta.reasoning[self._reasoning_printed :]}\n\n")
-        if text and not self._as_json:
-            output.piece(text)
-            self._last = text[-1]
-        self._finish(reply.meta.status or "done")
-
-    def _finish(self, status: str) -> None:
+    def _finish(self, status: str) -> bool:
+        self._print(complete=True)
         if self._last != "\n":
             output.piece("\n")
         if status in {"error", "interrupted", "stopped"}:
             self.code = FAILED
-        sentence = self._failure or _ENDINGS.get(status, "")
-        if sentence:
+        if sentence := self._failure or _ENDINGS.get(status, ""):
             output.note(sentence)
+        return True

@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -32,6 +32,18 @@ HISTORY = 10
 STARTING_SECONDS = 0.25
 """Time between two looks at an MCP server that is starting."""
 WAITING = "Waiting for standard input to end; with --no-stdin (-n) it is not read."
+
+
+class Question(NamedTuple):
+    """What is asked in a session, which may be a `fresh` one; `allow` are tools that may act."""
+
+    text: str
+    session: str
+    fresh: bool = True
+    mode: str | None = None
+    model: str | None = None
+    system: str | None = None
+    allow: Sequence[str] = ()
 
 
 def ask(
@@ -72,45 +84,24 @@ def ask(
     settings = settings_with(server, model)
     check_mode(settings, mode)
     ensure_trusted(settings, trust=trust)
-    ref = _new_question() if session is None else session_to_open(session, server)
+    from secrets import randbits
 
     from genpy_cli.reply import ReplyPrinter
 
+    # The id of a session for one question has a form that lists show apart.
+    new = question_id(time.time_ns() // 1_000_000, randbits(74))
+    ref = new if session is None else session_to_open(session, server)
     reply = ReplyPrinter(as_json=as_json, think=think)
-    work = _ask(
-        settings,
-        ref,
-        text,
-        mode=mode,
-        model=model if settings.server is not None else None,
-        system=system,
-        allow=allow or (),
-        fresh=session is None,
-        reply=reply,
+    asked = model if settings.server is not None else None
+    run(
+        _ask(
+            settings, Question(text, ref, session is None, mode, asked, system, allow or ()), reply
+        )
     )
-    run(work)
     raise typer.Exit(reply.code)
 
 
-def _new_question() -> str:
-    """The id of a session for one question, of the form that lists show apart."""
-    import secrets
-
-    return question_id(time.time_ns() // 1_000_000, secrets.randbits(74))
-
-
-async def _ask(
-    settings: Settings,
-    ref: str,
-    text: str,
-    *,
-    mode: str | None,
-    model: str | None,
-    system: str | None,
-    allow: Sequence[str],
-    fresh: bool,
-    reply: "ReplyPrinter",
-) -> None:
+async def _ask(settings: Settings, question: Question, reply: "ReplyPrinter") -> None:
     import asyncio
 
     from genpy_server.client.session_client import Link, SessionClient
@@ -118,15 +109,23 @@ async def _ask(
 
     if settings.server is None:
         print_warnings()
+    allow = question.allow
     async with server_access(settings, direct=not allow) as (url, token, local, connect):
         if allow:
             await _check_tools(url, token, allow)
         async with SessionClient(
-            url, ref, token=token, history=HISTORY, allow=allow, fresh=fresh, connect=connect
+            url,
+            question.session,
+            token=token,
+            history=HISTORY,
+            allow=allow,
+            fresh=question.fresh,
+            connect=connect,
         ) as client:
-            if system is not None:
-                client.set(Set(system=system))
-            reply.follow(client, client.send(text, mode, model=model))
+            if question.system is not None:
+                client.set(Set(system=question.system))
+            sent = client.send(question.text, question.mode, model=question.model)
+            reply.follow(client, sent)
             gc.freeze()  # the modules are loaded
             gc.enable()
             try:

@@ -1,6 +1,6 @@
 """`genpy config show`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -65,18 +65,14 @@ def shown_settings(settings: Settings) -> list[ShownSetting]:
     return rows
 
 
-def _tools(allowed: Mapping[str, frozenset[str]]) -> Iterator[str]:
-    for user, names in allowed.items():
-        yield from (name if user == EVERYONE else f"{user}:{name}" for name in names)
-
-
 def _shown(field: Field, settings: Settings, value: object) -> ShownSetting:
     if field.secret:
         text = "set" if value else ""
     elif isinstance(value, bool):
         text = "on" if value else "off"
     elif isinstance(value, Mapping):
-        text = " ".join(sorted(_tools(value)))
+        tools = ((user, name) for user, names in value.items() for name in names)
+        text = " ".join(sorted(n if user == EVERYONE else f"{user}:{n}" for user, n in tools))
     elif isinstance(value, tuple):
         several = field.name == "stop" and len(value) > 1  # each may hold spaces
         text = msgspec.json.encode(value).decode() if several else " ".join(value)

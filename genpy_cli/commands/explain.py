@@ -12,7 +12,6 @@ from genpy_server.settings import load
 
 if TYPE_CHECKING:
     from genpy_server.core.models import RequestContext
-    from genpy_server.sessions.explain import Explanation
 
 
 def explain(
@@ -41,7 +40,16 @@ def explain(
     if as_json:
         output.json_document(explanation)
         return
-    output.pairs(_facts(explanation))
+    intent, tool = explanation.intent, explanation.tool
+    facts = [
+        ("Kind of help", f"{intent.name.replace('_', ' ')} ({intent.score:.0%})"),
+        ("Reason", intent.reason),
+        ("Tool", "none; the model may still call one"),
+    ]
+    if tool is not None:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in tool.args.items())
+        facts[2:] = [("Tool", f"{tool.name}({arguments})"), ("Reason", tool.reason)]
+    output.pairs(facts)
     if explanation.question_chars is not None:
         output.text(TOO_LONG.format(sent=explanation.question_chars, total=len(text)))
     if explanation.context is not None:
@@ -51,18 +59,6 @@ def explain(
                 output.text("")
                 output.heading(message.role)
                 output.text(message.content)
-
-
-def _facts(explanation: "Explanation") -> list[tuple[str, str]]:
-    intent, tool = explanation.intent, explanation.tool
-    facts = [
-        ("Kind of help", f"{intent.name.replace('_', ' ')} ({intent.score:.0%})"),
-        ("Reason", intent.reason),
-    ]
-    if tool is None:
-        return [*facts, ("Tool", "none; the model may still call one")]
-    arguments = ", ".join(f"{name}={value!r}" for name, value in tool.args.items())
-    return [*facts, ("Tool", f"{tool.name}({arguments})"), ("Reason", tool.reason)]
 
 
 def _show_context(context: "RequestContext") -> None:

@@ -3,7 +3,6 @@
 from genpy_cli.backend import with_records
 from genpy_cli.options import Server
 from genpy_server.errors import ConfigError
-from genpy_server.records import Records
 
 
 def mcp(*, server: Server = None) -> None:
@@ -12,10 +11,6 @@ def mcp(*, server: Server = None) -> None:
 
     if not is_installed():
         raise ConfigError(MISSING)
-    with_records(server, _serve)
-
-
-async def _serve(records: Records) -> None:
     from genpy_server.mcp.server import mcp_server
 
-    await mcp_server(records).run_stdio_async()
+    with_records(server, lambda records: mcp_server(records).run_stdio_async())

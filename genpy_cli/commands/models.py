@@ -1,6 +1,6 @@
 """`genpy models`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
@@ -11,9 +11,6 @@ from genpy_cli.options import Json, Trust
 from genpy_cli.trust import ensure_trusted
 from genpy_server.config import LOCAL_PROVIDERS
 from genpy_server.settings import load
-
-if TYPE_CHECKING:
-    from genpy_server.llm.catalog import ProviderModels
 
 
 def models(
@@ -33,7 +30,15 @@ def models(
     if as_json:
         output.json_document(found)
         return
-    rows = [row for one in found for row in _rows(one)]
+    rows = [
+        (
+            f"{one.provider}/{model.name}" if one.provider else model.name,
+            "" if model.context_tokens is None else f"{model.context_tokens:,}",
+            ", ".join(model.abilities),
+        )
+        for one in found
+        for model in one.models
+    ]
     if rows:
         output.table(
             ("MODEL", "CONTEXT", "CAN"), rows, right=("CONTEXT",), spare=("CAN", "CONTEXT")
@@ -45,14 +50,3 @@ def models(
             output.note(f"{one.provider or one.url}: {one.error}{age}")
     if not rows:
         output.note("No provider lists a model. `genpy setup` helps to set one up.")
-
-
-def _rows(one: "ProviderModels") -> list[tuple[str, str, str]]:
-    return [
-        (
-            f"{one.provider}/{model.name}" if one.provider else model.name,
-            "" if model.context_tokens is None else f"{model.context_tokens:,}",
-            ", ".join(model.abilities),
-        )
-        for model in one.models
-    ]

@@ -48,7 +48,11 @@ def schema(
     if not check:
         if as_json:
             raise WrongUsageError("--json goes with --check.")
-        output.text(_path().read_text("utf-8"), end="")
+        package = Path(genpy_server.__file__).parent
+        # A wheel has it in the package; a clone, on which tests and `pip install -e` run, above it.
+        places = (package / "schema.sql", package.parent / "schema.sql")
+        found = next(place for place in places if place.exists())
+        output.text(found.read_text("utf-8"), end="")
         return
     settings = load()
     if settings.supabase_url is None:
@@ -59,13 +63,6 @@ def schema(
     output.result(state, _sentence(state), as_json=as_json)
     if state.installed < state.needed:
         raise typer.Exit(FAILED)
-
-
-def _path() -> Path:
-    package = Path(genpy_server.__file__).parent
-    # A wheel has it in the package; a clone, on which tests and `pip install -e` run, above it.
-    places = (package / "schema.sql", package.parent / "schema.sql")
-    return next(place for place in places if place.exists())
 
 
 async def _state(settings: Settings) -> SchemaState:
@@ -103,14 +100,9 @@ def _sentence(state: SchemaState) -> str:
                 f" It writes up to {count(state.rewritten, 'message')} again; a change or deletion of "
                 "one of them waits until it has."
             )
-    if not state.installed:
-        return (
-            "The project has no functions of GenPy yet. Run the output of `genpy schema` in its SQL "
-            f"editor.{rows}"
-        )
-    if state.installed < state.needed:
-        return (
-            f"The project has version {state.installed} of schema.sql, and this program needs "
-            f"{state.needed}. Run the output of `genpy schema` in its SQL editor.{rows}"
-        )
-    return f"The project has version {state.installed} of schema.sql, which is up to date.{rows}"
+    what, todo = "no functions of GenPy yet.", "Run the output of `genpy schema` in its SQL editor."
+    if state.installed:
+        what = f"version {state.installed} of schema.sql, and this program needs {state.needed}."
+    if state.installed >= state.needed:
+        what, todo = f"version {state.installed} of schema.sql,", "which is up to date."
+    return f"The project has {what} {todo}{rows}"

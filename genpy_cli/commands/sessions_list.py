@@ -70,14 +70,10 @@ def sessions_list(
 
 def _none(status: str | None, find: str | None) -> str:
     """That there are no such conversations."""
+    which = f"{status} conversation" if status else "conversation"
     if find is not None:
-        which = f"{status} conversation" if status else "conversation"
         return f"No {which} has {find!r} in its title, summary or topics."
-    return (
-        f"No {status} conversations."
-        if status
-        else "No conversations here. `genpy chat` begins one."
-    )
+    return f"No {which}s." if status else "No conversations here. `genpy chat` begins one."
 
 
 def _show_questions(questions: list[ListedSession]) -> None:
@@ -98,22 +94,21 @@ def show(sessions: list[ListedSession]) -> None:
     now = datetime.now(UTC)
     output.table(
         ("ID", "TITLE", "STATUS", "ACTIVE", "MSGS", "RATING", "SUMMARY"),
-        [_row(session, now) for session in sessions],
+        [
+            (
+                short_id(one.id),
+                one.title,
+                output.STATUS[one.status],
+                age(_last_active(one), now),
+                str(one.message_count),
+                stars(one.rating),
+                one.summary or one.note or "",
+            )
+            for one in sessions
+        ],
         right=("ACTIVE", "MSGS"),
         cut=("TITLE", "SUMMARY"),
         spare=("SUMMARY", "RATING", "MSGS", "STATUS"),
-    )
-
-
-def _row(session: Session, now: datetime) -> tuple[str, ...]:
-    return (
-        short_id(session.id),
-        session.title,
-        output.STATUS[session.status],
-        age(_last_active(session), now),
-        str(session.message_count),
-        stars(session.rating),
-        session.summary or session.note or "",
     )
 
 

@@ -1,7 +1,6 @@
 """`genpy setup`."""
 
 import sys
-from typing import NamedTuple
 
 import typer
 
@@ -18,13 +17,6 @@ SHOWN = 20
 """Models that are listed by number; any other can be typed."""
 
 
-class ProviderChoice(NamedTuple):
-    """A provider to choose."""
-
-    label: str
-    provider: Provider
-
-
 def setup() -> None:
     """Set up a model: a Groq key, a local server, or another address."""
     if not output.is_terminal(sys.stdin):
@@ -35,36 +27,29 @@ def setup() -> None:
     from genpy_server.llm.setup import local_servers
 
     output.text("Looking for model servers on this machine …")
-    choices = [
-        ProviderChoice("Groq (a free key: console.groq.com/keys)", Provider(GROQ, config.GROQ_URL))
-    ]
-    choices += [
-        ProviderChoice(
-            f"{one.provider} at {one.url}, {count(len(one.models), 'model')}",
-            Provider(one.provider, one.url),
-        )
-        for one in run(local_servers())
-    ]
-    choices.append(ProviderChoice("Another address with /chat/completions", Provider("", "")))
+    choices = {"Groq (a free key: console.groq.com/keys)": Provider(GROQ, config.GROQ_URL)}
+    for one in run(local_servers()):
+        label = f"{one.provider} at {one.url}, {count(len(one.models), 'model')}"
+        choices[label] = Provider(one.provider, one.url)
+    choices["Another address with /chat/completions"] = Provider("", "")
     while not _configured(_provider(choices)):
         pass
 
 
-def _provider(choices: list[ProviderChoice]) -> Provider:
+def _provider(choices: dict[str, Provider]) -> Provider:
     """The provider that is chosen by its number, or by an address or a key that is typed at once."""
     from genpy_server.llm.setup import checked_key, groq_provider
 
-    labels = [choice.label for choice in choices]
     while True:
-        typed = _chosen("Where is your model?", labels)
+        typed = _chosen("Where is your model?", [*choices])
         try:
-            if typed in labels:
-                return _asked_for(choices[labels.index(typed)].provider)
+            if typed in choices:
+                return _asked_for(choices[typed])
             if typed.startswith(GROQ_KEY):
                 return groq_provider(load(), checked_key(typed))
             return _at(typed)
         except GenPyError:
-            output.note(f"Type a number from 1 to {len(labels)}, an address, or a key of Groq.")
+            output.note(f"Type a number from 1 to {len(choices)}, an address, or a key of Groq.")
 
 
 def _asked_for(provider: Provider) -> Provider:
@@ -95,7 +80,11 @@ def _configured(provider: Provider) -> bool:
     from genpy_server.llm import setup as model_setup
 
     try:
-        model = _model(run(model_setup.models_of(provider)))
+        names = run(model_setup.models_of(provider))
+        if len(names) > 1:
+            model = _chosen("Which model? A number, or a name", names)
+        else:
+            model = names[0] if names else _line("Name of the model: ")
         output.text(f"Trying {model} …")
         run(model_setup.try_model(model_setup.with_model(load(), provider, model)))
     except GenPyError as error:
@@ -107,14 +96,6 @@ def _configured(provider: Provider) -> bool:
         output.note(line)
     output.text("Start with: genpy chat")
     return True
-
-
-def _model(names: list[str]) -> str:
-    if not names:
-        return _line("Name of the model: ")
-    if len(names) == 1:
-        return names[0]
-    return _chosen("Which model? A number, or a name", names)
 
 
 def _chosen(question: str, names: list[str]) -> str:

@@ -49,21 +49,8 @@ def _show(session: Session) -> None:
     output.heading(session.title)
     output.dim(f"{session.id} · {output.STATUS[session.status]} {date_time(session.updated_at)}")
     output.text("")
-    output.message(session.summary or session.note or _missing(session))
-    facts = list(_facts(session))
-    if facts:
-        output.text("")
-        output.pairs(facts)
-
-
-def _missing(session: Session) -> str:
-    return (
-        f"It has not ended yet. `genpy summary {short_id(session.id)} --regenerate` "
-        "ends it and writes a summary."
-    )
-
-
-def _facts(session: Session) -> list[tuple[str, str]]:
+    again = f"`genpy summary {short_id(session.id)} --regenerate` ends it and writes a summary."
+    output.message(session.summary or session.note or f"It has not ended yet. {again}")
     facts = [
         ("Topics", ", ".join(session.topics)),
         ("Sentiment", session.sentiment or ""),
@@ -71,4 +58,6 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         *(statistics(session.metrics, None) if session.metrics is not None else ()),
         ("Rating", stars(session.rating)),
     ]
-    return [(name, value) for name, value in facts if value]
+    if facts := [(name, value) for name, value in facts if value]:
+        output.text("")
+        output.pairs(facts)

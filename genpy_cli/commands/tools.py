@@ -8,7 +8,6 @@ from genpy_cli import output
 from genpy_cli.backend import on_server, run, settings_with
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Json, Server
-from genpy_server.core.models import ListedTool
 
 
 def tools(
@@ -38,7 +37,11 @@ def tools(
     if name is not None:
         output.note(f"{name} asks again before it acts.")
         return
-    rows = [(tool.name, _runs(tool), tool.origin, _first(tool.description)) for tool in found.tools]
+    rows = []
+    for tool in found.tools:
+        runs = "reads only" if tool.reads_only else "always" if tool.always else "when allowed"
+        first = tool.description.split("\n\n", maxsplit=1)[0].partition(". ")[0].rstrip(".")
+        rows.append((tool.name, runs, tool.origin, f"{first}."))
     rows += [(absent, "always", "not here now", "") for absent in found.absent]
     output.table(("TOOL", "RUNS", "FROM", "DOES"), rows, cut=("DOES",))
     connected = [(one.origin, one.state) for one in found.sources if not one.message]
@@ -48,14 +51,3 @@ def tools(
     for one in found.sources:
         if one.message:
             output.note(f"{one.origin}: {one.state}: {one.message}")
-
-
-def _runs(tool: ListedTool) -> str:
-    if tool.reads_only:
-        return "reads only"
-    return "always" if tool.always else "when allowed"
-
-
-def _first(description: str) -> str:
-    """The first sentence of a description."""
-    return description.split("\n\n", maxsplit=1)[0].partition(". ")[0].rstrip(".") + "."

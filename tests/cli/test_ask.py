@@ -15,7 +15,7 @@ from support.scripted_model import DONE, Script, Upstream, chunk
 from support.scripted_server import AT, SESSION, ScriptedServer
 
 from genpy_cli.backend import print_warnings
-from genpy_cli.commands.ask import _ask
+from genpy_cli.commands.ask import Question, _ask
 from genpy_cli.reply import ReplyPrinter
 from genpy_server.errors import RateLimited, StoreError, StoreUnavailable
 from genpy_server.wire import Ack, ErrorFrame, MessageEvent, Send
@@ -142,10 +142,7 @@ async def test_a_database_that_stays_away(tmp_path, monkeypatch, capsys):
     settings = configure(tmp_path / "unused.db", SUPABASE_URL=url, SUPABASE_KEY="sb_secret_x")
     printer = ReplyPrinter(as_json=False)
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
-        await _ask(
-            settings, str(uuid4()), "hello",
-            mode=None, model=None, system=None, allow=(), fresh=True, reply=printer,
-        )  # fmt: skip
+        await _ask(settings, Question("hello", str(uuid4())), printer)
     assert capsys.readouterr().err.count("cannot be reached") == 1
 
 
