@@ -11,7 +11,7 @@ from pathlib import Path
 def main() -> int:
     """Run the command line of this process; returns the exit code."""
     # The garbage collector takes a quarter of the time of a short command, at exit once more.
-    # Commands that run for long enable it.
+    # Commands that run for long enable it, see `backend.run`.
     gc.disable()
     code = run(sys.argv[1:])
     gc.freeze()

@@ -1,6 +1,5 @@
 """`genpy ask`."""
 
-import gc
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -126,8 +125,6 @@ async def _ask(settings: Settings, question: Question, reply: "ReplyPrinter") ->
                 client.set(Set(system=question.system))
             sent = client.send(question.text, question.mode, model=question.model)
             reply.follow(client, sent)
-            gc.freeze()  # the modules are loaded
-            gc.enable()
             try:
                 async with asyncio.timeout(None) as patience:
                     async for event in client:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta, timezone
+from itertools import chain
 from typing import Annotated
 
 import msgspec
@@ -35,7 +36,7 @@ from genpy_server.llm.catalog import full_name
 from genpy_server.markdown_export import blocks
 from genpy_server.records import MessageFile, Records, each_message
 from genpy_server.sessions.explain import Explanation, explain_in
-from genpy_server.web.messages import Response
+from genpy_server.web.messages import Response, StoredBody
 from genpy_server.web.router import Call
 
 PAGE = 200
@@ -134,8 +135,8 @@ class MarkdownDocument(msgspec.Struct, frozen=True):
 def _document(title: str, messages: Sequence[Message], utc_offset: int) -> Response:
     """A `MarkdownDocument`, encoded in pieces, which delays no other thread."""
     zone = timezone(timedelta(minutes=utc_offset))
-    texts = [msgspec.json.encode(text)[1:-1] for text in blocks(title, messages, zone)]
-    return Response(200, b'{"markdown":"%b"}' % b"".join(texts))
+    texts = (msgspec.json.encode(text)[1:-1] for text in blocks(title, messages, zone))
+    return Response(stored=StoredBody.of(chain((b'{"markdown":"',), texts, (b'"}',))))
 
 
 async def message_page(records: Records, ref: str, query: MessagesQuery) -> MessagePage:

@@ -143,17 +143,24 @@ class Dispatcher:
 
 async def _compressed(request: Request, response: Response) -> Response:
     """The answer, compressed if it is large enough and the client accepts gzip."""
-    if len(response.body) < COMPRESSED_FROM or response.content_type not in COMPRESSED:
+    if response.length < COMPRESSED_FROM or response.content_type not in COMPRESSED:
         return response
     if "Content-Encoding" in response.headers or response.etag is not None:
         return response
     response = response.varying("Accept-Encoding")
     if not request.accepts_gzip:
         return response
-    pack = partial(gzip.compress, response.body, compresslevel=1, mtime=0)
+    response = msgspec.structs.replace(
+        response, headers={**response.headers, "Content-Encoding": "gzip"}
+    )
     # zlib releases the GIL, so a large answer does not delay replies in a thread.
+    if (stored := response.stored) is not None:
+        try:
+            packed = await asyncio.to_thread(stored.packed, 1)
+        finally:
+            stored.close()
+        return msgspec.structs.replace(response, stored=packed)
+    pack = partial(gzip.compress, response.body, compresslevel=1, mtime=0)
     large = len(response.body) > COMPRESSED_INLINE
     body = await asyncio.to_thread(pack) if large else pack()
-    return msgspec.structs.replace(
-        response, body=body, headers={**response.headers, "Content-Encoding": "gzip"}
-    )
+    return msgspec.structs.replace(response, body=body)

@@ -18,7 +18,7 @@ from genpy_server.errors import GenPyError, Refused, RequestTimeout
 from genpy_server.web.dispatch import Dispatcher
 from genpy_server.web.handover import CLOSE_SECONDS, Upgrade
 from genpy_server.web.http_request import RequestReader
-from genpy_server.web.messages import SECURITY_HEADERS, Request, Response
+from genpy_server.web.messages import SECURITY_HEADERS, Request, Response, StoredBody
 from genpy_server.web.strangers import RemotePeer
 
 log = logging.getLogger("genpy.server")
@@ -244,14 +244,18 @@ class HttpConnection(asyncio.Protocol):
             data = memoryview(self._reader.answer_bytes(shown, fields))
             self._transport.write(data[:BLOCK_BYTES])
             self._dispatcher.log(self._peer.address, request, shown.status, began)
-            if self._paused is not None or len(data) > BLOCK_BYTES:
+            if self._paused is not None or len(data) > BLOCK_BYTES or self._reader.body_follows:
                 async with asyncio.timeout(self._dispatcher.limits.answer_seconds):
                     await self._write(data[BLOCK_BYTES:])
+                    if shown.stored is not None and self._reader.body_follows:
+                        await self._write_stored(shown.stored)
         except TimeoutError:
             self._transport.abort()
             return
         finally:
             self._task = None
+            if response.stored is not None:
+                response.stored.close()
         if self._transport.is_closing():
             return
         if last or self._dispatcher.closing or not self._reader.may_follow:
@@ -272,6 +276,14 @@ class HttpConnection(asyncio.Protocol):
             self._transport.write(rest[start : start + BLOCK_BYTES])
         if self._paused is not None:
             await self._paused
+
+    async def _write_stored(self, body: StoredBody) -> None:
+        """Write a body from its file as it is read."""
+        for block in body.blocks(BLOCK_BYTES):
+            await self._write(memoryview(self._reader.body_bytes(block)))
+            if self._transport.is_closing():
+                return
+        self._reader.body_bytes(b"")
 
     def _end(self) -> None:
         """Close after the answer; read until the client closes, so that it gets no reset."""
@@ -305,7 +317,7 @@ def _fields(response: Response, server: str, *, last: bool) -> list[tuple[str, s
         fields["ETag"] = response.etag
     if response.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
         fields["Content-Type"] = response.content_type
-        fields["Content-Length"] = str(len(response.body))
+        fields["Content-Length"] = str(response.length)
     fields |= response.headers
     if last:
         fields["Connection"] = "close"

@@ -99,17 +99,33 @@ class RequestReader:
         return self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 
     def answer_bytes(self, response: Response, fields: "Iterable[tuple[str, str]]") -> bytes:
-        """An answer as bytes: status, header fields, and the body unless the request was HEAD."""
+        """An answer as bytes: status, header fields, and the body unless the request was HEAD.
+
+        A stored body is sent by `body_bytes`, block by block.
+        """
         head = h11.Response(
             status_code=response.status,
             headers=[(name.encode(), value.encode()) for name, value in fields],
             reason=response.reason.encode(),
         )
         parts = [self._h11.send(head)]
-        if response.body and not (self._request is not None and self._request.method == "HEAD"):
-            parts.append(self._h11.send(h11.Data(data=response.body)))
+        if not (self._request is not None and self._request.method == "HEAD"):
+            if response.stored is not None:
+                return parts[0] or b""
+            if response.body:
+                parts.append(self._h11.send(h11.Data(data=response.body)))
         parts.append(self._h11.send(h11.EndOfMessage()))
         return b"".join(part or b"" for part in parts)
+
+    def body_bytes(self, block: bytes) -> bytes:
+        """A block of a stored body; an empty one is its end."""
+        event = h11.Data(data=block) if block else h11.EndOfMessage()
+        return self._h11.send(event) or b""
+
+    @property
+    def body_follows(self) -> bool:
+        """Whether the body of the answer is still to be sent."""
+        return self._h11.our_state is h11.SEND_BODY
 
     @property
     def may_follow(self) -> bool:

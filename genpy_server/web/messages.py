@@ -1,6 +1,7 @@
 """An HTTP request as it was received, and the answer to it: plain values, no socket."""
 
-from collections.abc import Mapping
+import gzip
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from http import HTTPStatus
 from math import ceil
@@ -14,6 +15,8 @@ from genpy_server.errors import GenPyError
 JSON = "application/json"
 HTML_TYPE = "text/html"
 HTML = f"{HTML_TYPE}; charset=utf-8"
+MEMORY_BYTES = 1024 * 1024
+"""Of a `StoredBody`, until it goes to the disk."""
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -68,6 +71,52 @@ class Request(msgspec.Struct, frozen=True):
         )
 
 
+class StoredBody:
+    """A body of any size in a temporary file; close it after use. Raises `OSError` on a full disk."""
+
+    def __init__(self) -> None:
+        from tempfile import SpooledTemporaryFile  # noqa: PLC0415 - when something is exported
+
+        self._file = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - closed by `close`
+
+    @classmethod
+    def of(cls, parts: Iterable[bytes]) -> "StoredBody":
+        """The joined parts."""
+        body = cls()
+        try:
+            for part in parts:
+                body._file.write(part)
+        except BaseException:
+            body.close()
+            raise
+        return body
+
+    def __len__(self) -> int:
+        return self._file.seek(0, 2)
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """The body in blocks of so many bytes."""
+        self._file.seek(0)
+        while block := self._file.read(size):
+            yield block
+
+    def packed(self, level: int) -> "StoredBody":
+        """The body compressed with gzip."""
+        body = StoredBody()
+        try:
+            with gzip.GzipFile(fileobj=body._file, mode="wb", compresslevel=level, mtime=0) as into:
+                for block in self.blocks(MEMORY_BYTES):
+                    into.write(block)
+        except BaseException:
+            body.close()
+            raise
+        return body
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+
 class Response(msgspec.Struct, frozen=True):
     """One answer. With an `etag` a browser may cache it and revalidate it."""
 
@@ -76,6 +125,8 @@ class Response(msgspec.Struct, frozen=True):
     content_type: str = JSON
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     etag: str | None = None
+    stored: StoredBody | None = None
+    """The body, instead of `body`, if it may be larger than what should be in memory."""
 
     @classmethod
     def json(cls, value: Any, status: int = 200) -> "Response":
@@ -105,6 +156,11 @@ class Response(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(
             self, headers={**self.headers, "Vary": name if named is None else f"{named}, {name}"}
         )
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        return len(self.body if self.stored is None else self.stored)
 
     @property
     def reason(self) -> str:

@@ -1,9 +1,13 @@
 """The local store and a server are the same to whoever types a command."""
 
+import gc
 from contextlib import asynccontextmanager
 
 import pytest
+from support.conditions import eventually
 from support.running_server import ServerProcess
+
+from genpy_cli import backend
 
 ROME = "0b7e1f52-9a41-4f0e-8d55-2f6a3c1d9e01"
 PYTHON = "5c2d9a17-3e80-4b6b-a1f4-77d0e2b8c302"
@@ -94,3 +98,23 @@ async def test_a_user_among_others_is_named(genpy):
         async with serving(genpy, GENPY_USER=user) as server:
             assert f"of the user '{user}'" in genpy("sessions", "list", "--server", server.url).err
             assert f"of the user '{user}'" in genpy("doctor", "--server", server.url).out
+
+
+def test_a_command_that_runs_for_long_collects_garbage(monkeypatch):
+    """Answers of a server are in cycles, of which a long export had a hundred megabytes."""
+
+    async def enabled():
+        return gc.isenabled()
+
+    async def work():
+        at_first = gc.isenabled()
+        await eventually(enabled)
+        return at_first
+
+    monkeypatch.setattr(backend, "LONG_SECONDS", 0.0)
+    gc.disable()
+    try:
+        assert backend.run(work()) is False
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -13,7 +13,7 @@ from support.http_server import Listening, listening
 from websockets.asyncio.client import connect
 
 from genpy_server.web.handover import CLOSE_SECONDS
-from genpy_server.web.messages import Response
+from genpy_server.web.messages import Response, StoredBody
 from genpy_server.web.router import Call, Route
 
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -333,6 +333,60 @@ async def test_a_large_answer_arrives_whole() -> None:
     async with listening(routes=LARGE) as front:
         answer = await front.exchange(GET_LARGE)
     assert len(answer.split(b"\r\n\r\n", 1)[1]) == 5_000_000
+
+
+def stored_answers(bodies: list[StoredBody]) -> tuple[Route, ...]:
+    """Answers 3 MB of JSON from files, which are noted."""
+
+    async def stored(call: Call[Any, Any]) -> Response:
+        bodies.append(StoredBody.of([b'"', *([b"word " * 1_000] * 600), b'"']))
+        return Response(stored=bodies[-1])
+
+    return (Route("GET", "/stored", stored, "Answer 3 MB.", public=True),)
+
+
+async def test_an_answer_comes_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the same as one from memory, compressed or not; its file is removed with it."""
+    bodies: list[StoredBody] = []
+    packed: list[StoredBody] = []
+    pack = StoredBody.packed
+
+    def noted(body: StoredBody, level: int) -> StoredBody:
+        packed.append(pack(body, level))
+        return packed[-1]
+
+    monkeypatch.setattr(StoredBody, "packed", noted)
+    text = "word " * 600_000
+    async with (
+        listening(routes=stored_answers(bodies)) as front,
+        httpx.AsyncClient(base_url=front.url) as client,
+    ):
+        for accepted in ("identity", "gzip", "identity"):
+            answer = await client.get("/stored", headers={"Accept-Encoding": accepted})
+            assert answer.json() == text
+            length = int(answer.headers["content-length"])
+            assert (length < len(text) / 10) is (accepted == "gzip")
+        head = await client.head("/stored", headers={"Accept-Encoding": "identity"})
+        assert (head.headers["content-length"], head.content) == (str(len(text) + 2), b"")
+    assert (len(bodies), len(packed)) == (4, 1)
+    assert all(body._file.closed for body in bodies + packed)
+
+
+async def test_a_file_whose_reader_leaves_is_removed() -> None:
+    """A client that goes away, or does not read, keeps no file."""
+    bodies: list[StoredBody] = []
+    get = b"GET /stored HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    routes = stored_answers(bodies)
+    async with listening(routes=routes, limits={"answer_seconds": 0.1}) as front:
+        for leaves in (True, False):
+            reader, writer = await asyncio.open_connection("127.0.0.1", front.port, limit=1)
+            writer.write(get)
+            await reader.readexactly(1)
+            if leaves:
+                writer.transport.abort()
+            await front.empty()
+            writer.close()
+    assert [body._file.closed for body in bodies] == [True, True]
 
 
 @pytest.mark.parametrize("kept", [b"", b"Connection: close\r\n"])
