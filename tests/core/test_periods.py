@@ -66,6 +66,21 @@ def named(text):
         ("was habe ich heute früh gesagt", "today"),
         ("qu'est-ce que j'ai dit hier sur le loyer ?", "yesterday"),
         ("今天早上我说了什么", "today"),
+        ("what did I say about the lease ystrdy", "yesterday"),
+        ("did I mention Oslo lst wk", "last_week"),
+        ("hab ich letze Woche was gesagt", "last_week"),
+        ("was habe ich gstern gesagt", "yesterday"),
+        ("j'ai dit quoi sur le bail ajd", "today"),
+        ("que dije del alquiler la sem pasada", "last_week"),
+        ("eu falei do dentista otem", "yesterday"),
+        ("o q eu falei hj", "today"),
+        ("что я севодня писал", "today"),
+        ("что обсуждали на прошлой нед", "last_week"),
+        ("ايش قلت عن الايجار الاسبوع اللي راح", "last_week"),
+        ("मैंने गत सप्ताह क्या कहा", "last_week"),
+        ("上礼拜我说过房租吗", "last_week"),
+        ("我昨儿说了什么", "yesterday"),
+        ("きょう何を書いた？", "today"),
     ],
 )
 def test_a_period_is_found_in_ten_languages(text, period):
@@ -107,6 +122,8 @@ def test_a_bound_is_told_from_the_period_itself(text, use):
         "hab ich das hier gesagt",
         "war die Miete schon mal Thema hier?",
         "what did I say the day before yesterday",
+        "habe ich die Leute erwähnt",
+        "べんきょうの話したっけ",
     ],
 )
 def test_a_text_without_a_period_has_none(text):
