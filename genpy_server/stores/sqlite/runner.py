@@ -3,16 +3,18 @@
 Waiting writes share one transaction with one commit (group commit), since an fsync takes
 milliseconds. Each write has its own savepoint, and its caller gets the result after the commit.
 Readers have their own connections, so that a long search does not delay commits; a read is
-interrupted if its caller stops waiting. One that begins beside a write lets the write's statements
-go first, since Python runs one thread at a time: it works while the write is brought to the disk.
+interrupted if its caller stops waiting. One that begins beside a write is held until the write's
+statements are executed, since Python runs one thread at a time: it works while the write is brought
+to the disk.
 """
 
 import asyncio
 import queue
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Event, Thread
+from threading import Thread
 from traceback import clear_frames
 from typing import Any, TypeVar
 
@@ -59,8 +61,10 @@ class Runner:
         self._lanes: list[_Lane] = []
         self._reads: Jobs = queue.SimpleQueue()
         self._writes: Jobs = queue.SimpleQueue()
-        self._executed = Event()
-        """Set while no write waits for its statements."""
+        self._writing = False
+        """Whether a write waits for its statements."""
+        self._held: deque[_Job] = deque()
+        """Reads that let it go first."""
         self._reading = 0
         """Reads that run or wait."""
 
@@ -70,10 +74,10 @@ class Runner:
         Raises the errors of opening the file.
         """
         self._reads, self._writes = queue.SimpleQueue(), queue.SimpleQueue()
-        self._executed.set()
+        self._writing = False
         try:
             await self._open(_Lane(self._writes, self._serve_writes, GROUP))
-            await self._open(_Lane(self._reads, self._serve_reads, 1))
+            await self._open(_Lane(self._reads, _serve_reads, 1))
         except BaseException:
             await self.stop()
             raise
@@ -95,37 +99,54 @@ class Runner:
             readers = len(self._lanes) - 1
             if 0 < readers < min(self._reading, READERS):
                 with suppress(sqlite3.Error, StoreError, OSError):  # another reads it later
-                    await self._open(_Lane(self._reads, self._serve_reads, 1))
-            return await self._put(self._reads, call)
+                    await self._open(_Lane(self._reads, _serve_reads, 1))
+            job, done = self._job(call)
+            self._held.append(job)
+            if not self._writing:
+                self._release()
+                return await done
+            late = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._release)
+            try:
+                return await done
+            finally:
+                late.cancel()
         finally:
             self._reading -= 1
+
+    def _release(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._reads.put(self._held.popleft())
 
     async def write(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """Run `call` in a writing transaction and return its result after the commit.
 
         If it raises, its changes are rolled back. It is run even if the caller stops waiting.
         """
-        self._executed.clear()
-        return await self._put(self._writes, call)
-
-    def _serve_reads(self, connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
-        self._executed.wait(WRITE_SECONDS)
-        _serve_reads(connection, batch)
+        job, done = self._job(call)
+        self._writing = True
+        self._writes.put(job)
+        return await done
 
     def _serve_writes(self, connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
         _serve_writes(connection, batch, self._executed)
-        self._executed.set()
+        self._executed()
 
-    def _put(self, jobs: Jobs, call: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+    def _executed(self) -> None:
+        """The statements of the waiting writes are executed."""
+        self._writing = False
+        self._release()
+
+    def _job(self, call: Callable[[sqlite3.Connection], T]) -> "tuple[_Job, asyncio.Future[T]]":
         if not self._lanes:
             raise StoreUnavailable("The database is not open.")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        jobs.put(_Job(call, future))
-        return future
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        return _Job(call, done), done
 
     async def stop(self) -> None:
         """Run the waiting calls, then end the threads and close their connections."""
         lanes, self._lanes = self._lanes, []
+        self._release()
         for lane in lanes:
             lane.jobs.put(None)
         for lane in lanes:
@@ -199,7 +220,9 @@ def _serve_reads(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
                 job.error = error
 
 
-def _serve_writes(connection: sqlite3.Connection, batch: Sequence[_Job], executed: Event) -> None:
+def _serve_writes(
+    connection: sqlite3.Connection, batch: Sequence[_Job], executed: Callable[[], None]
+) -> None:
     """Commit all jobs at once; if that fails, each alone, so that none fails because of another."""
     is_alone = len(batch) == 1
     try:
@@ -209,7 +232,7 @@ def _serve_writes(connection: sqlite3.Connection, batch: Sequence[_Job], execute
                     job.result, job.error = job.call(connection), None
                 else:
                     _attempt(connection, job)
-            executed.set()
+            executed()
     except Exception as error:  # noqa: BLE001 - raised where it is waited for
         if is_alone and _is_worth_repeating(error, connection):
             _serve_writes(connection, batch, executed)
