@@ -3,6 +3,7 @@
 That is stored in one file per person in the data folder.
 """
 
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from genpy_server.modes import own_modes
 from genpy_server.settings import Settings
 
 FOLDER = "learned"
+CACHED_FILES = 256
+"""Persons whose file is looked for at each message without making its path again."""
 
 
 class LearnedFiles:
@@ -26,7 +29,7 @@ class LearnedFiles:
 
     def path(self, user_id: str) -> Path:
         """The file of a person; the name is hashed because it may have any characters."""
-        return self._folder / f"{sha256(user_id.encode()).hexdigest()[:16]}.json"
+        return _file_of(self._folder, user_id)
 
     def of(self, user_id: str) -> Learned | None:
         """The learned data of a person; None without a file, or with an invalid one."""
@@ -46,6 +49,11 @@ class LearnedFiles:
         path = self.path(user_id)
         write_json(path, learned)
         return path
+
+
+@lru_cache(CACHED_FILES)
+def _file_of(folder: Path, user_id: str) -> Path:
+    return folder / f"{sha256(user_id.encode()).hexdigest()[:16]}.json"
 
 
 class Detectors:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -298,4 +298,4 @@ def prompt_of(mode: Mode | None) -> str:
 
 
 def _system_prompt(instructions: str | None = None) -> str:
-    return system_prompt(datetime.now().astimezone().date().isoformat(), instructions)
+    return system_prompt(time.strftime("%Y-%m-%d"), instructions)

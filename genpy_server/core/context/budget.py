@@ -261,8 +261,9 @@ def _fit_recall(
             continue
         near = [m for m in (hit.before, hit.message, hit.after) if m is not None]
         shown = [m for m in near if m.id not in seen]
-        least = _block(hit, shown, excerpts.shortest)
-        if used + _cost(least) > budget:  # mostly so, and excerpts take much longer
+        is_long = any(len(message.text) > EXCERPT_CHARS for message in shown)
+        # Mostly so, and excerpts of long texts take much longer.
+        if is_long and used + _cost(_block(hit, shown, excerpts.shortest)) > budget:
             continue
         block = _block(hit, shown, excerpts.of)
         cost = _cost(block)
@@ -276,13 +277,20 @@ def _fit_recall(
 
 
 def _block(hit: Hit, shown: Sequence[Message], text_of: Callable[[str], str]) -> list[str]:
-    return [_line(message, hit.session_title, text_of(message.text)) for message in shown]
+    title = quoted(hit.session_title)
+    return [
+        record(f"- [{_date(message)}, {title}] {message.role}", text_of(message.text))
+        for message in shown
+    ]
 
 
 def _cost(lines: Sequence[str]) -> int:
     return sum(count_tokens(line) + 1 for line in lines)
 
 
-def _line(message: Message, title: str, text: str) -> str:
-    date = "".join(c for c in message.at[:10] if c.isdecimal() or c == "-")
-    return record(f"- [{date}, {quoted(title)}] {message.role}", text)
+def _date(message: Message) -> str:
+    """The date of a message, without what another program wrote that is none."""
+    date = message.at[:10]
+    if date.replace("-", "").isdecimal():
+        return date
+    return "".join(c for c in date if c.isdecimal() or c == "-")

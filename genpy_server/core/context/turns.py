@@ -13,25 +13,20 @@ import msgspec
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut_evenly
 from genpy_server.core.models import Memory, Message
 
-_ID = attrgetter("id")
+_ID, _PLACE = attrgetter("id"), attrgetter("place")
 
 
 class Turn(NamedTuple):
     """A message of the person with its newest reply, or a single other message."""
 
     messages: tuple[Message, ...]
-
-    @property
-    def place(self) -> int:
-        """The id of the person's message, which orders turns."""
-        first = self.messages[0]
-        return first.id if first.meta.reply_to is None else first.meta.reply_to
+    place: int
+    """The id of the person's message, which orders turns."""
 
     @property
     def tokens(self) -> int:
         """Tokens of the turn."""
-        texts = sum([count_tokens(message.text) for message in self.messages])
-        return texts + MESSAGE_TOKENS * len(self.messages)
+        return sum([count_tokens(message.text) + MESSAGE_TOKENS for message in self.messages])
 
     def shortened(self, tokens: int) -> "Turn":
         """The turn in at most `tokens`; long texts are cut with a note."""
@@ -41,7 +36,8 @@ class Turn(NamedTuple):
             tuple(
                 msgspec.structs.replace(message, text=text)
                 for message, text in zip(self.messages, fitted, strict=True)
-            )
+            ),
+            self.place,
         )
 
 
@@ -56,12 +52,15 @@ def turns(messages: Sequence[Message]) -> list[Turn]:
     asked = {m.id for m in messages if m.role == "user"}
     result = []
     for message in messages:
+        answered = message.meta.reply_to
+        place = message.id if answered is None else answered
         if message.role == "user":
             reply = replies.get(message.id)
-            result.append(Turn((message, reply) if reply and reply.text else (message,)))
-        elif message.meta.reply_to not in asked:
-            result.append(Turn((message,)))
-    return sorted(result, key=lambda turn: turn.place)
+            both = (message, reply) if reply and reply.text else (message,)
+            result.append(Turn(both, place))
+        elif answered not in asked:
+            result.append(Turn((message,), place))
+    return sorted(result, key=_PLACE)
 
 
 def covered(memory: Memory | None, messages: Sequence[Message], newest: int) -> int:
