@@ -9,6 +9,7 @@ Text that only looks like one of them stays unchanged, as do tags in code (betwe
 import re
 from collections.abc import Sequence
 from enum import Enum, auto
+from functools import lru_cache
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
@@ -62,6 +63,8 @@ CALL_STARTS = (*PHRASES.lines("call starts"), "action:\n```json", "tool_code\npr
 """Other beginnings of a reply that is a tool call, in lower case."""
 NAMED_STARTS = ("action: {}", "\u273ffunction\u273f: {}", "call:{}")
 """Such beginnings with the name of a tool."""
+JSON_STARTS = ("```json", "json", "[", "{", "<")
+"""Beginnings of calls in JSON or in a tag."""
 HELD_CHARS = 20_000
 """The most characters that are held back until it is clear whether they are a call or reasoning."""
 
@@ -157,6 +160,35 @@ class _Place(Enum):
     """After a tag inside the text, whose content is held back until it ends."""
 
 
+class _Beginnings(NamedTuple):
+    """How replies begin that are reasoning or calls of these tools."""
+
+    names: frozenset[str]
+    starts: tuple[str, ...]
+    """Beginnings of calls without a tag."""
+    python_starts: tuple[str, ...]
+    calls: dict[str, str]
+    """The tags around calls, with their ends."""
+    longest: int
+    """Characters of the longest tag or mark."""
+    firsts: frozenset[str]
+    """The first characters of all of them."""
+
+
+@lru_cache(16)
+def _beginnings(tools: tuple[str, ...]) -> _Beginnings:
+    names = frozenset(tools)
+    named = (start.format(name.lower()) for start in NAMED_STARTS for name in names)
+    starts = (*CALL_STARTS, *named)
+    python_starts = tuple(f"{name.lower()}(" for name in names)
+    tags = [name.lower() for name in names if not name.isalpha()]  # such as <b> is HTML
+    calls = CALLS | {f"<{name}>": f"</{name}>" for name in tags} if tools else {}
+    marks = (*OPENINGS, *REPLY_MARKS, *calls)
+    known = (*marks, *WRAPPERS, *starts, *python_starts, *JSON_STARTS)
+    firsts = frozenset(mark[0] for mark in known)
+    return _Beginnings(names, starts, python_starts, calls, max(map(len, marks)), firsts)
+
+
 class ReplyText:
     """Splits the text of one reply while it streams; `calls` are the tool calls in it.
 
@@ -172,13 +204,10 @@ class ReplyText:
         self.over = False
         """Whether the model began another turn, which is not part of the reply."""
         self._tools = tools
-        self._names = {tool.name for tool in tools}
-        named = (start.format(name.lower()) for start in NAMED_STARTS for name in self._names)
-        self._starts = (*CALL_STARTS, *named)
-        self._python_starts = tuple(f"{name.lower()}(" for name in self._names)
-        tags = [name.lower() for name in self._names if not name.isalpha()]  # such as <b> is HTML
-        self._calls = CALLS | {f"<{name}>": f"</{name}>" for name in tags} if tools else {}
-        self._longest = max(map(len, (*OPENINGS, *REPLY_MARKS, *self._calls)))
+        begins = _beginnings(tuple(tool.name for tool in tools))
+        self._names, self._calls = begins.names, begins.calls
+        self._starts, self._python_starts = begins.starts, begins.python_starts
+        self._longest, self._firsts = begins.longest, begins.firsts
         self._place = _Place.REASONING if opened else _Place.START
         self._tag, self._ends = THINK, list(LONE_ENDS)
         self._opened = opened
@@ -218,13 +247,7 @@ class ReplyText:
         return self._split(last=True)
 
     def _split(self, *, last: bool) -> Split:
-        steps = {
-            _Place.START: self._start,
-            _Place.TEXT: self._text,
-            _Place.REASONING: self._reasoning,
-            _Place.HELD: self._behind_tag,
-        }
-        while self._held and not self.over and steps[self._place](last=last):
+        while self._held and not self.over and self._step(last=last):
             pass
         if last and self._place is _Place.REASONING and self._unsure:
             self._held = "".join(self._reasoned)  # the model answered without reasoning
@@ -239,6 +262,15 @@ class ReplyText:
 
     # Each step consumes a part of the held text; it returns False if it needs more text
 
+    def _step(self, *, last: bool) -> bool:
+        if self._place is _Place.TEXT:
+            return self._text(last=last)
+        if self._place is _Place.START:
+            return self._start(last=last)
+        if self._place is _Place.REASONING:
+            return self._reasoning(last=last)
+        return self._behind_tag(last=last)
+
     def _start(self, *, last: bool) -> bool:
         held = self._held.lstrip()
         lowered = held[: self._longest].translate(FOLDED)
@@ -248,13 +280,25 @@ class ReplyText:
                 self._place = _Place.TEXT
             return last
         calls = lowered.startswith(tuple(self._calls))
-        openings = (*OPENINGS, *REPLY_MARKS, *(WRAPPERS if self._trim else ()), *self._calls)
+        if lowered[0] in self._firsts:
+            begun = self._begin(held, lowered, calls=calls, last=last)
+            if begun is not None:
+                return begun
+        self._held = held if self._trim else self._held
+        if self._joint and not calls:
+            self._held, self._joint = self._joint + self._held, ""
+        self._trim, self._place = False, _Place.TEXT
+        return True
+
+    def _begin(self, held: str, lowered: str, *, calls: bool, last: bool) -> bool | None:
+        """Continue behind a tag or a call at the start; None if it is text, False if more text is needed."""
+        marks = (*OPENINGS, *REPLY_MARKS, *(WRAPPERS if self._trim else ()))
+        openings = (*marks, *self._calls)
         if self._tools:
-            openings += (*self._starts, *self._python_starts, "```json")
+            openings += (*self._starts, *self._python_starts, JSON_STARTS[0])
         if not last and any(mark.startswith(lowered) and mark != lowered for mark in openings):
             return False
-        marks = () if calls else (*OPENINGS, *REPLY_MARKS, *(WRAPPERS if self._trim else ()))
-        tag = next((tag for tag in marks if lowered.startswith(tag)), None)
+        tag = None if calls else next((tag for tag in marks if lowered.startswith(tag)), None)
         if tag is not None and (opened := self._open(tag, held, last=last)) is not None:
             return opened
         if self._tools and not calls and self._may_be_call(held):
@@ -265,11 +309,7 @@ class ReplyText:
                 self.calls += found
                 self._held = ""
                 return True
-        self._held = held if self._trim else self._held
-        if self._joint and not calls:
-            self._held, self._joint = self._joint + self._held, ""
-        self._trim, self._place = False, _Place.TEXT
-        return True
+        return None
 
     def _open(self, tag: str, held: str, *, last: bool) -> bool | None:
         """Continue behind a tag at the start; None if it is text, False if more text is needed."""
