@@ -64,21 +64,12 @@ OPTIONS: groq.RequestOptions = {"headers": {}, "max_retries": 0, "timeout": None
 TROUBLE = (groq.APIError, httpx.HTTPError, TimeoutError, ServiceError)
 
 
-class Cookies(httpx.Cookies):
-    """Parses cookies only of responses that set some, which model services seldom do."""
-
-    def extract_cookies(self, response: httpx.Response) -> None:
-        """Take the cookies of a response."""
-        if "set-cookie" in response.headers:
-            super().extract_cookies(response)
-
-
 class HttpClient(httpx.AsyncClient):
-    """A client with `Cookies` over a `Transport`."""
+    """A client over a `Transport`, without what the SDK does itself."""
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport=transport, trust_env=False, follow_redirects=False)
-        self._cookies = Cookies()
+        self._requests = transport
 
     def build_request(
         self,
@@ -104,9 +95,10 @@ class HttpClient(httpx.AsyncClient):
         self, request: httpx.Request, *, stream: bool = False, **_: Any
     ) -> httpx.Response:
         """Send a request without following redirects or adding authentication."""
-        response = await self._transport.handle_async_request(request)
+        response = await self._requests.handle_async_request(request)
         response.request = request
-        self.cookies.extract_cookies(response)
+        if "set-cookie" in response.headers:  # seldom, and to look for cookies takes long
+            self.cookies.extract_cookies(response)
         if not stream:
             async with aclosing(response):
                 await response.aread()
