@@ -2,8 +2,9 @@
 
 import pytest
 
+from genpy_server.core.understanding.names import MOST_WORDS
 from genpy_server.core.understanding.tool_requests import find_tool_request
-from genpy_server.core.understanding.topics import MOST_WORDS, find_topic
+from genpy_server.core.understanding.topics import find_topic
 
 
 @pytest.mark.parametrize(

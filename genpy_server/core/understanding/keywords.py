@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.patterns import lazy_pattern
+from genpy_server.core.patterns import lazy_pattern, lowered
 from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.families import ROLES, family_of, folded
 from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, shipped
+from genpy_server.core.understanding.names import LETTER, parts, reach
 from genpy_server.core.words import APART, ENDS, UNSPACED, UNSPACED_CHARS, has_content
 
 MODEL = "keyword_model.json"
@@ -36,6 +37,8 @@ OWNED = 30
 """The same for one between an article or "my" and the keyword, as in "my checking account"."""
 JOINED = 15
 """The same for one that "of" or "with" joins to the keyword."""
+JOINED_NAME = 70
+"""The same where the kind of thing is said before: "recipe for"."""
 BEGINS = 40
 """The same for a letter of a script without spaces that the keyword may begin with."""
 STAND_IN = 150
@@ -72,6 +75,13 @@ _SPOKEN_OF = lazy_pattern(
     )
 )
 """The thing that a Japanese clause is about, which may be written in the letters of particles: はがき."""
+_OF = {"de", "du", "di", "d'", "d\u2019"}
+_JOINED_ON = "\u0628\u0627\u0644"
+"""Arabic "with the", which is written as the beginning of the next word."""
+_KIND = lazy_pattern(
+    lambda: rf"(?<!\w)(?:{PHRASES.any_of('kinds of things')})(?:(?!{LETTER})|(?<=['\u2019]))"
+)
+"""What says of which kind the thing is that is looked for: "the recipe for X"."""
 _HIRAGANA = lazy_pattern("[\u3041-\u309f]+")
 _KATAKANA = lazy_pattern("[\u30a1-\u30ff]+")
 _RUNS_ON = lazy_pattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
@@ -126,20 +136,14 @@ def find_keyword(line: str) -> str:
         weights = list(map(add, weights, map(model.weights[name].get, values, repeat(0))))
     for at in _stand_ins(words):
         kinds[at], weights[at] = words[at].text, -STAND_IN
-    weight, first, last = _heaviest(weights, _most(line))
+    asked = _Weighed(
+        line, words, kinds, weights, MOST_LETTERS if _LETTER.search(line) else MOST_WORDS
+    )
+    weight, first, last = _heaviest(weights, asked.most)
     if weight <= 0 and not {OTHER, SEEN}.intersection(kinds[first : last + 1]):
         return ""
     english = _ENGLISH.search(line) is not None
-    part = [
-        weight > -UNLIKELY and (kind == OTHER or _LETTER.match(word.text) is not None)
-        for word, kind, weight in zip(words, kinds, weights, strict=True)
-    ]
-    articles = _ARTICLES if english else _FOREIGN_ARTICLES
-    for at, (word, after, weight) in enumerate(zip(words, words[1:], weights[1:], strict=False)):
-        owner = articles.match(line, word.start) if weight > -OWNED else None
-        part[at + 1] |= owner is not None and owner.end() == after.start
-    first, last = _widened(line, words, part, weights, (first, last))
-    last = _joined(words, kinds, weights, last, min(first + _most(line), len(words)))
+    first, last = _named(asked, *_widened(asked, first, last, english=english))
     start, end = words[first].start, words[last].end
     if _KANA.search(line):
         start, end = _spoken_of(line, start, end)
@@ -149,32 +153,33 @@ def find_keyword(line: str) -> str:
     return without_article(_FOR.sub("", found), english=english).lower()
 
 
-def _most(line: str) -> int:
-    """The most words of a keyword in this line."""
-    return MOST_LETTERS if _LETTER.search(line) else MOST_WORDS
+class _Weighed(NamedTuple):
+    """The words of a line, how well each is known, what each weighs, and the most of a keyword."""
+
+    line: str
+    words: Sequence[Word]
+    kinds: Sequence[str]
+    weights: Sequence[float]
+    most: int
 
 
-def _widened(
-    line: str,
-    words: Sequence[Word],
-    part: Sequence[bool],
-    weights: Sequence[float],
-    run: tuple[int, int],
-) -> tuple[int, int]:
+def _widened(asked: _Weighed, first: int, last: int, *, english: bool) -> tuple[int, int]:
     """The run with the words beside it that are part of it too."""
-    first, last = run
-    most = _most(line)
+    line, words, kinds, weights, most = asked
+    part = [
+        weight > -UNLIKELY and (kind == OTHER or _LETTER.match(word.text) is not None)
+        for word, kind, weight in zip(words, kinds, weights, strict=True)
+    ]
+    articles = _ARTICLES if english else _FOREIGN_ARTICLES
+    for at, (word, after, weight) in enumerate(zip(words, words[1:], weights[1:], strict=False)):
+        owner = articles.match(line, word.start) if weight > -OWNED else None
+        part[at + 1] |= owner is not None and owner.end() == after.start
     while first and last - first + 1 < most and part[first - 1]:
         first -= 1
     while last + 1 < len(words) and last - first + 1 < most and part[last + 1]:
         last += 1
-    if (
-        first
-        and last - first + 1 < most
-        and weights[first - 1] > -BEGINS
-        and _LETTER.match(words[first - 1].text)
-        and family_of(words[first - 1].text, ROLES) is None
-    ):
+    before = words[first - 1].text if first and last - first + 1 < most else ""
+    if _LETTER.match(before) and weights[first - 1] > -BEGINS and family_of(before, ROLES) is None:
         first -= 1
     if not _KANA.search(line):
         return first, last + (_ENDS_WITH.match(line, words[last].end) is not None)
@@ -190,6 +195,33 @@ def _widened(
         and _KATAKANA.fullmatch(line[words[last].start : words[last + 1].end])
     ):
         last += 1
+    return first, last
+
+
+def _named(asked: _Weighed, first: int, last: int) -> tuple[int, int]:
+    """The run with what "of" or "with" joins to it; behind "recipe for" the name from its beginning."""
+    words, low, doubt = asked.words, lowered(asked.line), JOINED
+    kind = _KIND.search(low)
+    name = kind and reach(part for part in parts(low) if part.start >= kind.end())
+    if name and words[first].start < name[1] and name[0] < words[last].end:
+        doubt = JOINED_NAME
+        first = min(first, next(at for at, word in enumerate(words) if word.end > name[0]))
+    if first and words[first].text.lower() in _OF:
+        first -= 1
+    joins = PHRASES.words("joins a keyword")
+    is_joined = words[last].text.lower() in joins
+    for at in range(last + 1, min(first + asked.most, len(words))):
+        text = words[at].text.lower()
+        if text in joins:
+            is_joined = True
+        elif (
+            (is_joined or text.startswith(_JOINED_ON))
+            and asked.kinds[at] in (OTHER, SEEN)
+            and asked.weights[at] > -doubt
+        ):
+            last, is_joined = at, False
+        else:
+            break
     return first, last
 
 
@@ -213,22 +245,12 @@ def _spoken_of(line: str, start: int, end: int) -> tuple[int, int]:
         if thing.start(1) <= start < thing.end(1):
             while start > thing.start(1) and _HIRAGANA.fullmatch(line[start - 1 : start + 1]):
                 start -= 1
+            if thing.start() < thing.start(1) == start - 1:
+                start -= 1
             if thing.end(1) - end <= CUT_OFF:
                 end = thing.end(1)
             break
     return start, end
-
-
-def _joined(
-    words: Sequence[Word], kinds: Sequence[str], weights: Sequence[float], last: int, end: int
-) -> int:
-    """The last word of a run with what "of", "with" or "for" joins to it: "pie with plums"."""
-    at = last + 1
-    while at < end and words[at].text.lower() in PHRASES.words("joins a keyword"):
-        at += 1
-    if last + 1 < at < end and kinds[at] in (OTHER, SEEN) and weights[at] > -JOINED:
-        return _joined(words, kinds, weights, at, end)
-    return last
 
 
 def without_article(found: str, *, english: bool) -> str:
