@@ -133,10 +133,7 @@ async def on_server(settings: Settings, work: Callable[["RemoteRecords"], Awaita
     from genpy_server.client.http_records import RemoteRecords
 
     logging.getLogger("genpy").addHandler(logging.NullHandler())
-    async with (
-        server_access(settings) as found,
-        RemoteRecords(found.url, found.token) as records,
-    ):
+    async with server_access(settings) as found, RemoteRecords(found.url, found.token) as records:
         return await work(records)
 
 

@@ -84,11 +84,7 @@ def _shell_safe(title: str) -> str:
 def session_option(help_text: str) -> Any:
     """The option --session of a command."""
     return typer.Option(
-        "--session",
-        "-s",
-        help=help_text,
-        metavar="SESSION",
-        autocompletion=complete_session,
+        "--session", "-s", help=help_text, metavar="SESSION", autocompletion=complete_session
     )
 
 

@@ -47,9 +47,9 @@ def text(value: str, *, end: str = "\n") -> None:
     sys.stdout.write(shown(value) + end)
 
 
-def shown(value: str) -> str:
-    """A text as standard output gets it: without control characters on a terminal."""
-    return visible(value) if is_terminal(sys.stdout) else value
+def shown(value: str, stream: TextIO | None = None) -> str:
+    """A text as a stream, standard output for None, gets it: visible as a whole on a terminal."""
+    return visible(value) if is_terminal(stream or sys.stdout) else value
 
 
 def piece(value: str) -> None:
@@ -60,9 +60,13 @@ def piece(value: str) -> None:
 
 def dim_piece(value: str) -> None:
     """Print a piece of a streamed text to standard error, dim on a terminal, and flush."""
+    value = shown(value, sys.stderr)
     coloured = is_terminal(sys.stderr) and not os.environ.get("NO_COLOR")
-    shown_value = visible(value) if is_terminal(sys.stderr) else value
-    sys.stderr.write(f"\x1b[2m{shown_value}\x1b[0m" if coloured else shown_value)
+    _to_error(f"\x1b[2m{value}\x1b[0m" if coloured else value)
+
+
+def _to_error(value: str) -> None:
+    sys.stderr.write(value)
     sys.stderr.flush()
 
 
@@ -78,8 +82,7 @@ def note_once(value: str) -> None:
 
 def note(value: str) -> None:
     """Print a message for the person to standard error."""
-    sys.stderr.write(visible(value) + "\n")
-    sys.stderr.flush()
+    _to_error(visible(value) + "\n")
 
 
 class Progress:
@@ -106,28 +109,25 @@ class Progress:
         if is_terminal(sys.stderr) and monotonic() >= self._next:
             self._next = monotonic() + PROGRESS_SECONDS
             self._shown = True
-            sys.stderr.write(f"\r\x1b[K{self._what} {self._done:,}{self._of} …")
-            sys.stderr.flush()
+            _to_error(f"\r\x1b[K{self._what} {self._done:,}{self._of} …")
 
     def clear(self) -> None:
         """Remove the line."""
         if self._shown:
             self._shown = False
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _to_error("\r\x1b[K")
 
 
 def confirmed(question: str) -> bool:
     """Ask a yes-or-no question on standard error; an empty answer is no."""
-    sys.stderr.write(f"{visible(question)} [y/N] ")
-    sys.stderr.flush()
+    _to_error(f"{visible(question)} [y/N] ")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def heading(value: str, detail: str = "") -> None:
     """Print a bold line, followed by a dim detail if there is one."""
-    parts = [(shown(one_line(value)), "bold")]
-    line(*parts, ("  " + shown(one_line(detail)), "dim")) if detail else line(*parts)
+    value, detail = shown(one_line(value)), shown(one_line(detail))
+    line((value, "bold"), ("  " + detail if detail else "", "dim"))
 
 
 def dim(value: str) -> None:
@@ -180,7 +180,9 @@ def table(
     }
     cells = {title: max(map(cell_len, (title, *column))) for title, column in shown.items()}
     least = {title: min(wide, CUT_CELLS) if title in cut else wide for title, wide in cells.items()}
-    room = width() if _is_cut() else _total(cells)
+    # It is made to fit on a terminal, and if the environment says how wide it is.
+    fitted = is_terminal(sys.stdout) or "COLUMNS" in os.environ
+    room = width() if fitted else _total(cells)
     for title in spare:
         if _total(least) > room:
             del shown[title], least[title]
@@ -227,11 +229,18 @@ def message(value: str, *, user: bool = False) -> None:
     if not is_terminal(sys.stdout):
         text(value)
         return
-    from genpy_tui.render.console import markdown_text, typed_text
+    from rich.text import Text
 
-    render = typed_text if user else markdown_text
-    for row in render(value, min(width(), MESSAGE_WIDTH)):
-        console().print(row, soft_wrap=True)
+    from genpy_tui.render.markdown.document import parts_of
+    from genpy_tui.render.message import INDENT, typed
+    from genpy_tui.render.palette import plain_style
+
+    for part in typed(value) if user else parts_of(value, indent=INDENT):
+        for row in part.lines(min(width(), MESSAGE_WIDTH)):
+            shown_row = Text(" " * part.indent if row.runs else "", end="", no_wrap=True)
+            for run in row.runs:
+                shown_row.append(visible(run.text), plain_style(run.style))
+            console().print(shown_row, soft_wrap=True)
 
 
 def result(value: Any, sentence: str, *, as_json: bool) -> None:
@@ -244,12 +253,11 @@ def result(value: Any, sentence: str, *, as_json: bool) -> None:
 
 def json_document(value: Any) -> None:
     """Print a value as one JSON document."""
-    document = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    sys.stdout.write(escaped(document) + "\n")
+    json_line(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def json_line(encoded: str) -> None:
-    """Print one line of JSON and flush."""
+    """Print JSON and flush."""
     sys.stdout.write(escaped(encoded) + "\n")
     sys.stdout.flush()
 
@@ -257,11 +265,6 @@ def json_line(encoded: str) -> None:
 def _total(cells: Mapping[str, int]) -> int:
     """Columns of a table whose columns have so many cells."""
     return sum(cells.values()) + GAP * (len(cells) - 1)
-
-
-def _is_cut() -> bool:
-    """Whether a table is made to fit: on a terminal, or if the environment says how wide it is."""
-    return is_terminal(sys.stdout) or "COLUMNS" in os.environ
 
 
 def width() -> int:

@@ -10,6 +10,8 @@ from genpy_server.errors import ConfigError
 from genpy_server.files import read_json, write_json
 from genpy_server.settings import Settings, without_password
 
+NAME = "trusted.json"
+
 
 def ensure_trusted(settings: Settings, *, trust: bool) -> None:
     """Ask once per folder and address; raises `ConfigError` for "no" and without a terminal."""
@@ -23,7 +25,7 @@ def ensure_trusted(settings: Settings, *, trust: bool) -> None:
     if not output.confirmed(f"{what} Allow this?"):
         raise ConfigError("Nothing was sent.")
     with suppress(OSError):  # the next command asks again
-        write_json(_file(), [*_allowed(), [folder, address]])
+        write_json(state_folder() / NAME, [*_allowed(), [folder, address]])
 
 
 def is_trusted(settings: Settings) -> bool:
@@ -32,10 +34,6 @@ def is_trusted(settings: Settings) -> bool:
     return address is None or [str(Path.cwd().resolve()), address] in _allowed()
 
 
-def _file() -> Path:
-    return state_folder() / "trusted.json"
-
-
 def _allowed() -> list[list[str]]:
     """Pairs of folder and address."""
-    return read_json(_file(), list[list[str]]) or []
+    return read_json(state_folder() / NAME, list[list[str]]) or []

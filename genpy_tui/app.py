@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -23,7 +23,6 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.events import Paste
-from textual.notifications import SeverityLevel
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.theme import Theme
@@ -137,10 +136,9 @@ class GenPyApp(App[int]):
                 config.set_value("theme", self.theme, own.folder)
             else:
                 preferences.remember_theme(own.database.parent, self.theme)
-        except ConfigError as error:
-            self.notify(f"The theme is not kept: {error.message}", severity="warning")
-        except OSError as error:
-            self.notify(f"The theme is not kept: {error.strerror}.", severity="warning")
+        except (ConfigError, OSError) as error:
+            reason = error.message if isinstance(error, ConfigError) else f"{error.strerror}."
+            self.notify(f"The theme is not kept: {reason}", severity="warning")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The commands of the palette: every one of the table."""
@@ -152,19 +150,11 @@ class GenPyApp(App[int]):
                 title = f"{command.title}  {self._keys.key(command.name)}".strip()
                 yield SystemCommand(title, command.help, action)
 
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,
-        markup: bool = False,  # noqa: ARG002 - Textual's; notices hold untrusted text
-    ) -> None:
+    def notify(self, message: str, **options: Any) -> None:
         """Show a notice as plain text, unless the same one is still shown."""
         text = visible(message)
         if all(text != shown.message or shown.has_expired for shown in self._notifications):
-            super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
+            super().notify(text, **options | {"markup": False})  # it may be untrusted
 
     def _refresh_notifications(self) -> None:
         """Show the notices of the screen: those of before a dialog stay behind it."""
@@ -221,8 +211,12 @@ class GenPyApp(App[int]):
     def on_mount(self) -> None:
         """Connect once the screen is painted."""
         self.theme_changed_signal.subscribe(self, self._remember)
-        self.app_resume_signal.subscribe(self, self._resumed)
-        self._bind()
+        # The screen is cleared while the program is suspended.
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
+        for name, keys in self._keys.items():
+            if not BY_NAME[name].key:
+                self.bind(keys, f"command('{name}')", show=False)
+        self.set_keymap(self._keys)
         signals.watch(self._signalled)
         wanted = self.settings.theme
         if wanted and wanted not in self.available_themes:
@@ -231,21 +225,10 @@ class GenPyApp(App[int]):
             )
         background(self, self._connect, "start")
 
-    def _bind(self) -> None:
-        """Bind the keys that the person configured."""
-        for name, keys in self._keys.items():
-            if not BY_NAME[name].key:
-                self.bind(keys, f"command('{name}')", show=False)
-        self.set_keymap(self._keys)
-
     async def action_command(self, name: str) -> None:
         """Run a command that has a configured key but no default one."""
         if cast("object", self.screen) is self.chat:
             await self.chat.action_command(name)
-
-    def _resumed(self, _: object) -> None:
-        """Draw everything: the screen was cleared while the program was suspended."""
-        self.screen.refresh(layout=True)
 
     async def _connect(self) -> None:
         await self.chat.painted.wait()

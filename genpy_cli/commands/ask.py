@@ -48,8 +48,7 @@ class Question(NamedTuple):
 def ask(
     *,
     question: Annotated[
-        list[str] | None,
-        typer.Argument(help="What to ask; the text on standard input follows it."),
+        list[str] | None, typer.Argument(help="What to ask; the text on standard input follows it.")
     ] = None,
     session: Annotated[
         str | None, session_option("Ask in this conversation instead of a new one.")

@@ -139,10 +139,7 @@ async def _database(settings: Settings) -> str:
             seen = msgspec.structs.replace(seen, **counts)
     finally:
         await store.close()
-    sessions, messages = (
-        count(seen.sessions, "conversation"),
-        count(seen.messages, "message"),
-    )
+    sessions, messages = (count(seen.sessions, "conversation"), count(seen.messages, "message"))
     unindexed = f", {seen.unindexed:,} of them still to be indexed" if seen.unindexed else ""
     owners = "" if seen.users else f" of {settings.user!r}"
     if seen.users > 1:

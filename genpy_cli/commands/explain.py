@@ -1,6 +1,6 @@
 """`genpy explain`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -8,10 +8,8 @@ from genpy_cli import output
 from genpy_cli.exit_codes import WrongUsageError
 from genpy_cli.options import Json, session_option
 from genpy_cli.standard_input import piped_text
+from genpy_server.core.models import RequestContext
 from genpy_server.settings import load
-
-if TYPE_CHECKING:
-    from genpy_server.core.models import RequestContext
 
 
 def explain(
@@ -61,7 +59,7 @@ def explain(
                 output.text(message.content)
 
 
-def _show_context(context: "RequestContext") -> None:
+def _show_context(context: RequestContext) -> None:
     output.text("")
     output.heading(context.title, f"{context.total:,} of {context.budget:,} tokens")
     rows = [

@@ -22,8 +22,7 @@ def memory(
         int | None, typer.Argument(help="The number of the note to forget.", min=1)
     ] = None,
     ref: Annotated[
-        str,
-        session_option("An id, any unambiguous prefix of it, a name, or `last`."),
+        str, session_option("An id, any unambiguous prefix of it, a name, or `last`.")
     ] = "last",
     server: Server = None,
     as_json: Json = False,

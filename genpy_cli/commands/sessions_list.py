@@ -24,8 +24,7 @@ def sessions_list(
         Literal["active", "completed"] | None, typer.Option(help="Only these.")
     ] = None,
     find: Annotated[
-        str | None,
-        typer.Option(help="Only with this in title, summary or topics.", metavar="TEXT"),
+        str | None, typer.Option(help="Only with this in title, summary or topics.", metavar="TEXT")
     ] = None,
     server: Server = None,
     as_json: Json = False,
@@ -38,9 +37,7 @@ def sessions_list(
         output.json_document(found[:limit])
         return
 
-    async def work(
-        records: Records,
-    ) -> tuple[list[ListedSession], list[ListedSession], str | None]:
+    async def work(records: Records) -> tuple[list[ListedSession], list[ListedSession], str | None]:
         conversations: list[ListedSession] = []
         questions: list[ListedSession] = []
         before: int | None = None

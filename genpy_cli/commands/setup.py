@@ -2,14 +2,15 @@
 
 import sys
 
+import msgspec
 import typer
 
 from genpy_cli import output
 from genpy_cli.backend import run
 from genpy_cli.exit_codes import WrongUsageError
-from genpy_server import config
-from genpy_server.config import GROQ, GROQ_KEY, Provider
+from genpy_server.config import GROQ, GROQ_KEY
 from genpy_server.core.display import count
+from genpy_server.core.models import ModelChoice
 from genpy_server.errors import GenPyError
 from genpy_server.settings import load
 
@@ -27,39 +28,34 @@ def setup() -> None:
     from genpy_server.llm.setup import local_servers
 
     output.text("Looking for model servers on this machine …")
-    choices = {"Groq (a free key: console.groq.com/keys)": Provider(GROQ, config.GROQ_URL)}
+    choices = {"Groq (a free key: console.groq.com/keys)": ModelChoice(GROQ)}
     for one in run(local_servers()):
         label = f"{one.provider} at {one.url}, {count(len(one.models), 'model')}"
-        choices[label] = Provider(one.provider, one.url)
-    choices["Another address with /chat/completions"] = Provider("", "")
-    while not _configured(_provider(choices)):
+        choices[label] = ModelChoice(one.provider)
+    choices["Another address with /chat/completions"] = ModelChoice()
+    while not _configured(_choice(choices)):
         pass
 
 
-def _provider(choices: dict[str, Provider]) -> Provider:
+def _choice(choices: dict[str, ModelChoice]) -> ModelChoice:
     """The provider that is chosen by its number, or by an address or a key that is typed at once."""
-    from genpy_server.llm.setup import checked_key, groq_provider
-
     while True:
         typed = _chosen("Where is your model?", [*choices])
+        choice = choices.get(typed)
         try:
-            if typed in choices:
-                return _asked_for(choices[typed])
+            if choice is not None:
+                return _completed(choice)
             if typed.startswith(GROQ_KEY):
-                return groq_provider(load(), checked_key(typed))
+                return ModelChoice(GROQ, key=typed)
             return _at(typed)
         except GenPyError:
             output.note(f"Type a number from 1 to {len(choices)}, an address, or a key of Groq.")
 
 
-def _asked_for(provider: Provider) -> Provider:
-    """The chosen provider, completed with the key and address that the person types."""
-    from genpy_server.llm.setup import groq_provider
-
-    if provider.name == GROQ:
-        return groq_provider(load(), _secret("Key"))
-    if provider.name:
-        return provider
+def _completed(choice: ModelChoice) -> ModelChoice:
+    """The choice with the key or the address that the person types."""
+    if choice.provider:
+        return ModelChoice(GROQ, key=_secret("Key")) if choice.provider == GROQ else choice
     while True:
         try:
             return _at(_line("Address, such as http://127.0.0.1:8000/v1: "))
@@ -67,34 +63,31 @@ def _asked_for(provider: Provider) -> Provider:
             output.note(error.message)
 
 
-def _at(address: str) -> Provider:
+def _at(address: str) -> ModelChoice:
     """The provider at an address, with the key that the person types."""
     from genpy_server.llm.setup import provider_at
 
     url = provider_at(address).url
-    return provider_at(url, _secret("Key, if it needs one") or None)
+    return ModelChoice(url=url, key=_secret("Key, if it needs one"))
 
 
-def _configured(provider: Provider) -> bool:
+def _configured(choice: ModelChoice) -> bool:
     """Choose a model, try it and store the settings; False where that failed."""
-    from genpy_server.llm import setup as model_setup
+    from genpy_server.llm.setup import set_up
 
     try:
-        names = run(model_setup.models_of(provider))
-        if len(names) > 1:
-            model = _chosen("Which model? A number, or a name", names)
-        else:
-            model = names[0] if names else _line("Name of the model: ")
-        output.text(f"Trying {model} …")
-        run(model_setup.try_model(model_setup.with_model(load(), provider, model)))
+        found, _ = run(set_up(load(), choice))
+        if not found.model:
+            names = found.models
+            question = "Which model? A number, or a name"
+            model = _chosen(question, names) if names else _line("Name of the model: ")
+            output.text(f"Trying {model} …")
+            found, _ = run(set_up(load(), msgspec.structs.replace(choice, model=model)))
     except GenPyError as error:
         output.note(error.message)
         return False
-    path = model_setup.keep(provider, model)
-    output.text(f"It works. Kept in {path}: {provider.name}/{model}")
-    for line in model_setup.overruled(load()):
-        output.note(line)
-    output.text("Start with: genpy chat")
+    for line in (*found.notes, "Start with: genpy chat"):
+        output.text(line)
     return True
 
 

@@ -1,7 +1,9 @@
 """The next message: what is put into the prompt, sent, and edited; stopping and ending replies."""
 
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from genpy_server.core.models import ListedPrompt
 from genpy_server.errors import GenPyError
@@ -9,9 +11,6 @@ from genpy_tui.chat.control import Control
 from genpy_tui.commands import Command, Mistyped
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.terminal.editor import written_in_editor
-
-if TYPE_CHECKING:
-    from genpy_tui.chat.screen import ChatScreen
 
 NAME = "prompt:"
 """The prefix of the names of the commands that fill in a prompt of an MCP server."""
@@ -30,16 +29,14 @@ class Edit(NamedTuple):
 class DraftControl(Control):
     """Writes into the prompt, and sends messages and requests through the client."""
 
-    def __init__(self, chat: "ChatScreen") -> None:
-        super().__init__(chat)
-        self.edit: Edit | None = None
-        self._early = ""
-        """The text to send once there is a conversation."""
-        self._offered: dict[str, ListedPrompt] = {}
-        """The prompts of MCP servers by the names of their commands."""
-        self._offers_read = False
-        self._older: list[str] | None = None
-        """Conversations whose messages are not in the history; None before they are read."""
+    edit: Edit | None = None
+    _early = ""
+    """The text to send once there is a conversation."""
+    _offered: Mapping[str, ListedPrompt] = MappingProxyType({})
+    """The prompts of MCP servers by the names of their commands."""
+    _offers_read = False
+    _older: list[str] | None = None
+    """Conversations whose messages are not in the history; None before they are read."""
 
     def started(self) -> None:
         """Send the text that was submitted while GenPy was starting, unless it was changed since."""
@@ -62,8 +59,13 @@ class DraftControl(Control):
                 self._early = self._prompt.full_text
             self._notify(reason or "Still starting: this is sent in a moment.")
             return
+        replaced = None if self.edit is None else self.edit.message_id
+        if self.edit is not None:
+            draft = self.edit.draft
+            self._show(None)
+            self._prompt.restore(draft)
         intent = self._status.activity.mode
-        client_id = client.send(text, intent=intent, replaces=self._finish_edit())
+        client_id = client.send(text, intent=intent, replaces=replaced)
         self._view.sent(client_id, text)
         self._status.update(ending=False)
 
@@ -86,11 +88,9 @@ class DraftControl(Control):
             return
         client.end()
         self._status.update(ending=True)
-        self._notify(
-            "Ending the conversation; its summary is being written."
-            if self._conversation.online
-            else "The conversation is ended once the connection is back."
-        )
+        now = "Ending the conversation; its summary is being written."
+        later = "The conversation is ended once the connection is back."
+        self._notify(now if self._conversation.online else later)
 
     # Editing of the person's last message, until it is sent or cancelled
 
@@ -127,21 +127,11 @@ class DraftControl(Control):
         The edited text is kept in the history.
         """
         edit = self.edit
-        if edit is None:
-            return False
-        self._show(None)
-        self._prompt.keep(self._prompt.full_text)
-        self._prompt.write(edit.draft)
-        return True
-
-    def _finish_edit(self) -> int | None:
-        """End the edit and restore the draft; the id of the message that is replaced."""
-        edit = self.edit
-        if edit is None:
-            return None
-        self._show(None)
-        self._prompt.restore(edit.draft)
-        return edit.message_id
+        if edit is not None:
+            self._show(None)
+            self._prompt.keep(self._prompt.full_text)
+            self._prompt.write(edit.draft)
+        return edit is not None
 
     def overtaken(self, message_id: int) -> None:
         """A message of the person arrived: end the edit if its message is not the last one any more."""
@@ -193,16 +183,12 @@ class DraftControl(Control):
         if found is None:
             return
         self._offered = {NAME + prompt.name: prompt for prompt in found}
-        self._prompt.menu.offer(
-            Command(
-                name,
-                prompt.name,
-                prompt.description,
-                slash=prompt.name,
-                argument=" ".join(one.name.upper() for one in prompt.arguments),
-            )
-            for name, prompt in self._offered.items()
-        )
+        commands = []
+        for name, prompt in self._offered.items():
+            argument = " ".join(one.name.upper() for one in prompt.arguments)
+            about = prompt.description
+            commands.append(Command(name, prompt.name, about, slash=prompt.name, argument=argument))
+        self._prompt.menu.offer(commands)
         self._prompt.menu.look(self._prompt.text)
 
     async def fill_in(self, name: str, text: str) -> None:

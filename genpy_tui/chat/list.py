@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import asdict, replace
 from textual.containers import Vertical
 
-from genpy_server.core.models import ListedSession
+from genpy_server.core.models import ListedSession, Session
 from genpy_tui.chat.control import Control
 from genpy_tui.widgets.sidebar import SessionFilter, Sidebar
 
 if TYPE_CHECKING:
-    from genpy_server.core.models import Session
     from genpy_tui.chat.screen import ChatScreen
 
 BUSY, QUIET = 3.0, 15.0
@@ -27,6 +26,12 @@ PAUSE = 0.15
 class ListControl(Control):
     """Keeps the sidebar up to date while it is visible."""
 
+    _read_at = -inf
+    _more = False
+    """Whether the server has conversations older than the last one read."""
+    _reading_more = False
+    _query = ""
+
     def __init__(self, chat: "ChatScreen") -> None:
         super().__init__(chat)
         self.panel = Vertical(id="beside")
@@ -34,11 +39,6 @@ class ListControl(Control):
         self.sidebar = Sidebar()
         self.sessions: list[ListedSession] = []
         """The conversations, newest first, with the later changes of the open one."""
-        self._read_at = -inf
-        self._more = False
-        """Whether the server has conversations older than the last one read."""
-        self._reading_more = False
-        self._query = ""
 
     async def mount(self) -> None:
         """Mount the list, after the first paint."""
@@ -52,10 +52,8 @@ class ListControl(Control):
     def show(self, *, shown: bool) -> None:
         """Show or hide the list."""
         if shown and not self.shown:
-            self.panel.display = True
             self.read_later()
-        elif not shown:
-            self.panel.display = False
+        self.panel.display = shown
 
     def toggle(self) -> None:
         """Show and focus the list, or hide it and focus the prompt."""
@@ -74,28 +72,26 @@ class ListControl(Control):
         if monotonic() - self._read_at >= wait:
             self.read_later()
 
-    async def read(self) -> None:
-        """Read the newest conversations; older ones that were read before stay in the list."""
-        self._read_at = monotonic()
-        page = await self._page()
-        if page is None:
-            return
-        more = len(page) == PAGE
-        if more and self.sessions:
-            oldest, known = page[-1].last_message_id, {session.id for session in page}
-            page += [s for s in self.sessions if s.last_message_id < oldest and s.id not in known]
-            more = self._more if len(page) > PAGE else more
-        self.sessions, self._more = page, more
-        self.follow()
-
-    async def _page(self, before: int | None = None) -> list[ListedSession] | None:
-        """A page of the list; None if the server does not answer, which the status shows."""
+    async def read(self, before: int | None = None) -> None:
+        """Read the newest conversations, or those older than a message; the others stay in the list."""
+        if before is None:
+            self._read_at = monotonic()
         query = self._query
         page = await self._request(
             lambda records: records.sessions(limit=PAGE, before=before, query=query or None),
-            quiet=True,
+            quiet=True,  # the status shows it
         )
-        return page if query == self._query else None
+        if page is None or query != self._query:
+            return
+        full, known = len(page) == PAGE, {session.id for session in page}
+        others = [session for session in self.sessions if session.id not in known]
+        if before is None:
+            oldest = page[-1].last_message_id if full else 0
+            others = [session for session in others if session.last_message_id < oldest]
+            self.sessions, self._more = page + others, self._more if others else full
+        else:
+            self.sessions, self._more = others + page, full
+        self.follow()
 
     def read_later(self) -> None:
         """Read the list in the background."""
@@ -109,15 +105,9 @@ class ListControl(Control):
 
     async def _read_more(self) -> None:
         try:
-            page = await self._page(before=self.sessions[-1].last_message_id)
+            await self.read(before=self.sessions[-1].last_message_id)
         finally:
             self._reading_more = False
-        if page is not None:
-            known = {session.id for session in self.sessions}
-            new = [session for session in page if session.id not in known]
-            self.sessions = [*self.sessions, *new]
-            self._more = len(page) == PAGE
-            self.follow()
 
     # The filter
 
@@ -148,7 +138,7 @@ class ListControl(Control):
 
     # The open conversation
 
-    def follow(self, opened: "Session | None" = None) -> None:
+    def follow(self, opened: Session | None = None) -> None:
         """Show the list, with the open conversation as the client has it.
 
         `opened` is the stored session, if it was read.
@@ -195,7 +185,7 @@ class ListControl(Control):
             running=self._conversation.running is not None,
         )
 
-    def update(self, session: "Session") -> None:
+    def update(self, session: Session) -> None:
         """Insert or replace a session; the list is ordered by last activity."""
         listed = session if isinstance(session, ListedSession) else ListedSession(**asdict(session))
         others = [other for other in self.sessions if other.id != session.id]

@@ -3,22 +3,24 @@
 import shlex
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from genpy_server.config import LOCAL_PROVIDERS
-from genpy_server.core.models import Effort, SessionSettings, checked_settings
+from genpy_server.core.models import (
+    Effort,
+    ListedModel,
+    ModelList,
+    SessionSettings,
+    checked_settings,
+)
 from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.wire import ParamsChange, Set
 from genpy_tui.chat.control import NOT_CONNECTED, Control
 from genpy_tui.commands import SETTINGS, Mistyped
 from genpy_tui.dialogs.questions import AskLine, Item, Pick, Wait
 from genpy_tui.render.message import MessageBlock
-
-if TYPE_CHECKING:
-    from genpy_server.core.models import ListedModel, ModelList
-    from genpy_tui.chat.screen import ChatScreen
 
 DEFAULT = "default"
 LABELS = {
@@ -33,10 +35,8 @@ LABELS = {
 class ModelControl(Control):
     """Sets the settings of the conversation, asking for values that are not given."""
 
-    def __init__(self, chat: "ChatScreen") -> None:
-        super().__init__(chat)
-        self._asked: list[tuple[Set, str]] = []
-        """Changes that the server has not made yet, oldest first, and what to notify then."""
+    _asked: tuple[tuple[Set, str], ...] = ()
+    """Changes that the server has not made yet, oldest first, and what to notify then."""
 
     # The model
 
@@ -46,7 +46,8 @@ class ModelControl(Control):
             self._change("model", name)
             self._background(partial(self._look_up, name.strip()), "model")
         else:
-            self._pick("Which model answers from now on?", partial(self.change, "model"))
+            question, change = "Which model answers from now on?", partial(self.change, "model")
+            self._background(partial(self._pick, question, change), "model")
 
     async def _look_up(self, name: str) -> None:
         """Notify that no provider lists a model, which may be mistyped."""
@@ -66,19 +67,18 @@ class ModelControl(Control):
         if name.strip():
             self._chat.retry.again(model=name.strip())
         elif not self._chat.retry.refused():
-            self._pick("Which model answers again?", self.again, default=False)
+            question = "Which model answers again?"
+            self._background(partial(self._pick, question, self.again, default=False), "model")
 
     def again_block(self, block: MessageBlock) -> None:
         """Answer the message of a block again with another model, if it is of the last turn."""
         if self._chat.retry.is_last(block):
             self.again()
 
-    def _pick(self, question: str, chosen: Callable[[str], None], *, default: bool = True) -> None:
-        self._background(partial(self._ask_for_model, question, chosen, default=default), "model")
-
-    async def _ask_for_model(
-        self, question: str, chosen: Callable[[str], None], *, default: bool
+    async def _pick(
+        self, question: str, chosen: Callable[[str], None], *, default: bool = True
     ) -> None:
+        """Ask for one of the server's models."""
         records = self._conversation.records
         if records is None:
             self._notify(NOT_CONNECTED)
@@ -172,28 +172,28 @@ class ModelControl(Control):
         except (BadRequest, ValueError) as error:
             raise Mistyped(f"Not set: {error}") from None
         shown = DEFAULT if value is None else text.strip()
-        self._asked.append((change, f"{name}: {shown}, from the next reply on."))
+        self._asked += ((change, f"{name}: {shown}, from the next reply on."),)
         client.set(change)
 
     def forget(self) -> None:
         """Another conversation is shown: the changes of the one before are not its own."""
-        self._asked.clear()
+        self._asked = ()
 
     def settled(self) -> None:
         """Notify what the server has changed; its event may be of something else."""
-        settings = self._conversation.transcript.settings
-        done = [asked for asked in self._asked if asked[0].applied(settings) == settings]
-        self._asked = [asked for asked in self._asked if asked not in done]
-        for _, text in done:
-            self._notify(text)
+        settings, asked = self._conversation.transcript.settings, self._asked
+        self._asked = tuple(one for one in asked if one[0].applied(settings) != settings)
+        for one in asked:
+            if one not in self._asked:
+                self._notify(one[1])
 
     def refused(self, reason: str) -> None:
         """Notify that the server has not made the oldest change."""
-        del self._asked[:1]
+        self._asked = self._asked[1:]
         self._fail(f"Not set: {reason}")
 
 
-def remark(model: "ListedModel") -> str:
+def remark(model: ListedModel) -> str:
     """The context window and the abilities of a model."""
     window = "" if model.context_tokens is None else f"{model.context_tokens:,} tokens"
     return " · ".join(filter(None, (window, ", ".join(model.abilities))))
@@ -201,16 +201,10 @@ def remark(model: "ListedModel") -> str:
 
 def values(settings: SessionSettings) -> dict[str, str]:
     """The settings that are not default, as they are typed."""
-    given = {"model": settings.model, "system": settings.system}
+    given: dict[str, Any] = {"model": settings.model, "system": settings.system}
     given |= msgspec.structs.asdict(settings.params)
     shown = {name: value for name, value in given.items() if value is not None}
-    return {name: _written(value) for name, value in shown.items()}
-
-
-def _written(value: Any) -> str:
-    if not isinstance(value, tuple):
-        return str(value)
-    return shlex.join(value)
+    return {name: shlex.join(v) if isinstance(v, tuple) else str(v) for name, v in shown.items()}
 
 
 def parsed(name: str, text: str) -> Any:

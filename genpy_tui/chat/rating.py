@@ -5,12 +5,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from genpy_server.core.display import stars
+from genpy_server.core.models import Session
 from genpy_tui.chat.control import Control
 from genpy_tui.preferences import Offers
 from genpy_tui.widgets.answers import RatingOffer
 
 if TYPE_CHECKING:
-    from genpy_server.core.models import Session
     from genpy_tui.chat.screen import ChatScreen
 
 ANSWER_SECONDS = 2.0
@@ -43,7 +43,7 @@ class RatingControl(Control):
 
     # The conversation that was left
 
-    async def unrated(self, session: str) -> "Session | None":
+    async def unrated(self, session: str) -> Session | None:
         """The session if it is not rated and was not offered before; marks it as offered."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -86,7 +86,7 @@ class RatingControl(Control):
         if session is not None:
             self._background(partial(self._rate_left, session, rating))
 
-    async def _rate_left(self, session: "Session", rating: int) -> None:
+    async def _rate_left(self, session: Session, rating: int) -> None:
         rated = await self._request(lambda records: records.rate(session.id, rating))
         if rated is not None:
             self._notify(f"Rated “{session.title}” {stars(rating)}")

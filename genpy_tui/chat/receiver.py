@@ -23,6 +23,12 @@ REQUESTS = frozenset({"approve", "auth", "cancel", "end", "rate", "retry"})
 """The values of an error's `re` that are shown in the conversation."""
 
 
+LISTED = (
+    wire.MessageEvent | wire.SummaryEvent | wire.SessionEvent | wire.RunStarted | wire.RunFinished
+)
+"""Events that change the row of the conversation in the list."""
+
+
 class ConnectionLost(Message):
     """The connection to the server is lost; the server may be gone."""
 
@@ -73,9 +79,7 @@ class Receiver(Control):
         match frame:
             case wire.Ready():
                 self._ready(client, frame)
-            case wire.Notice(code=wire.MESSAGE_CUT):
-                pass  # the end of the reply shows it, and for longer
-            case wire.Notice():
+            case wire.Notice() if frame.code != wire.MESSAGE_CUT:  # the end of the reply shows it
                 self._notice(frame)
             case wire.ErrorFrame() if frame.run is None:
                 self._error(client, frame)
@@ -86,20 +90,15 @@ class Receiver(Control):
             case wire.SettingsEvent():
                 self._chat.model.settled()
             case wire.RunFinished():
-                self._finished(client)
+                self._view.pass_notes()
+                if not client.pending:
+                    self._status.limit(None)
         if isinstance(frame, wire.Ack | wire.MessageEvent | wire.RunStarted | wire.RunFinished):
             self._status.update(failure="")
         if isinstance(frame, wire.RunStarted | wire.RunFinished):
             self._streamed = None
             self._status.update(stopping=False, held=False)
-        if isinstance(
-            frame,
-            wire.MessageEvent
-            | wire.SummaryEvent
-            | wire.SessionEvent
-            | wire.RunStarted
-            | wire.RunFinished,
-        ):
+        if isinstance(frame, LISTED):
             self._chat.list.follow()
         self._status.refresh()
 
@@ -120,11 +119,6 @@ class Receiver(Control):
         self._status.limit(frame.retry_after)
         if held:
             self._status.update(held=True)
-
-    def _finished(self, client: "SessionClient") -> None:
-        self._view.pass_notes()
-        if not client.pending:
-            self._status.limit(None)
 
     def _summary(self, frame: wire.SummaryEvent) -> None:
         self._end_done()

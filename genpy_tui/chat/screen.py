@@ -69,7 +69,7 @@ class ChatScreen(Screen[None]):
         self.conversation = OpenConversation()
         self.keys = keys
         self.view = TranscriptView(keys, fresh=fresh)
-        self.prompt = Prompt()
+        self.prompt = Prompt(id="prompt")
         self.below = Static(id="below")
         self.key_line = Vertical(id="keys")
         self.painted = asyncio.Event()
@@ -264,17 +264,9 @@ class ChatScreen(Screen[None]):
         answers = {"send": "Send it as a message", "run": command.asks}
         self.app.push_screen(Choose("Is this a message?", answers, text), answered)
 
-    def action_focus_prompt(self) -> None:
-        """Focus the prompt."""
-        self.prompt.focus()
-
     def action_leave_filter(self) -> None:
         """Clear the filter of the list, and focus the prompt."""
         self.list.leave_filter()
-
-    def action_focus_list(self) -> None:
-        """Go from the filter to the list."""
-        self.list.sidebar.focus()
 
     def action_copy_text(self) -> None:
         """Copy the selected text, and notify the result."""
@@ -341,10 +333,6 @@ class ChatScreen(Screen[None]):
         if self.prompt.text.startswith("/"):
             self.draft.offer_once()
         self.status.refresh()
-
-    def on_prompt_to_end(self) -> None:
-        """End was pressed in an empty prompt."""
-        self.view.to_end()
 
     def on_transcript_view_link_clicked(self, event: TranscriptView.LinkClicked) -> None:
         """Follow a link, or put an example into the prompt, to be sent or changed."""

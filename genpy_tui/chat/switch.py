@@ -11,7 +11,6 @@ from genpy_tui.chat.control import Control
 
 if TYPE_CHECKING:
     from genpy_tui.chat.screen import ChatScreen
-    from genpy_tui.dialogs.search import Found
 
 JUMP_SECONDS = 10.0
 """How long it may take to load the message that is jumped to."""
@@ -51,24 +50,22 @@ class SwitchControl(Control):
         async def work() -> None:
             found = await self._request(lambda records: records.session(ref))
             if found is not None:
-                await self.jump(Found(found.id, int(message)))
-
-        from genpy_tui.dialogs.search import Found  # noqa: PLC0415 - when first needed
+                await self.jump(found.id, int(message))
 
         self._background(work, "open")
 
-    def jump_later(self, place: "Found | None") -> None:
+    def jump_later(self, place: tuple[str, int] | None) -> None:
         """Jump in the background."""
         if place is not None:
-            self._background(partial(self.jump, place), "open")
+            self._background(partial(self.jump, *place), "open")
 
-    async def jump(self, place: "Found") -> None:
+    async def jump(self, session: str, message: int) -> None:
         """Open a session and show one of its messages, loading all messages up to it."""
-        if place.session != self._conversation.session:
-            await self.go(place.session)
+        if session != self._conversation.session:
+            await self.go(session)
         try:
             async with asyncio.timeout(JUMP_SECONDS):
-                while not self._view.reveal(place.message):
+                while not self._view.reveal(message):
                     if not await self.load_older():
                         self.arrived.clear()
                         await self.arrived.wait()

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from genpy_server.core.display import stars
 from genpy_server.core.metrics import statistics
-from genpy_server.core.models import MemoryNote, Session, SessionMemory
+from genpy_server.core.models import MemoryNote, RequestContext, Session, SessionMemory
 from genpy_tui.commands import COMMANDS, Keys
 from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
@@ -23,7 +23,6 @@ from genpy_tui.widgets.choices import Choices
 
 if TYPE_CHECKING:
     from genpy_server.client.http_records import RemoteRecords
-    from genpy_server.core.models import RequestContext
 
 SCROLLS = "↑↓ scroll   esc close"
 
@@ -260,7 +259,7 @@ class ContextScreen(Page):
         """Ask the server."""
         self.load(self._request, self._show)
 
-    def _show(self, context: "RequestContext") -> None:
+    def _show(self, context: RequestContext) -> None:
         whole = f"{context.total:,} of {context.budget:,} tokens"
         if context.window is not None:
             whole += f"; the model takes {context.window:,}"

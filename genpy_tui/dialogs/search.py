@@ -3,7 +3,7 @@
 import asyncio
 import re
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -32,17 +32,18 @@ FOUND_IN = {"title": "title", "summary": "summary"}
 WHO = {"user": "› You", "assistant": "◆ GenPy", "system": "· Note"}
 
 
-class Found(NamedTuple):
-    """The message to show."""
-
-    session: str
-    message: int
-
-
-class SearchScreen(Dialog[Found | None]):
-    """The words, and the hits as they are typed, best first."""
+class SearchScreen(Dialog[tuple[str, int] | None]):
+    """The words, and the hits as they are typed, best first; returns a session and a message of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "list", "Hits", show=False)]
+
+    _shown = ""
+    """The words whose hits are shown."""
+    _requested = 0
+    """How many hits were requested."""
+    _requesting = False
+    _jump = False
+    """Whether enter was pressed before the hits came."""
 
     def __init__(self, records: "Records", query: str = "") -> None:
         words = Input(query, placeholder="words to look for")
@@ -51,17 +52,10 @@ class SearchScreen(Dialog[Found | None]):
         self._records = records
         self._query = query
         self._hits: list[Hit] = []
-        self._shown = ""
-        """The words whose hits are shown."""
-        self._requested = 0
-        """How many hits were requested."""
-        self._requesting = False
-        self._jump = False
-        """Whether enter was pressed before the hits came."""
 
     def on_mount(self) -> None:
         """Search for the words that the command gave, if any."""
-        self.watch(self.query_one(Choices), "scroll_y", self._scrolled, init=False)
+        self.watch(self.query_one(Choices), "scroll_y", self._request_more, init=False)
         if self._query:
             self._search()
 
@@ -81,11 +75,13 @@ class SearchScreen(Dialog[Found | None]):
             self._choose(0)
 
     def _search(self, pause: float = 0) -> None:
-        background(self, partial(self._run, self._query, pause), "work")
+        query = self._query
 
-    async def _run(self, query: str, pause: float) -> None:
-        await asyncio.sleep(pause)
-        self._show(query, [] if not query else await self._found(query, PAGE))
+        async def work() -> None:
+            await asyncio.sleep(pause)
+            self._show(query, await self._found(query, PAGE) if query else [])
+
+        background(self, work, "work")
 
     async def _found(self, query: str, limit: int) -> list[Hit] | None:
         """The best hits; None after an error, which is shown in the hint."""
@@ -116,20 +112,19 @@ class SearchScreen(Dialog[Found | None]):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Request more near the last hit."""
-        if event.option_index >= len(self._hits) - NEAR:
-            self._request_more()
-
-    def _scrolled(self) -> None:
-        options = self.query_one(Choices)
-        if self._hits and options.scroll_y >= options.max_scroll_y - NEAR:
-            self._request_more()
+        event.stop()
+        self._request_more()
 
     @property
     def _may_be_more(self) -> bool:
         return self._requested < MOST and len(self._hits) >= self._requested
 
-    def _request_more(self) -> None:
-        if self._may_be_more and not self._requesting:
+    def _request_more(self, _: object = None) -> None:
+        """Request the next page, if the last hit is visible or nearly marked."""
+        options = self.query_one(Choices)
+        near = options.scroll_y >= options.max_scroll_y - NEAR
+        near = near or (options.highlighted or 0) >= len(self._hits) - NEAR
+        if near and self._hits and self._may_be_more and not self._requesting:
             self._requesting = True
             background(self, partial(self._more, self._shown), "more")
 
@@ -170,7 +165,7 @@ class SearchScreen(Dialog[Found | None]):
 
     def _choose(self, place: int) -> None:
         message = self._hits[place].message
-        self.dismiss(Found(message.session_id, message.id))
+        self.dismiss((message.session_id, message.id))
 
     def action_list(self) -> None:
         """Go to the hits."""

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from genpy_server.config import GROQ_KEY
 from genpy_server.core.display import count
+from genpy_server.core.models import ChosenSetup, ModelChoice
 from genpy_server.errors import ConfigError, GenPyError
 from genpy_tui.background import background
 from genpy_tui.dialogs.base import Dialog
@@ -18,7 +19,6 @@ from genpy_tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords
-    from genpy_server.core.models import ChosenSetup, ModelChoice
 
 KEY_CHARS = 20
 KEY_SECONDS = 0.3
@@ -104,7 +104,7 @@ class CancelledError(Exception):
 
 async def set_up(
     app: App[int], prompt: Prompt, records: "RemoteRecords"
-) -> "tuple[ModelChoice, list[str]] | None":
+) -> tuple[ModelChoice, list[str]] | None:
     """Ask until the server has a model that works; returns it with notes to show.
 
     None when the set-up was left, or a message was sent instead.
@@ -132,8 +132,7 @@ async def _asked(app: App[int], dialog: Dialog[str | None]) -> str:
     return answer
 
 
-async def _choice(app: App[int], answer: str) -> "ModelChoice":
-    from genpy_server.core.models import ModelChoice  # noqa: PLC0415 - when first needed
+async def _choice(app: App[int], answer: str) -> ModelChoice:
     from genpy_server.llm.setup import provider_at  # noqa: PLC0415 - when first needed
 
     if answer == "groq":
@@ -156,8 +155,8 @@ async def _choice(app: App[int], answer: str) -> "ModelChoice":
 
 
 async def _tried(
-    app: App[int], choice: "ModelChoice", records: "RemoteRecords"
-) -> "tuple[ModelChoice, list[str]]":
+    app: App[int], choice: ModelChoice, records: "RemoteRecords"
+) -> tuple[ModelChoice, list[str]]:
     """Try a model; asks which one where there are several."""
     while True:
         wait = f"Trying {choice.model or choice.url or choice.provider} …"

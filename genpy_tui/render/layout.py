@@ -44,10 +44,6 @@ class BlockPart:
             return len(self._lines)
         return self.newlines + 1 + self.chars // max(8, width - self.indent)
 
-    def known(self, width: int) -> bool:
-        """Whether the height is exact."""
-        return self._lines is not None and self._width == width
-
     def forget(self) -> None:
         """Drop the lines; they are made again when needed."""
         self._lines = None

@@ -85,9 +85,9 @@ _ALT_ENTER = {"\x1b\r", "\x1b\n"}
 _MODIFIED = "\x1b[27;"
 """Prefix of xterm's keys with modifiers, unless it is set to CSI u."""
 _KITTY_KEY = re.compile(
-    r"\x1b\[(\d+)(?::(\d*)(?::(\d*))?)?(?:;(\d*)(?::(\d+))?(?:;([\d:]*))?)?([u~A-HPQS])"
+    r"\x1b\[(?P<code>\d+)(?::(?P<shifted>\d*)(?::(?P<standard>\d*))?)?"
+    r"(?:;(?P<modifiers>\d*)(?::(?P<event>\d+))?(?:;(?P<text>[\d:]*))?)?(?P<end>[u~A-HPQS])"
 )
-"""A key's code, with shift, on the standard layout; modifiers; event; text; the final letter."""
 _ALTERNATE_KEYS = "\x1b[=4;2u"
 """Requests from a terminal with kitty's protocol the key on the standard layout with each key."""
 _RELEASED = "3"
@@ -128,7 +128,7 @@ class TerminalParser(xterm.XTermParser):
             modifiers, _, code = text[len(_MODIFIED) : -1].partition(";")
             yield from self._keys(f"\x1b[{code};{modifiers}u")
         elif match := _KITTY_KEY.fullmatch(text):
-            yield from self._kitty_keys(*match.groups(default=""))
+            yield from self._kitty_keys(match.groupdict(default=""))
         elif keys := self._keys(text):
             yield from keys
         elif len(text) == len("\x1bx"):
@@ -144,38 +144,30 @@ class TerminalParser(xterm.XTermParser):
             return []
         return [key for key in found if key.key != Keys.Ignore]
 
-    def _kitty_keys(  # noqa: PLR0917 - the fields of one sequence
-        self,
-        code: str,
-        shifted: str,
-        standard: str,
-        modifiers: str,
-        event: str,
-        text: str,
-        end: str,
-    ) -> list[events.Key]:
+    def _kitty_keys(self, key: dict[str, str]) -> list[events.Key]:
         """The keys of kitty's protocol; a letter of another script counts as the standard key."""
-        if event == _RELEASED or int(code) > sys.maxunicode:
+        code, text = key["code"], key["text"]
+        if key["event"] == _RELEASED or int(code) > sys.maxunicode:
             return []
-        if standard and not text and not chr(int(code)).isascii():
-            code = standard
-        elif shifted and not text and modifiers == "2":
-            text = shifted
-        fields = f"{code};{modifiers};{text}".rstrip(";")
-        return self._keys(f"\x1b[{fields}{end}")
+        if key["standard"] and not text and not chr(int(code)).isascii():
+            code = key["standard"]
+        elif not text and key["modifiers"] == "2":
+            text = key["shifted"]
+        fields = f"{code};{key['modifiers']};{text}".rstrip(";")
+        return self._keys(f"\x1b[{fields}{key['end']}")
 
     @staticmethod
     def _is_report(sequence: str) -> bool:
         """Whether it is a report of the mouse, focus, size, cursor position or a mode."""
-        if sequence in {xterm.FOCUSIN, xterm.FOCUSOUT}:
-            return True
-        patterns = (
-            xterm._re_mouse_event,  # noqa: SLF001 - listed above
-            xterm._re_terminal_mode_response,  # noqa: SLF001 - listed above
-            xterm._re_cursor_position,  # noqa: SLF001 - listed above
-            xterm._re_in_band_window_resize,  # noqa: SLF001 - listed above
+        reports = (
+            "mouse_event",
+            "terminal_mode_response",
+            "cursor_position",
+            "in_band_window_resize",
         )
-        return any(pattern.fullmatch(sequence) for pattern in patterns)
+        return sequence in {xterm.FOCUSIN, xterm.FOCUSOUT} or any(
+            getattr(xterm, f"_re_{name}").fullmatch(sequence) for name in reports
+        )
 
 
 def _placed(strip: Strip, x: int, y: int, console: Console) -> str:
@@ -309,18 +301,18 @@ def _terminal_driver() -> type[Driver]:
             early = _waiting_bytes(self.fileno)
             try:
                 while not self.exit_event.is_set():
+                    found: list[Message] = []
                     if select.select([self.fileno], [], [], ESCAPE_SECONDS)[0]:
                         if not (data := _read(self.fileno)):
                             os.kill(os.getpid(), signal.SIGHUP)
                             return
                         typed = data[:early].replace(b"\n", b"\r")
                         early -= len(typed)
-                        for event in (
+                        found = [
                             *parser.receive(typed, early=True),
                             *parser.receive(data[len(typed) :]),
-                        ):
-                            self.process_message(event)
-                    for event in parser.tick():
+                        ]
+                    for event in (*found, *parser.tick()):
                         self.process_message(event)
             except Exception as error:  # noqa: BLE001 - handed on
                 self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001 - listed above

@@ -97,9 +97,6 @@ class Prompt(TextArea):
     class Older(Message):
         """Up was pressed at the oldest text of the history."""
 
-    class ToEnd(Message):
-        """The person wants to see the newest message."""
-
     def __init__(self, **arguments: Any) -> None:
         super().__init__(
             soft_wrap=True,
@@ -350,7 +347,7 @@ class Prompt(TextArea):
         if self.text:
             super().action_cursor_line_end(select)
         else:
-            self.post_message(self.ToEnd())
+            self.call_later(self.screen.run_action, "command('to_end')")
 
     def action_cursor_up(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in TextArea
         """Up a line, from the first line to the previous message; in the menu up a row."""

@@ -28,7 +28,7 @@ class SessionFilter(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "screen.leave_filter", "Back", show=False),
-        Binding("down", "screen.focus_list", "List", show=False),
+        Binding("down", "app.focus('sessions')", "List", show=False),
     ]
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Sidebar(Choices):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("delete", "screen.command('delete')", "Delete"),
-        Binding("escape", "screen.focus_prompt", "Back", show=False),
+        Binding("escape", "app.focus('prompt')", "Back", show=False),
     ]
 
     @dataclass
@@ -61,7 +61,7 @@ class Sidebar(Choices):
         """The last rows are nearly visible."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(id="sessions")
         self.sessions: list[ListedSession] = []
         self._current = ""
 

@@ -154,7 +154,7 @@ async def test_setup_of_an_address(empty):
         ]
         ran = await asyncio.to_thread(empty.dialogue, "setup", answers=answers)
         assert ran.code == 0
-        assert "It works." in ran.out
+        assert "answers. Kept in" in ran.out
         assert KEY not in ran.out
         ran = await empty.beside("ask", "x")
         assert ran.out == "hello\n"
@@ -216,7 +216,7 @@ async def test_setup_with_a_wrong_key_and_then_the_right_one(empty):
         )
         assert ran.code == 0
         assert "refuses the key" in ran.out
-        assert "It works." in ran.out
+        assert "answers. Kept in" in ran.out
         assert "gsk_wrong" not in ran.out
         assert KEY not in ran.out
 

@@ -6,7 +6,9 @@ Images are shown as their description, links with their address.
 import re
 from collections.abc import Iterable, Iterator, MutableMapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from markdown_it.tree import SyntaxTreeNode
 
 from genpy_server.markdown.dialect import parser
 from genpy_server.markdown.tex import readable
@@ -14,9 +16,6 @@ from genpy_tui.render.lines import BLANK, PLACE, Line, Styled, chars, text_of, w
 from genpy_tui.render.markdown.code import code_lines
 from genpy_tui.render.markdown.splitter import Fragment
 from genpy_tui.render.markdown.table import Cell, table_lines
-
-if TYPE_CHECKING:
-    from markdown_it.tree import SyntaxTreeNode
 
 BULLETS = "•◦▪"
 QUOTE = "▌ "
@@ -36,8 +35,6 @@ def render(piece: Fragment, width: int, env: Env | None = None) -> list[Line]:
     lead = (Styled(" " * pad),) if pad else ()
     if piece.kind == "code":
         return code_lines(piece.source, piece.language, width, lead=lead, first=piece.first)
-    from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - after the first paint
-
     if piece.kind == "table" and not piece.first:
         source = "\n".join((*piece.head[:2], piece.source))
         rows = _table(SyntaxTreeNode(parser().parse(source, env)).children[0])
@@ -73,7 +70,7 @@ class _Blocks:
 
     def blocks(
         self,
-        nodes: "Iterable[SyntaxTreeNode]",
+        nodes: Iterable[SyntaxTreeNode],
         lead: tuple[Styled, ...],
         rest: tuple[Styled, ...],
         *,
@@ -85,7 +82,7 @@ class _Blocks:
             self.block(node, rest if number else lead, rest)
 
     def block(
-        self, node: "SyntaxTreeNode", lead: tuple[Styled, ...], rest: tuple[Styled, ...]
+        self, node: SyntaxTreeNode, lead: tuple[Styled, ...], rest: tuple[Styled, ...]
     ) -> None:
         match node.type:
             case "heading":
@@ -128,7 +125,7 @@ class _Blocks:
                 self.out += wrap([Styled(node.content)], self.width, lead, rest)
 
     def list(
-        self, node: "SyntaxTreeNode", lead: tuple[Styled, ...], rest: tuple[Styled, ...]
+        self, node: SyntaxTreeNode, lead: tuple[Styled, ...], rest: tuple[Styled, ...]
     ) -> None:
         number = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
         loose = any(
@@ -157,7 +154,7 @@ class _Blocks:
         self.depth -= 1
 
 
-def _task(item: "SyntaxTreeNode") -> str:
+def _task(item: SyntaxTreeNode) -> str:
     """The check box of a task list's item, which is removed from its text; empty if it has none."""
     inline = item.children[0].children if item.children else []
     text = inline[0].children[:1] if inline and inline[0].type == "inline" else []
@@ -180,7 +177,7 @@ def _blank(lead: tuple[Styled, ...]) -> Line:
     return Line(lead, chars(lead)) if any(run.style for run in lead) else BLANK
 
 
-def _inline(nodes: "Iterable[SyntaxTreeNode]", style: str = "") -> Iterator[Styled]:
+def _inline(nodes: Iterable[SyntaxTreeNode], style: str = "") -> Iterator[Styled]:
     """Inline nodes as runs."""
     for node in nodes:
         match node.type:
@@ -224,7 +221,7 @@ def _text(text: str, style: str) -> Iterator[Styled]:
         yield Styled(text[at:], style)
 
 
-def _link(node: "SyntaxTreeNode", style: str) -> Iterator[Styled]:
+def _link(node: SyntaxTreeNode, style: str) -> Iterator[Styled]:
     target = str(node.attrs.get("href", ""))
     runs = list(_inline(node.children, f"{style} link".strip()))
     yield from (run._replace(link=target) for run in runs)
@@ -240,12 +237,10 @@ def _target(target: str, style: str) -> Iterator[Styled]:
 @lru_cache(maxsize=4)
 def _rows(source: tuple[str, ...]) -> list[list[Cell]]:
     """The rows by which the columns of a table's later parts are measured."""
-    from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415 - after the first paint
-
     return _table(SyntaxTreeNode(parser().parse("\n".join(source))).children[0])
 
 
-def _table(node: "SyntaxTreeNode") -> list[list[Cell]]:
+def _table(node: SyntaxTreeNode) -> list[list[Cell]]:
     """Rows of cells: their runs and their alignment, "left", "right" or "center"."""
     rows = []
     for part in node.children:

@@ -41,12 +41,7 @@ _STYLES = (
 
 
 def code_lines(
-    source: str,
-    info: str,
-    width: int,
-    *,
-    lead: tuple[Styled, ...] = (),
-    first: bool = True,
+    source: str, info: str, width: int, *, lead: tuple[Styled, ...] = (), first: bool = True
 ) -> list[Line]:
     """A block of code, or its next part if not `first`; `info` is the text after its fence."""
     language, title = named(info)

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from markdown_it.token import Token
 
 from genpy_server.markdown.dialect import fence, math_end, parser
-
-if TYPE_CHECKING:
-    from markdown_it.token import Token
 
 MAX_LINES = 30
 """A larger block is cut at the next suitable place."""
@@ -75,7 +74,7 @@ class _Block(NamedTuple):
     type: str
     start: int
     end: int
-    tokens: "list[Token]"
+    tokens: list[Token]
 
 
 def _indent(line: str) -> int:
@@ -145,7 +144,7 @@ def _content_column(line: str) -> int:
     return marker.end(1) + (space if space in _CONTENT_COLUMNS and marker.end() < len(line) else 1)
 
 
-def _open_fence(tokens: "list[Token]") -> "Token | None":
+def _open_fence(tokens: list[Token]) -> Token | None:
     """The fence at the end of a block, if its own end may follow."""
     last = next((token for token in reversed(tokens) if token.nesting >= 0), None)
     if last is None or last.type != "fence" or last.map is None:
@@ -363,7 +362,7 @@ class Splitter:
         elif block.type == _DEFINITIONS and DEFINITION.match(line):
             self._divide(block, "markdown", left=1)
 
-    def _cut_list(self, block: _Block, fence: "Token | None") -> None:
+    def _cut_list(self, block: _Block, fence: Token | None) -> None:
         *earlier, line = self._lines
         starts = _items(block)
         column = _content_column(self._lines[starts[-1]])
@@ -395,7 +394,7 @@ class Splitter:
         self._next = Fragment(kind, first=False, pad=self._pad, **{"gap": False} | facts)
         self._before = [*before]
 
-    def _divide_code(self, token: "Token", pad: int = 0) -> None:
+    def _divide_code(self, token: Token, pad: int = 0) -> None:
         """Close all; the next lines continue a fence, which is indented by `pad` more columns."""
         opening = f"{token.markup}{token.info}"
         if not token.level:
