@@ -4,7 +4,6 @@ Their docstrings are shown at `/docs`.
 """
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta, timezone
 from itertools import chain
@@ -18,7 +17,6 @@ from genpy_server.core.models import (
     HitList,
     ListedModel,
     ListedProvider,
-    Message,
     MessagePage,
     ModelList,
     PromptList,
@@ -132,11 +130,12 @@ class MarkdownDocument(msgspec.Struct, frozen=True):
     markdown: str
 
 
-def _document(title: str, messages: Sequence[Message], utc_offset: int) -> Response:
-    """A `MarkdownDocument`, encoded in pieces, which delays no other thread."""
+def _document(title: str, file: MessageFile, utc_offset: int) -> Response:
+    """A `MarkdownDocument`, encoded in pieces, which delays no other thread; the file is closed."""
     zone = timezone(timedelta(minutes=utc_offset))
-    texts = (msgspec.json.encode(text)[1:-1] for text in blocks(title, messages, zone))
-    return Response(stored=StoredBody.of(chain((b'{"markdown":"',), texts, (b'"}',))))
+    with file as messages:
+        texts = (msgspec.json.encode(text)[1:-1] for text in blocks(title, messages, zone))
+        return Response(stored=StoredBody.of(chain((b'{"markdown":"',), texts, (b'"}',))))
 
 
 async def message_page(records: Records, ref: str, query: MessagesQuery) -> MessagePage:
@@ -227,9 +226,8 @@ async def messages(call: Call[MessagesQuery, None]) -> MessagePage:
 async def export(call: Call[ZoneQuery, None]) -> Response:
     """The session as a Markdown document."""
     session = await call.records.session(call.ref)
-    with await MessageFile.of(each_message(call.records, session.id)) as messages:
-        offset = call.query.utc_offset
-        return await asyncio.to_thread(_document, session.title, messages, offset)
+    messages = await MessageFile.of(each_message(call.records, session.id))
+    return await asyncio.to_thread(_document, session.title, messages, call.query.utc_offset)
 
 
 async def search(call: Call[SearchQuery, None]) -> HitList:

@@ -155,10 +155,7 @@ async def _compressed(request: Request, response: Response) -> Response:
     )
     # zlib releases the GIL, so a large answer does not delay replies in a thread.
     if (stored := response.stored) is not None:
-        try:
-            packed = await asyncio.to_thread(stored.packed, 1)
-        finally:
-            stored.close()
+        packed = await asyncio.to_thread(stored.packed, 1)
         return msgspec.structs.replace(response, stored=packed)
     pack = partial(gzip.compress, response.body, compresslevel=1, mtime=0)
     large = len(response.body) > COMPRESSED_INLINE

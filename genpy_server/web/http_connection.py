@@ -255,7 +255,7 @@ class HttpConnection(asyncio.Protocol):
         finally:
             self._task = None
             if response.stored is not None:
-                response.stored.close()
+                self._loop.run_in_executor(None, response.stored.close)
         if self._transport.is_closing():
             return
         if last or self._dispatcher.closing or not self._reader.may_follow:

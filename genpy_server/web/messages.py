@@ -72,7 +72,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class StoredBody:
-    """A body of any size in a temporary file; close it after use. Raises `OSError` on a full disk."""
+    """A body of any size in a temporary file. Raises `OSError` on a full disk.
+
+    Make and close it in a thread: to remove a file of 100 MB takes 25 ms.
+    """
 
     def __init__(self) -> None:
         from tempfile import SpooledTemporaryFile  # noqa: PLC0415 - when something is exported
@@ -101,7 +104,7 @@ class StoredBody:
             yield block
 
     def packed(self, level: int) -> "StoredBody":
-        """The body compressed with gzip."""
+        """The body compressed with gzip; this one is closed."""
         body = StoredBody()
         try:
             with gzip.GzipFile(fileobj=body._file, mode="wb", compresslevel=level, mtime=0) as into:
@@ -110,6 +113,8 @@ class StoredBody:
         except BaseException:
             body.close()
             raise
+        finally:
+            self.close()
         return body
 
     def close(self) -> None:
