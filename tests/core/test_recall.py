@@ -27,6 +27,10 @@ def order(candidates, limit=10, *, distinct=False):
     return [one.id for one in ranked(candidates, scores, limit, distinct=distinct)]
 
 
+def worth(scores, *documents):
+    return [*scores.of(dict(enumerate(documents))).values()]
+
+
 def test_the_best_come_first_and_newer_ones_of_the_same_worth():
     """By score, then by id, up to the limit."""
     found = [candidate(n, score, session=str(n)) for n, score in ((1, 2), (2, 3), (3, 2))]
@@ -101,16 +105,25 @@ def test_rare_words_weigh_more_and_length_counts_little():
     """The weight falls with the frequency; a longer document of the same words scores less."""
     assert weight(100, 1) > weight(100, 50) > 0
     scores = Scores(query_words("gecko purr"), {"gecko": 3, "purr": 40}, 50, 4)
-    short, long = scores.of(" purr gecko"), scores.of(" purr gecko" + " x" * 8)
+    short, long = worth(scores, " purr gecko", " purr gecko" + " x" * 8)
     assert short > long > 0.5 * short
-    assert scores.of(" x y") == scores.of(" geckos pur") == 0.0
-    once, twice = scores.of(" gecko x"), scores.of(" gecko gecko")
-    assert once < twice == scores.of("gecko gecko")
+    assert worth(scores, " x y", " geckos pur", "") == [0.0, 0.0, 0.0]
+    once, twice, thrice = worth(scores, " gecko x y", " gecko gecko x", " gecko gecko gecko")
+    assert once < twice < thrice
+
+
+def test_only_documents_that_may_have_a_form_are_looked_through():
+    """Those that an index names; a form that it does not name is looked for in all."""
+    scores = Scores(query_words("gecko purr"), {"gecko": 3, "purr": 40}, 50, 4)
+    documents = {1: " gecko x", 2: " gecko purr", 3: " purr y"}
+    found = scores.of(documents)
+    assert scores.of(documents, {"gecko": [1, 2, 9], "purr": [3, 2]}) == found
+    assert scores.of(documents, {"gecko": [2]}) == {**found, 1: 0.0}
 
 
 def test_a_question_that_nobody_has_words_of_scores_nothing():
     """There is a score for every document, and it is 0."""
-    assert Scores(query_words("gecko"), {}, 9, 4).of(" gecko") == 0.0
+    assert worth(Scores(query_words("gecko"), {}, 9, 4), " gecko") == [0.0]
 
 
 def test_coverage_is_the_share_of_the_weight_with_the_number_of_terms():
@@ -128,7 +141,8 @@ def test_other_forms_of_a_word_count_as_it_and_score_less():
     """A part of a name, or a word without its hyphen, covers what was asked for, behind the same word."""
     frequencies = {"java": 1, f"{DERIVED}java": 1, "email": 1}
     scores = Scores(query_words("java e-mail"), frequencies, 9, 4)
-    assert scores.of(" java") > scores.of(f" {DERIVED}java") > 0
+    asked, derived = worth(scores, " java", f" {DERIVED}java")
+    assert asked > derived > 0
     assert scores.coverage(f" {DERIVED}java email") == (1.0, 2)
     assert [scores.whole(held) for held in (" java e mail", f" {DERIVED}java email", " java")] == [
         0,

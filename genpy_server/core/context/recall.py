@@ -7,9 +7,9 @@ words. A message that is shown as the neighbour of a better hit is not a hit of 
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
-from itertools import islice, pairwise
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
@@ -105,7 +105,7 @@ class Scores:
         held: dict[str, HeldForm] = {}
         weights: dict[words.QueryTerm, float] = {}
         for term in dict.fromkeys(term for word in asked for way in word.ways for term in way):
-            forms = [(form, frequencies[form]) for form in term.forms if frequencies.get(form)]
+            forms = [(form, often) for form in term.forms if (often := frequencies.get(form))]
             forms = forms or list(meant.get(term.key, ()))
             # A term that no document has weighs most, so that a question about it finds little.
             worth = weights[term] = weight(documents, sum(often for _, often in forms))
@@ -116,14 +116,11 @@ class Scores:
                     held[form] = HeldForm(form, often, once, term)
         self.forms = sorted(held.values(), key=lambda one: one.frequency)
         """All forms, the rarest first."""
-        self._scored = {
-            form: (
-                f" {form}" if one.term.is_beginning else f" {form} ",
-                one.score * (SATURATION + 1),
-            )
-            for form, one in held.items()
+        self._parts = {
+            one.form: f" {one.form}" if one.term.is_beginning else f" {one.form} "
+            for one in self.forms
         }
-        """How a form stands among terms with a space on both sides, and the most that it scores."""
+        """How each form stands among terms with a space on both sides."""
         self._words = asked
         self._ways = [
             [[(self.forms_of[term], weights[term]) for term in way] for way in word.ways]
@@ -133,23 +130,35 @@ class Scores:
         self._least = [min(sum(worth for _, worth in way) for way in ways) for ways in self._ways]
         self._total = sum(self._least)
 
-    def of(self, held: str, forms: Iterable[str] | None = None) -> float:
-        """The score of a document with these terms, separated by spaces.
+    def of(
+        self,
+        documents: Mapping[int, str],
+        having: Mapping[str, Collection[int]] = MappingProxyType({}),
+    ) -> dict[int, float]:
+        """The scores of documents by their ids, from their terms with a space before each.
 
-        `forms` are those that it may have. They are counted in the text: to divide a long one into
-        its terms takes several times as long.
+        `having` has the documents with a form, for some forms. Forms are counted in the text: to
+        divide a long one into its terms takes several times as long.
         """
-        padded = f" {held.strip()} "
-        size = padded.count(" ") - 1
-        norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * size / self.average_length)
-        worth = 0.0
-        for form in self._scored if forms is None else forms:
-            part, most = self._scored[form]
-            often, at = 0, padded.find(part)
-            while at >= 0:  # the next one may begin with the last space of this one
-                often += 1
-                at = padded.find(part, at + len(part) - 1)
-            worth += most * often / (often + norm)
+        texts = {id_: f"{held} " for id_, held in documents.items()}
+        norms = {
+            id_: SATURATION
+            * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * held.count(" ") / self.average_length)
+            for id_, held in documents.items()
+        }
+        worth = dict.fromkeys(texts, 0.0)
+        for one in self.forms:
+            part, most = self._parts[one.form], one.score * (SATURATION + 1)
+            behind = len(part) - 1  # the next one may begin with the last space of this one
+            held_by = having.get(one.form, texts)
+            for id_ in texts if len(held_by) >= len(texts) else texts.keys() & held_by:
+                text = texts[id_]
+                often, at = 0, text.find(part)
+                while at >= 0:
+                    often += 1
+                    at = text.find(part, at + behind)
+                if often:
+                    worth[id_] += most * often / (often + norms[id_])
         return worth
 
     def coverage(self, held: str) -> tuple[float, int]:
@@ -160,9 +169,11 @@ class Scores:
             most, terms = 0.0, 0
             for way in ways:
                 worths = [worth for forms, worth in way if not found.isdisjoint(forms)]
-                most, terms = max(most, sum(worths)), max(terms, len(worths))
-            covered += min(most, least)
-            number += terms
+                if worths:
+                    most, terms = max(most, sum(worths)), max(terms, len(worths))
+            if terms:
+                covered += min(most, least)
+                number += terms
         return covered / self._total, number
 
     def whole(self, held: str) -> int:
@@ -180,7 +191,7 @@ class Scores:
     def _forms_in(self, held: str) -> set[str]:
         """The forms among these terms, which are not divided: that takes longer for a long text."""
         padded = f" {held} "
-        return {form for form, (part, _) in self._scored.items() if part in padded}
+        return {form for form, part in self._parts.items() if part in padded}
 
 
 TermsOf = Callable[[Sequence[int]], Mapping[int, str]]
@@ -207,29 +218,26 @@ def ranked(
     may be hits, by id.
     """
     if distinct:
-        best_first = sorted(candidates, key=lambda one: (-one.score, -one.id))
+        best_first = [
+            one
+            for *_, one in sorted(((one.score, one.id, one) for one in candidates), reverse=True)
+        ]
         best = list(islice(_distinct(best_first), 2 * limit))
         candidates = [*candidates, *_beside(best, candidates, scores, terms_of)]
-    lent = _lent(candidates, scores)
-    by_session = _by_session(candidates, lent)
-    best_first = sorted(
-        candidates,
-        key=lambda one: (
-            0 if distinct else -one.whole,
-            -lent[one.id] - by_session[one.session],
-            -one.id,
-        ),
+    totals = _totals(candidates, scores)
+    order = sorted(
+        ((0 if distinct else one.whole, totals[one.id], one.id, one) for one in candidates),
+        reverse=True,
     )
-    chosen: Iterable[Candidate] = _distinct(best_first) if distinct else best_first
+    best_first = [one for *_, one in order]
     kept: list[Candidate] = []
     shown = set[int]()
-    for candidate in chosen:
+    for candidate in _distinct(best_first) if distinct else best_first:
         if len(kept) >= limit:
             break
         if distinct and candidate.id in shown:
             continue
-        total = lent[candidate.id] + by_session[candidate.session]
-        kept.append(msgspec.structs.replace(candidate, score=total))
+        kept.append(msgspec.structs.replace(candidate, score=totals[candidate.id]))
         shown |= {candidate.id, *candidate.near[1:3]}
     return kept
 
@@ -247,25 +255,22 @@ def first_variants(best_first: Iterable[T], form_of: Callable[[T], str], most: i
             yield one
 
 
-def _lent(candidates: Sequence[Candidate], scores: Mapping[int, float]) -> dict[int, float]:
-    """The scores of candidates with the shares of their neighbours' scores, by id."""
-    of, lent = scores.get, dict[int, float]()
+def _totals(candidates: Sequence[Candidate], scores: Mapping[int, float]) -> dict[int, float]:
+    """The scores of candidates with the shares of their neighbours' and session's scores, by id."""
+    of, totals = scores.get, dict[int, float]()
+    sessions: dict[str, list[float]] = {}
     for one in candidates:
         first, before, after, last = one.near
         beside = NEXT * (of(before, 0.0) + of(after, 0.0))
-        lent[one.id] = one.score + beside + AFTER_NEXT * (of(first, 0.0) + of(last, 0.0))
-    return lent
-
-
-def _by_session(candidates: Sequence[Candidate], lent: Mapping[int, float]) -> dict[str, float]:
-    """The share of the best scores of each session that is added to its messages."""
-    scores: dict[str, list[float]] = {}
-    for one in candidates:
-        scores.setdefault(one.session, []).append(lent[one.id])
-    return {
-        session: SESSION * sum(sorted(held, reverse=True)[:SESSION_BEST])
-        for session, held in scores.items()
+        totals[one.id] = lent = one.score + beside + AFTER_NEXT * (of(first, 0.0) + of(last, 0.0))
+        sessions.setdefault(one.session, []).append(lent)
+    shares = {
+        session: SESSION * sum(sorted(lent, reverse=True)[:SESSION_BEST])
+        for session, lent in sessions.items()
     }
+    for one in candidates:
+        totals[one.id] += shares[one.session]
+    return totals
 
 
 def _beside(
@@ -283,14 +288,20 @@ def _beside(
     sessions = {
         id_: one.session for one in best for id_ in one.near[1:3] if id_ and id_ not in by_id
     }
-    held_of = terms_of(list(sessions))
+    if not sessions:
+        return []
+    held_of = terms_of([*sessions])
     before, after = dict[int, int](), dict[int, int]()
     about = {sessions[id_] for id_ in held_of}
     for one in candidates:
         if one.session in about:
-            places = (*one.near[:2], one.id, *one.near[2:])
-            before.update(zip(places[1:], places, strict=False))
-            after.update(pairwise(places))
+            first, previous, following, last = one.near
+            before[previous], before[one.id], before[following], before[last] = (
+                first, previous, one.id, following,
+            )  # fmt: skip
+            after[first], after[previous], after[one.id], after[following] = (
+                previous, one.id, following, last,
+            )  # fmt: skip
     before[0] = after[0] = 0
     added = []
     for id_, held in held_of.items():

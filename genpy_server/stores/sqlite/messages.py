@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -311,7 +312,7 @@ def usage(
     return [UsageRow(day, str(model or ""), *more) for day, model, *more in rows]
 
 
-def message_of(row: tuple[Any, ...]) -> Message:
+def message_of(row: Sequence[Any]) -> Message:
     """A message from the columns of `MESSAGE`."""
     id_, session_id, event_type, text, at, client_id, meta, uid = row
     role = ROLE.get(event_type, "system")

@@ -9,9 +9,9 @@ an earlier version cut otherwise is found as that version found it, until it is 
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import nlargest, nsmallest
-from itertools import combinations, islice
+from itertools import accumulate, combinations, islice
 from typing import Any, Final
 
 import msgspec
@@ -62,6 +62,9 @@ _NEWEST: Final = (
     "CAST((SELECT max(last_message_id) FROM sessions WHERE user_id = :user_id) * (1 - :share{0})"
     " + (SELECT min(last_message_id) FROM sessions WHERE user_id = :user_id) * :share{0} AS integer)"
 )
+_OWNER: Final = len(owner_of(""))
+_BEGINS: Final = "term >= {0}.value AND term < {0}.value || char(1114111)"
+"""The condition on terms that begin with a value."""
 _SIDE: Final = ("<", "<", ">", ">")
 
 
@@ -183,19 +186,19 @@ def search(
     asked: tuple[str, str] | None = None,
 ) -> list[Hit]:
     """See `Store.search`."""
+    wanted = words.query_words(query)
+    if not wanted or limit <= 0:
+        return []
     if asked is not None:
         row = connection.execute(
             "SELECT id FROM session_logs WHERE session_id = ? AND client_id = ?", asked
         ).fetchone()
         left_out = [*left_out, *(row or ())]
-    wanted = words.query_words(query)
-    if not wanted or limit <= 0:
-        return []
     scope = _Scope(
         connection, user_id, session_id, before, about_records, frozenset(left_out), distinct
     )
     titled = titles and session_id is None
-    known = _known(connection, user_id, wanted, "mts" if titled else "m")
+    known = _known(scope, wanted, "mts" if titled else "m")
     hits = _titles(scope, wanted, known, limit) if titled else []
     if known.documents:
         scoring = Scores(
@@ -205,7 +208,7 @@ def search(
             known.size / known.documents,
             known.meant["m"],
         )
-        candidates, scores = _candidates(scope, scoring, 2 * limit)
+        candidates, scores = _candidates(scope, scoring, known.places, 2 * limit)
         best = ranked(
             candidates, scores, limit, distinct=distinct, terms_of=lambda ids: _terms_of(scope, ids)
         )
@@ -247,48 +250,46 @@ class _Known(msgspec.Struct):
     """What the index knows of a user and of a query's words.
 
     `forms` has in how many of the documents of a kind each form is, and `meant` what mistyped terms may
-    stand for there; the kinds are those of `owner_of`. Messages of ids smaller than `below` are not
-    in the index yet; None when all are.
+    stand for there; the kinds are those of `owner_of`. `places` has the messages with each form, the
+    newest first, of a user with few. Messages of ids smaller than `below` are not in the index yet;
+    None when all are.
     """
 
-    documents: int = 0
-    size: int = 0
-    below: int | None = None
-    forms: dict[str, dict[str, int]] = {}
+    below: int | None
+    documents: int
+    size: int
+    forms: dict[str, dict[str, int]]
     meant: dict[str, dict[str, list[tuple[str, int]]]] = {}
+    places: dict[str, list[int]] = {}
 
 
 def _candidates(
-    scope: _Scope, scoring: Scores, least: int
+    scope: _Scope, scoring: Scores, known: Mapping[str, list[int]], least: int
 ) -> tuple[list[Candidate], dict[int, float]]:
     """The best messages by their own terms, `least` at least, and the scores of all looked at."""
-    places, having = _places(scope, scoring.forms)
+    places, having = _places(scope, scoring.forms, known)
+    least = max(RANKED, least)
     by_weight = sorted(places, key=places.__getitem__, reverse=True)[
-        : max(SCORED if scope.distinct else RANKED, least)
+        : max(SCORED, least) if scope.distinct else least
     ]
-    scored = max(RANKED, least, int(SCORED_CHARS / TERM_CHARS / scoring.average_length))
-    terms = _terms_of(scope, by_weight, scored)
-    forms: dict[int, list[str]] = {id_: [] for id_ in by_weight}
-    for one in scoring.forms:
-        for id_ in forms.keys() & having.get(one.form, forms):
-            forms[id_].append(one.form)
-    room = SCORED_CHARS
-    found: list[tuple[int, float, int]] = []
+    read = max(least, int(SCORED_CHARS / TERM_CHARS / scoring.average_length))
+    terms = _terms_of(scope, by_weight, read)
     for id_ in by_weight:
-        held = terms.get(id_)
-        if held is None:
+        if id_ not in terms:
             del places[id_]
-            continue
-        room -= len(held)
-        if held and (room >= 0 or len(found) < max(RANKED, least)):
-            places[id_] = scoring.of(held, forms[id_])
-            found.append((0 if scope.distinct else scoring.whole(held), places[id_], id_))
+    held = {id_: terms[id_] for id_ in by_weight if terms.get(id_)}
+    fit = sum(chars <= SCORED_CHARS for chars in accumulate(map(len, held.values())))
     # Once in a message of the usual length, a term scores what it has in `places`: what was not counted lends that.
-    found.sort(reverse=True)
-    best: Iterable[tuple[int, float, int]] = found
+    scores = scoring.of(dict(islice(held.items(), max(fit, least))), having)
+    places |= scores
     if scope.distinct:
-        best = first_variants(found, lambda one: terms[one[2]], RANKED_VARIANTS)
-    chosen = {id_: (worth, whole) for whole, worth, id_ in islice(best, max(RANKED, least))}
+        ids = sorted(sorted(scores, reverse=True), key=scores.__getitem__, reverse=True)
+        best = first_variants(ids, terms.__getitem__, RANKED_VARIANTS)
+        chosen = dict.fromkeys(islice(best, least), 0)
+    else:
+        whole = {id_: scoring.whole(terms[id_]) for id_ in scores}
+        found = sorted(((whole[id_], worth, id_) for id_, worth in scores.items()), reverse=True)
+        chosen = {id_: whole for whole, _, id_ in found[:least]}
     near = ", ".join(
         f"coalesce((SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
         f" ORDER BY n.id {order}), 0)"
@@ -301,10 +302,10 @@ def _candidates(
         """,
         (to_json([*chosen]),),
     ).fetchone()
-    candidates = []
-    for id_, session_id, *beside in msgspec.json.decode(rows):
-        worth, whole = chosen[id_]
-        candidates.append(Candidate(id_, session_id, worth, terms[id_], whole, tuple(beside)))
+    candidates = [
+        Candidate(id_, session_id, scores[id_], terms[id_], chosen[id_], tuple(beside))
+        for id_, session_id, *beside in msgspec.json.decode(rows)
+    ]
     return candidates, places
 
 
@@ -319,131 +320,146 @@ def _terms_of(scope: _Scope, ids: Sequence[int], most: int | None = None) -> dic
         """,
         (len(ids) if most is None else most, to_json(ids), scope.about_records),
     ).fetchone()
-    return {
-        id_: held
-        for id_, held in zip(msgspec.json.decode(found), held_by_each.split("\n"), strict=False)
-        if id_ not in scope.left_out and (scope.before is None or id_ < scope.before)
-    }
+    terms = dict(zip(msgspec.json.decode(found), held_by_each.split("\n"), strict=False))
+    for id_ in scope.left_out:
+        terms.pop(id_, None)
+    before = scope.before
+    return terms if before is None else {id_: terms[id_] for id_ in terms if id_ < before}
 
 
-def _known(
-    connection: sqlite3.Connection, user_id: str, wanted: Sequence[words.QueryWord], kinds: str
-) -> _Known:
-    """All counts for a search, in one statement and one more for mistyped words."""
-    owners = {owner_of(user_id, kind): kind for kind in kinds}
-    terms = dict.fromkeys(term for word in wanted for way in word.ways for term in way)
-    singles = [owner + term.key for owner in owners for term in terms if term.is_beginning]
-    whole = [
-        owner + form
-        for owner in owners
-        for term in terms
-        if not term.is_beginning
-        for form in term.forms
-    ]
-    counts = "SELECT ?, coalesce(sum(doc), 0), 0 FROM search_words WHERE term >= ? AND term < ?"
-    counted = " UNION ALL ".join(
-        (
-            "SELECT '' AS term, documents AS number, size FROM search_owners WHERE owner = ?",
-            "SELECT NULL, below, 0 FROM search_progress",
-            "SELECT term, doc, 0 FROM search_words WHERE term IN (SELECT value FROM json_each(?))",
-            *[counts] * len(singles),
-        )
-    )
-    (rows,) = connection.execute(
-        f"SELECT json_group_array(json_array(term, number, size)) FROM ({counted})",
-        (
-            owner_of(user_id),
-            to_json(sorted(whole)),
-            *(part for key in singles for part in (key, key, _behind(key))),
-        ),
+def _known(scope: _Scope, wanted: Sequence[words.QueryWord], kinds: str) -> _Known:
+    """All counts for a search; of a user with few messages, also which have each form."""
+    owners = {kind: owner_of(scope.user_id, kind) for kind in kinds}
+    below, documents, size = scope.connection.execute(
+        """
+        SELECT below, coalesce(documents, 0), coalesce(size, 0)
+        FROM search_progress LEFT JOIN search_owners ON owner = ?
+        """,
+        (owners["m"],),
     ).fetchone()
-    known = _Known(forms={kind: {} for kind in kinds})
-    for term, number, size in msgspec.json.decode(rows):
-        if term is None:
-            known.below = number
-        elif term:
-            owner = term[: len(next(iter(owners)))]
-            known.forms[owners[owner]][term.removeprefix(owner)] = number
-        else:
-            known.documents, known.size = number, size
-    unknown = {
-        owner: [
-            term.key
-            for word in wanted
-            for term in word.ways[0]
-            if not any(known.forms[kind].get(form) for form in term.forms)
-        ]
-        for owner, kind in owners.items()
-    }
-    known.meant = {owners[owner]: alike for owner, alike in _meant(connection, unknown).items()}
+    known = _Known(below, documents, size, {kind: {} for kind in kinds})
+    if kinds == "m" and not known.documents:
+        return known
+    terms = dict.fromkeys(term for word in wanted for way in word.ways for term in way)
+    forms = [*{form: 0 for term in terms if not term.is_beginning for form in term.forms}]
+    counted = kinds
+    if known.documents <= READ and scope.session_id is None:
+        matches = [f'"{owners["m"]}{form}"' for form in forms]
+        (found,) = scope.connection.execute(
+            """
+            SELECT '[' || group_concat('[' || coalesce((
+                SELECT group_concat(rowid) FROM (SELECT rowid FROM search_index
+                    WHERE search_index MATCH wanted.value ORDER BY rowid DESC)), '') || ']') || ']'
+            FROM json_each(?) wanted
+            """,
+            (to_json(matches),),
+        ).fetchone()
+        each = msgspec.json.decode(found or "[]", type=list[list[int]])
+        known.places = {form: ids for form, ids in zip(forms, each, strict=True) if ids}
+        known.forms["m"] = {form: len(ids) for form, ids in known.places.items()}
+        counted = kinds.removeprefix("m")
+    whole = [owners[kind] + form for kind in counted for form in forms]
+    begun = [owner + term.key for owner in owners.values() for term in terms if term.is_beginning]
+    if whole or begun:
+        (rows,) = scope.connection.execute(
+            f"""
+            SELECT json_group_array(json_array(term, number)) FROM (
+                SELECT term, doc AS number FROM search_words
+                WHERE term IN (SELECT value FROM json_each(?))
+                UNION ALL SELECT begun.value, coalesce(
+                    (SELECT sum(doc) FROM search_words WHERE {_BEGINS.format("begun")}), 0)
+                FROM json_each(?) begun)
+            """,
+            (to_json(whole), to_json(begun)),
+        ).fetchone()
+        for term, number in msgspec.json.decode(rows):
+            known.forms[term[_OWNER - 1]][term[_OWNER:]] = number
+    known.meant = {kind: {} for kind in kinds}
+    unknown = [
+        (kind, term.key)
+        for kind in kinds
+        for term in islice(_mistyped(wanted, known.forms[kind]), MENDED)
+    ]
+    if unknown:
+        _find_meant(scope, owners, unknown, known.meant)
     return known
 
 
-def _behind(key: str) -> str:
-    """The smallest text that is greater than all terms that begin with a key."""
-    return key[:-1] + chr(ord(key[-1]) + 1)
+def _mistyped(
+    wanted: Sequence[words.QueryWord], held: Mapping[str, int]
+) -> Iterator[words.QueryTerm]:
+    """The terms that no document has and which may be mistyped."""
+    for word in wanted:
+        for term in word.ways[0]:
+            if held.keys().isdisjoint(term.forms) and words.may_be_mistyped(term.key):
+                yield term
 
 
-def _meant(
-    connection: sqlite3.Connection, unknown: Mapping[str, Sequence[str]]
-) -> dict[str, dict[str, list[tuple[str, int]]]]:
-    """By owner, the user's own words that unknown ones may stand for, each with its frequency.
+def _find_meant(
+    scope: _Scope,
+    owners: Mapping[str, str],
+    unknown: Sequence[tuple[str, str]],
+    meant: Mapping[str, dict[str, list[tuple[str, int]]]],
+) -> None:
+    """Add the user's own words that unknown ones may stand for, each with its frequency.
 
     They begin alike and differ in one letter, or go on where the unknown one ends; those come first,
     and of each the most frequent.
     """
-    beginnings = [
-        (owner, term, owner + mark + term[: 2 if len(term) < _LONG else 3])
-        for owner, terms in unknown.items()
-        for term in [term for term in terms if words.may_be_mistyped(term)][:MENDED]
+    begun = [
+        owners[kind] + mark + term[: 2 if len(term) < _LONG else 3]
+        for kind, term in unknown
         for mark in ("", words.DERIVED)
     ]
-    meant: dict[str, dict[str, list[tuple[str, int]]]] = {owner: {} for owner in unknown}
-    if not beginnings:
-        return meant
-    begun = " UNION ALL ".join(
-        f"SELECT {number} AS number, term, doc FROM search_words WHERE term >= ? AND term < ?"
-        for number in range(len(beginnings))
-    )
-    (rows,) = connection.execute(
-        f"SELECT json_group_array(json_array(number, term, doc)) FROM ({begun})",
-        [end for *_, begin in beginnings for end in (begin, begin + chr(0x10FFFF))],
+    (rows,) = scope.connection.execute(
+        f"""
+        SELECT json_group_array(json_array(begun.key, term, doc))
+        FROM json_each(?) begun CROSS JOIN search_words WHERE {_BEGINS.format("begun")}
+        """,
+        (to_json(begun),),
     ).fetchone()
     alike: dict[tuple[str, str], list[tuple[bool, int, str]]] = {}
     for number, held, often in msgspec.json.decode(rows):
-        owner, term, _ = beginnings[number]
-        form = held.removeprefix(owner)
+        _, term = asked = unknown[number // 2]
+        form = held[_OWNER:]
         word = form.removeprefix(words.DERIVED)
         near = words.is_near(term, word)
         if near or words.is_begun(term, word):
-            alike.setdefault((owner, term), []).append((not near, -often, form))
-    for (owner, term), found in alike.items():
-        meant[owner][term] = [(form, -often) for _, often, form in nsmallest(MENDED, found)]
-    return meant
+            alike.setdefault(asked, []).append((not near, -often, form))
+    for (kind, term), found in alike.items():
+        meant[kind][term] = [(form, -often) for _, often, form in nsmallest(MENDED, found)]
 
 
 def _places(
-    scope: _Scope, forms: Sequence[HeldForm]
+    scope: _Scope, forms: Sequence[HeldForm], known: Mapping[str, list[int]]
 ) -> tuple[dict[int, float], dict[str, list[int]]]:
     """What each message scores by the terms it holds, as far as the index was read.
 
     Of the same score the newer ones come first. The rare terms are read whole, which of frequent
     ones would be too much: of these the newest messages with three, two and one of them are read,
     as far as they may score more than what the rare ones found. And the messages that have each of
-    the rare forms.
+    the rare forms; those of `known` are read already.
     """
     left = READ
     owner = owner_of(scope.user_id)
-    rare: dict[str, _Part] = {}
+    rare: list[HeldForm] = []
     frequent: dict[words.QueryTerm, list[HeldForm]] = {}
     for held in forms:
         if held.frequency <= left:
-            rare[held.form] = _Part(held.score, _match(owner, held), held.frequency)
+            rare.append(held)
             left -= held.frequency
         else:
             frequent.setdefault(held.term, []).append(held)
+    unread = [one for one in rare if one.form not in known]
+    parts = [_Part(one.score, _match(owner, one), one.frequency) for one in unread]
+    having = {one.form: known.get(one.form, []) for one in rare}
+    having |= zip((one.form for one in unread), _read_parts(scope, parts), strict=True)
     places = dict[int, float]()
-    having = dict(zip(rare, _read_parts(scope, [*rare.values()], places), strict=True))
+    for one in rare:
+        ids = having[one.form]
+        if scope.before is not None:
+            ids = [id_ for id_ in ids if id_ < scope.before]
+        _add(places, ids, one.score)
     if frequent:
         heaviest = nlargest(SCORED, places.values())
         enough = heaviest[-1] if len(heaviest) == SCORED else 0.0
@@ -467,10 +483,20 @@ def _places(
                     1.0 if whole else min(1.0, COMPARED / entries),
                 )
             )
-        _read_parts(scope, [part for part in parts if part.score > enough], places)
+        parts = [part for part in parts if part.score > enough]
+        for part, ids in zip(parts, _read_parts(scope, parts), strict=True):
+            _add(places, ids, part.score)
     for id_ in scope.left_out:
         places.pop(id_, None)
     return places, having
+
+
+def _add(places: dict[int, float], ids: Sequence[int], score: float) -> None:
+    """Add a score to the places of messages; those that have none yet come behind the others."""
+    added = dict.fromkeys(ids, score)
+    for id_ in places.keys() & added.keys():
+        added[id_] += places[id_]
+    places |= added
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -482,8 +508,8 @@ class _Part(msgspec.Struct, frozen=True):
     share: float = 1.0
 
 
-def _read_parts(scope: _Scope, parts: Sequence[_Part], places: dict[int, float]) -> list[list[int]]:
-    """The messages of each part; its score is added to their places."""
+def _read_parts(scope: _Scope, parts: Sequence[_Part]) -> list[list[int]]:
+    """The messages of each part."""
     if not parts:
         return []
     values = scope.values
@@ -499,11 +525,7 @@ def _read_parts(scope: _Scope, parts: Sequence[_Part], places: dict[int, float])
             f" ORDER BY f.rowid DESC LIMIT :most{number}))"
         )
     row = scope.connection.execute(f"SELECT {', '.join(columns)}", values).fetchone()
-    found = [msgspec.json.decode(ids, type=list[int]) for ids in row]
-    for ids, part in zip(found, parts, strict=True):
-        for id_ in ids:
-            places[id_] = places.get(id_, 0.0) + part.score
-    return found
+    return [msgspec.json.decode(ids, type=list[int]) for ids in row]
 
 
 def _match(owner: str, held: HeldForm) -> str:
@@ -575,7 +597,7 @@ def _read(scope: _Scope, found: Sequence[Candidate], scores: Scores) -> list[Hit
     sides = ", ".join(MESSAGE.replace("m.", f"{side}.") for side in ("m", "b", "a"))
     rows = scope.connection.execute(
         f"""
-        SELECT wanted.key, CAST(s.title AS text), tb.about_records, ta.about_records, tb.terms,
+        SELECT wanted.key, CAST(s.title AS text), tb.about_records, tb.terms, ta.about_records,
             ta.terms, {sides}
         FROM json_each(:found) wanted
             JOIN session_logs m ON m.id = json_extract(wanted.value, '$[0]')
@@ -593,29 +615,31 @@ def _read(scope: _Scope, found: Sequence[Candidate], scores: Scores) -> list[Hit
     )
     third = MESSAGE.count(",") + 1
     hits = []
-    for place, title, before_about, after_about, before_terms, after_terms, *columns in rows:
-        message, *near = (tuple(columns[n * third : (n + 1) * third]) for n in range(3))
-        before = _beside(scope, near[0], before_about)
-        after = _beside(scope, near[1], after_about)
-        held = [found[place].form]
-        held += [before_terms] if before and before_terms else []
-        held += [after_terms] if after and after_terms else []
+    for place, title, before_about, before_terms, after_about, after_terms, *columns in rows:
+        candidate, held = found[place], [found[place].form]
+        before = _beside(scope, columns[third : 2 * third], before_about)
+        after = _beside(scope, columns[2 * third :], after_about)
+        if before and before_terms:
+            held.append(before_terms)
+        if after and after_terms:
+            held.append(after_terms)
         coverage, terms = scores.coverage(" ".join(held))
         hits.append(
             Hit(
-                message_of(message), title, found[place].score, before, after,
+                message_of(columns[:third]), title, candidate.score, before, after,
                 coverage=coverage, terms=terms,
             )
         )  # fmt: skip
     return hits
 
 
-def _beside(scope: _Scope, row: tuple[Any, ...], about_records: int | None) -> Message | None:
-    if row[0] is None or row[0] in scope.left_out:
+def _beside(scope: _Scope, row: Sequence[Any], about_records: int | None) -> Message | None:
+    id_ = row[0]
+    if id_ is None or id_ in scope.left_out or (about_records and not scope.about_records):
         return None
-    if scope.before is not None and row[0] >= scope.before:
+    if scope.before is not None and id_ >= scope.before:
         return None
-    return None if about_records and not scope.about_records else message_of(row)
+    return message_of(row)
 
 
 def _waiting(scope: _Scope, query: str, limit: int, below: int | None) -> list[Hit]:
