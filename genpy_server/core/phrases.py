@@ -45,6 +45,11 @@ class Phrases:
             key: value for key, _, value in (one.partition(" = ") for one in self.lines(section))
         }
 
+    @cached_property
+    def short_for(self) -> dict[str, str]:
+        """What words are short for that hurried people write."""
+        return self.pairs("short for")
+
     def any_of(self, section: str) -> str:
         """A regular expression that matches any line of a section; {NAME} in it is a section."""
         return _PART.sub(lambda part: self.any_of(part[1].lower()), "|".join(self.lines(section)))

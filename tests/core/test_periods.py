@@ -123,6 +123,7 @@ def test_a_bound_is_told_from_the_period_itself(text, use):
         "war die Miete schon mal Thema hier?",
         "what did I say the day before yesterday",
         "habe ich die Leute erwähnt",
+        "War die Wärmepumpe hier je Thema?",
         "べんきょうの話したっけ",
     ],
 )

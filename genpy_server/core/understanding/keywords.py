@@ -64,9 +64,11 @@ _FOR = lazy_pattern(r"^(?:f\u00fcr|for|para|pour|\u0434\u043b\u044f) (?=\S)")
 """What a keyword begins with behind a word that is no part of it: "a recipe for X"."""
 _LETTER = lazy_pattern(UNSPACED)
 _ENDS_WITH = lazy_pattern(
-    r"(?<=[\u4e00-\u9fff])(?![吗嘛呢吧么啊没了的过])[\u4e00-\u9fff](?![\u4e00-\u9fff])"
+    r"(?<=[\u4e00-\u9fff])(?![吗嘛呢吧么啊没了的过不])[\u4e00-\u9fff](?![\u4e00-\u9fff])"
 )
 """A single Chinese character at the end of a message, behind the keyword, unless it is a particle."""
+_ASKS = lazy_pattern("(?<=[\u4e00-\u9fff]{2})[吗嘛呢吧么没不]+$")
+"""Particles of Chinese questions, behind the keyword."""
 _KANA = lazy_pattern("[\u3041-\u30ff]")
 _SPOKEN_OF = lazy_pattern(
     lambda: (
@@ -128,7 +130,8 @@ def find_keyword(line: str) -> str:
     if not words:
         return ""
     model = tagger()
-    kinds = [model.kind(word.text) for word in words]
+    meant = PHRASES.short_for
+    kinds = [model.kind(meant.get(word.text, word.text)) for word in words]
     weights = [model.bias] * len(words)
     for name, values in word_features(words, kinds).items():
         if not any(values):
@@ -147,7 +150,7 @@ def find_keyword(line: str) -> str:
     start, end = words[first].start, words[last].end
     if _KANA.search(line):
         start, end = _spoken_of(line, start, end)
-    found = line[start:end].strip(AROUND)
+    found = _ASKS.sub("", line[start:end].strip(AROUND))
     if not has_content(found):
         return ""
     return without_article(_FOR.sub("", found), english=english).lower()
@@ -226,16 +229,20 @@ def _named(asked: _Weighed, first: int, last: int) -> tuple[int, int]:
 
 
 def _stand_ins(words: Sequence[Word]) -> list[int]:
-    """The places of pronouns, and of "make" in "how to make X", which are never looked for."""
-    pronouns, verbs = PHRASES.words("pronouns"), PHRASES.words("makes a thing")
-    texts = [word.text for word in words]
-    if pronouns.isdisjoint(texts) and verbs.isdisjoint(texts):
+    """The places of pronouns, of polite words, and of "make" in "how to make X", which are never looked for."""
+    never, verbs, short = map(
+        PHRASES.words, ("never looked for", "makes a thing", "short with you")
+    )
+    texts = [word.text if word.text.isupper() else word.text.lower() for word in words]
+    if all(map(frozenset.isdisjoint, (never, verbs, short), repeat(texts))):
         return []
-    how = PHRASES.words("how to")
+    how, you = PHRASES.words("how to"), PHRASES.words("you")
     return [
         at
-        for at, (before, text) in enumerate(zip(["", *texts], texts, strict=False))
-        if text in pronouns or (text in verbs and before in how)
+        for at, (before, text, after) in enumerate(
+            zip(["", *texts], texts, [*texts[1:], ""], strict=False)
+        )
+        if text in never or (text in verbs and before in how) or (text in short and after in you)
     ]
 
 

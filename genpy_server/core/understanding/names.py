@@ -22,7 +22,7 @@ _WORD = lazy_pattern(
 )
 _ENDS = {
     "i", "we", "you", "third", "both", "chat", "show", "find", "recall", "say", "tell", "please", "where", "when", "what",
-    "how", "ever", "here", "today", "since", "past", "all", "many", "that", "aux", "stats", "unsure", "word", "sign",
+    "how", "ever", "here", "today", "since", "past", "all", "many", "that", "aux", "stats", "unsure", "word", "q", "sign",
 }  # fmt: skip
 """Roles of the words that a name does not reach over."""
 _INSIDE = {"own", "of", "my", "about", "in", "not", "with", "often"}

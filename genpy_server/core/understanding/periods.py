@@ -31,7 +31,8 @@ _SINCE_BEHIND = lazy_pattern(lambda: rf" *(?:{PHRASES.any_of('since behind')})")
 _BEFORE_BEHIND = lazy_pattern(lambda: rf" *(?:{PHRASES.any_of('before behind')})")
 """The same in languages that put it behind the time."""
 _SPEAKS_FRENCH = lazy_pattern(lambda: rf"\b(?:{PHRASES.any_of('speaks french')})\b")
-"""Beside it "hier" is a time, and not the German word for "here"."""
+_SPEAKS_GERMAN = lazy_pattern(lambda: rf"\b(?:{PHRASES.any_of('speaks german')})\b")
+"""Beside the first, and without the second, "hier" is a time and not the German word for "here"."""
 _BOUNDS: tuple[tuple[Literal["since", "until"], re.Pattern[str], re.Pattern[str]], ...] = (
     ("since", _SINCE, _SINCE_BEHIND),
     ("until", _BEFORE, _BEFORE_BEHIND),
@@ -81,7 +82,7 @@ class Named(NamedTuple):
 def find_period(text: str) -> Named | None:
     """The period that a text names first; None when there is none or it is excluded."""
     low = lowered(text)
-    named = (one for one in _NAMED.finditer(low) if one[0] != "hier" or _SPEAKS_FRENCH.search(low))
+    named = (one for one in _NAMED.finditer(low) if one[0] != "hier" or _is_french(low))
     found = next(named, None)
     if found is None:
         return None
@@ -97,6 +98,10 @@ def find_period(text: str) -> Named | None:
     if _SET_AGAINST.search(before):
         return None
     return Named("period", period, *found.span())
+
+
+def _is_french(low: str) -> bool:
+    return _SPEAKS_FRENCH.search(low) is not None and _SPEAKS_GERMAN.search(low) is None
 
 
 _OTHER_TIME = lazy_pattern(

@@ -163,7 +163,7 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
     if everywhere is not None:
         rest = _without(rest, *everywhere.span())
     keyword = find_keyword(rest) or find_keyword(line)
-    if not keyword:
+    if not keyword or (time and keyword == lowered(line[slice(*time)])):
         return None
     if everywhere is not None or named is not None or _EARLIER.search(lowered(line)):
         args["scope"] = "all_sessions"
