@@ -1,4 +1,4 @@
-"""Opens what a command works on: the stored conversations, a server, or an App."""
+"""Opens what a command works on: the stored conversations, a server, or an App; and asks whether it may."""
 
 import gc
 import importlib
@@ -7,15 +7,18 @@ import os
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from genpy_cli import output
-from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli.exit_codes import state_folder
+from genpy_cli.options import WrongUsageError
 from genpy_server.core.identity import checked_ref
 from genpy_server.errors import BadRequest, ConfigError, GenPyError, NotFound, description
+from genpy_server.files import read_json, write_json
 from genpy_server.records import Records
-from genpy_server.settings import Settings, load
+from genpy_server.settings import Settings, load, without_password
 
 if TYPE_CHECKING:
     from genpy_server.app import App
@@ -29,6 +32,9 @@ LONG_SECONDS = 1.0
 """After which a command collects garbage; see `genpy_cli.__main__`."""
 _UPKEEP = {"genpy.sessions", "genpy.journal"}
 """Loggers of background work; while it fails, the question is refused with the reason."""
+
+TRUSTED = "trusted.json"
+"""The addresses that a folder's .env may send messages to."""
 
 
 class ServerAccess(NamedTuple):
@@ -218,3 +224,32 @@ def session_to_open(ref: str, server: str | None) -> str:
             return ref
 
     return with_records(server, work)
+
+
+def ensure_trusted(settings: Settings, *, trust: bool) -> None:
+    """Ask once per folder and address that its .env names for a model or a server.
+
+    Raises `ConfigError` for "no" and without a terminal.
+    """
+    address = settings.folder_address
+    if address is None or trust or is_trusted(settings):
+        return
+    folder = str(Path.cwd().resolve())
+    what = f"The .env in {folder} sends your messages to {without_password(address)}."
+    if not output.is_terminal(sys.stdin):
+        raise ConfigError(f"{what} Without a terminal to ask on, allow it with --trust.")
+    if not output.confirmed(f"{what} Allow this?"):
+        raise ConfigError("Nothing was sent.")
+    with suppress(OSError):  # the next command asks again
+        write_json(state_folder() / TRUSTED, [*_allowed(), [folder, address]])
+
+
+def is_trusted(settings: Settings) -> bool:
+    """Whether no .env sets the address, or it was allowed for this folder."""
+    address = settings.folder_address
+    return address is None or [str(Path.cwd().resolve()), address] in _allowed()
+
+
+def _allowed() -> list[list[str]]:
+    """Pairs of folder and address."""
+    return read_json(state_folder() / TRUSTED, list[list[str]]) or []

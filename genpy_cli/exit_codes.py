@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 from genpy_cli import output
+from genpy_cli.options import WrongUsageError
 from genpy_server import __version__
 from genpy_server.errors import GenPyError, Unreachable
 from genpy_server.files import write_private
@@ -21,23 +22,6 @@ FAILED = 1
 WRONG_USAGE = 2
 UNREACHABLE = 3
 INTERRUPTED = 130
-
-
-class WrongUsageError(Exception):
-    """The arguments can be parsed but do not fit together; the message says what to type."""
-
-
-def require_yes(question: str, *, no_terminal: str, declined: str) -> None:
-    """Ask before something is lost.
-
-    Raises `WrongUsageError` with `no_terminal` where nobody can be asked; after "no", prints
-    `declined` and raises `typer.Exit`.
-    """
-    if not output.is_terminal(sys.stdin):
-        raise WrongUsageError(no_terminal)
-    if not output.confirmed(question):
-        output.note(declined)
-        raise typer.Exit(FAILED)
 
 
 def report(error: Exception) -> int:

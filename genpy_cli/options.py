@@ -1,13 +1,14 @@
-"""Arguments and options that several commands share, and their completion by a shell.
+"""Arguments and options that several commands share, what they must not be, and their completion.
 
 A completion reads the data of this machine: a key press must not wait for the network.
 """
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
-from genpy_cli.backend import with_records
+from genpy_cli import output
 from genpy_server.core.identity import short_id
 from genpy_server.errors import GenPyError
 from genpy_server.records import Records
@@ -15,6 +16,23 @@ from genpy_server.settings import load
 
 SESSIONS = 100
 TITLE_CHARS = 50
+
+
+class WrongUsageError(Exception):
+    """The arguments can be parsed but do not fit together; the message says what to type."""
+
+
+def require_yes(question: str, *, no_terminal: str, declined: str) -> None:
+    """Ask before something is lost.
+
+    Raises `WrongUsageError` with `no_terminal` where nobody can be asked; after "no", prints
+    `declined` and raises `typer.Exit`.
+    """
+    if not output.is_terminal(sys.stdin):
+        raise WrongUsageError(no_terminal)
+    if not output.confirmed(question):
+        output.note(declined)
+        raise typer.Exit(1)
 
 
 def complete_session(incomplete: str) -> list[tuple[str, str]]:
@@ -57,6 +75,8 @@ def complete_mode(incomplete: str) -> list[tuple[str, str]]:
 
 def _sessions() -> list[tuple[str, str, str]]:
     """The id, name (empty for none) and title of the newest sessions."""
+    from genpy_cli.backend import with_records
+
     if load().server is not None:
         return []  # a key press must not wait for the network
 
@@ -129,4 +149,5 @@ System = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Allow the address that the folder's .env names.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]

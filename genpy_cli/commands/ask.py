@@ -6,19 +6,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import (
-    check_mode,
-    print_warnings,
-    run,
-    server_access,
-    session_to_open,
-    settings_with,
-)
-from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Mode, Model, Server, System, Trust, session_option
+from genpy_cli import backend, options, output
 from genpy_cli.standard_input import piped_text
-from genpy_cli.trust import ensure_trusted
 from genpy_server.core.identity import question_id
 from genpy_server.errors import Unreachable
 from genpy_server.settings import Settings
@@ -51,10 +40,10 @@ def ask(
         list[str] | None, typer.Argument(help="What to ask; the text on standard input follows it.")
     ] = None,
     session: Annotated[
-        str | None, session_option("Ask in this conversation instead of a new one.")
+        str | None, options.session_option("Ask in this conversation instead of a new one.")
     ] = None,
-    mode: Mode = None,
-    system: System = None,
+    mode: options.Mode = None,
+    system: options.System = None,
     no_stdin: Annotated[
         bool, typer.Option("--no-stdin", "-n", help="Do not read standard input.")
     ] = False,
@@ -62,12 +51,12 @@ def ask(
         list[str] | None,
         typer.Option(help="A tool that may act without being asked about.", metavar="TOOL"),
     ] = None,
-    model: Model = None,
+    model: options.Model = None,
     think: Annotated[
         bool, typer.Option("--think", help="Print what the model thinks to standard error.")
     ] = False,
-    trust: Trust = False,
-    server: Server = None,
+    trust: options.Trust = False,
+    server: options.Server = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="The frames of genpy.v1 as they come, one JSON line each."),
@@ -78,20 +67,20 @@ def ask(
     parts = [" ".join(question or ()), read]
     text = "\n\n".join(part for part in parts if part.strip())
     if not text:
-        raise WrongUsageError('Ask something: genpy ask "What is a monad?"')
-    settings = settings_with(server, model)
-    check_mode(settings, mode)
-    ensure_trusted(settings, trust=trust)
+        raise options.WrongUsageError('Ask something: genpy ask "What is a monad?"')
+    settings = backend.settings_with(server, model)
+    backend.check_mode(settings, mode)
+    backend.ensure_trusted(settings, trust=trust)
     from secrets import randbits
 
     from genpy_cli.reply import ReplyPrinter
 
     # The id of a session for one question has a form that lists show apart.
     new = question_id(time.time_ns() // 1_000_000, randbits(74))
-    ref = new if session is None else session_to_open(session, server)
+    ref = new if session is None else backend.session_to_open(session, server)
     reply = ReplyPrinter(as_json=as_json, think=think)
     asked = model if settings.server is not None else None
-    run(
+    backend.run(
         _ask(
             settings, Question(text, ref, session is None, mode, asked, system, allow or ()), reply
         )
@@ -106,9 +95,9 @@ async def _ask(settings: Settings, question: Question, reply: "ReplyPrinter") ->
     from genpy_server.wire import Set
 
     if settings.server is None:
-        print_warnings()
+        backend.print_warnings()
     allow = question.allow
-    async with server_access(settings, direct=not allow) as (url, token, local, connect):
+    async with backend.server_access(settings, direct=not allow) as (url, token, local, connect):
         if allow:
             await _check_tools(url, token, allow)
         async with SessionClient(
@@ -162,6 +151,6 @@ async def _check_tools(url: str, token: str | None, names: Sequence[str]) -> Non
             await asyncio.sleep(STARTING_SECONDS)
     if unknown:
         failed = "".join(f" {one.origin} has {one.state}." for one in found.sources if one.message)
-        raise WrongUsageError(
+        raise options.WrongUsageError(
             f"Unknown tool: {', '.join(unknown)}. Available tools: {', '.join(known)}.{failed}"
         )

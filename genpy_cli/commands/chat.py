@@ -7,52 +7,51 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import check_mode, load_app, session_to_open, settings_with, token_of
-from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Mode, Model, OwnApp, Server, System, Trust, session_option
-from genpy_cli.trust import ensure_trusted
+from genpy_cli import backend, options, output
 from genpy_server.errors import ConfigError
 
 
 def chat(
     *,
     session: Annotated[
-        str | None, session_option("Continue this conversation, or start one with this name.")
+        str | None,
+        options.session_option("Continue this conversation, or start one with this name."),
     ] = None,
-    model: Model = None,
-    mode: Mode = None,
-    system: System = None,
-    trust: Trust = False,
-    server: Server = None,
-    app: OwnApp = None,
+    model: options.Model = None,
+    mode: options.Mode = None,
+    system: options.System = None,
+    trust: options.Trust = False,
+    server: options.Server = None,
+    app: options.OwnApp = None,
 ) -> None:
     """Open the terminal chat."""
     if not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)):
         raise ConfigError("The chat needs a terminal. In a script, use `genpy ask`.")
-    settings = settings_with(server, model)
+    settings = backend.settings_with(server, model)
     url = settings.server
     if app is not None and url is not None:
-        raise WrongUsageError("--app runs a server of its own. Leave out --app, or the server.")
+        raise options.WrongUsageError(
+            "--app runs a server of its own. Leave out --app, or the server."
+        )
     if app is None:
-        check_mode(settings, mode)
-    ensure_trusted(settings, trust=trust)
+        backend.check_mode(settings, mode)
+    backend.ensure_trusted(settings, trust=trust)
     if url is not None:
         from genpy_server.client.address import Address
 
         Address.parse(url)  # raises for a wrong address before the screen is opened
-    ref = None if session is None else session_to_open(session, server)
+    ref = None if session is None else backend.session_to_open(session, server)
 
     gc.disable()  # a tenth of the time to the first paint; the client enables it then
     from genpy_tui.app import GenPyApp, run_chat
 
-    own = None if app is None else load_app(app)
+    own = None if app is None else backend.load_app(app)
     make = partial(
         GenPyApp,
         settings=settings,
         session=ref,
         server=url,
-        token=token_of(settings),
+        token=backend.token_of(settings),
         own=own,
         mode=mode,
         model=model if url is not None else None,

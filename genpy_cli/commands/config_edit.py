@@ -5,8 +5,7 @@ import shlex
 import subprocess
 import sys
 
-from genpy_cli import output
-from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli import options, output
 from genpy_server.config import CONFIG, folder
 from genpy_server.errors import ConfigError
 from genpy_server.files import write_private
@@ -27,7 +26,7 @@ def config_edit() -> None:
     path = folder() / CONFIG
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        raise WrongUsageError(f"Set EDITOR to the name of your editor. The file is {path}.")
+        raise options.WrongUsageError(f"Set EDITOR to the name of your editor. The file is {path}.")
     if not path.exists():
         write_private(path, NEW_FILE)
     try:

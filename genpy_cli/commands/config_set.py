@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli import options, output
 from genpy_server import config
 from genpy_server.errors import LlmError
 from genpy_server.settings import FIELDS, Settings, limit_fields, load
@@ -21,7 +20,7 @@ def config_set(
 ) -> None:
     """Write a setting into config.toml; comments stay."""
     if (value is None) != unset:
-        raise WrongUsageError("Give a value, or --unset.")
+        raise options.WrongUsageError("Give a value, or --unset.")
     path = config.set_value(name, None if value is None else _checked(name, value))
     if unset:
         output.text(f"Removed {name} from {path}.")
@@ -52,20 +51,20 @@ def _checked(name: str, text: str) -> Any:
     parts = name.split(".")
     if parts[0] == "providers":
         if len(parts) != 3 or parts[2] != "url" or not config.NAME.fullmatch(parts[1]):  # noqa: PLR2004 - a dotted name
-            raise WrongUsageError("A provider is set as providers.NAME.url")
+            raise options.WrongUsageError("A provider is set as providers.NAME.url")
         load({"GENPY_LLM_URL": text})
         return text
     if parts[0] == "keyboard":
         if len(parts) != 2:  # noqa: PLR2004 - as the message says
-            raise WrongUsageError("A key is set as keyboard.COMMAND")
+            raise options.WrongUsageError("A key is set as keyboard.COMMAND")
         return text
     variable = config.variable(name)
     field = next((f for f in (*FIELDS, *limit_fields()) if f.variable == variable), None)
     if field is None:
-        raise WrongUsageError(f"Unknown setting {name!r}. `genpy config show` lists them.")
+        raise options.WrongUsageError(f"Unknown setting {name!r}. `genpy config show` lists them.")
     if field.secret:
         owner = next((n for n, v in config.KEY_VARIABLES.items() if v == variable), "PROVIDER")
-        raise WrongUsageError(f"{name} is a secret. Set it with: genpy keys set {owner}")
+        raise options.WrongUsageError(f"{name} is a secret. Set it with: genpy keys set {owner}")
     settings: Settings = load({variable: text})
     parsed = getattr(settings.limits if name.startswith("limits.") else settings, field.name)
     if isinstance(parsed, tuple):

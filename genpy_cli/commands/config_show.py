@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from genpy_cli import output
-from genpy_cli.options import Json
+from genpy_cli import options, output
 from genpy_server.config import config_name
 from genpy_server.settings import (
     EVERYONE,
@@ -30,7 +29,7 @@ class ShownSetting(NamedTuple):
     source: str
 
 
-def config_show(*, as_json: Json = False) -> None:
+def config_show(*, as_json: options.Json = False) -> None:
     """Show every setting in force, and where it comes from."""
     settings = load()
     rows = shown_settings(settings)

@@ -6,12 +6,8 @@ from typing import NamedTuple
 import msgspec
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import on_server, run, settings_with, token_of
+from genpy_cli import backend, exit_codes, options, output
 from genpy_cli.commands.config_show import shown_settings
-from genpy_cli.exit_codes import FAILED
-from genpy_cli.options import Json, Server, Trust
-from genpy_cli.trust import is_trusted
 from genpy_server import __version__
 from genpy_server.core.display import count
 from genpy_server.errors import ConfigError, GenPyError, LlmError, StoreError
@@ -35,7 +31,9 @@ class Check(NamedTuple):
     detail: str
 
 
-def doctor(*, trust: Trust = False, server: Server = None, as_json: Json = False) -> None:
+def doctor(
+    *, trust: options.Trust = False, server: options.Server = None, as_json: options.Json = False
+) -> None:
     """Check settings, database and model; say what to do about faults."""
     settings = load()
     rows = shown_settings(settings)
@@ -50,7 +48,7 @@ def doctor(*, trust: Trust = False, server: Server = None, as_json: Json = False
         for name in settings.unknown:
             output.text(f"! {name} is set, but GenPy has no such setting. Is it misspelt?")
         output.text("")
-    checks = run(_checks(settings_with(server), trust=trust))
+    checks = backend.run(_checks(backend.settings_with(server), trust=trust))
     ok = all(check.ok for check in checks)
     if as_json:
         output.json_document(
@@ -65,12 +63,12 @@ def doctor(*, trust: Trust = False, server: Server = None, as_json: Json = False
     for check in checks if not as_json else ():
         output.text(f"{'✓' if check.ok else '✗'} {check.part}: {check.detail}")
     if not ok:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(exit_codes.FAILED)
 
 
 async def _checks(settings: Settings, *, trust: bool) -> list[Check]:
     if settings.server is not None:
-        return await _server(settings.server, token_of(settings))
+        return await _server(settings.server, backend.token_of(settings))
     checks = [
         await _checked("modes", _modes(settings)),
         await _checked("database", _database(settings)),
@@ -108,7 +106,7 @@ async def _tools(settings: Settings) -> str:
     """The names of the tools; raises where a source failed, or a mode names an unknown tool."""
     from genpy_server.modes import open_modes
 
-    found = await on_server(settings, lambda records: records.tools())
+    found = await backend.on_server(settings, lambda records: records.tools())
     known = {tool.name for tool in found.tools}
     faults = [f"{one.origin}: {one.message}" for one in found.sources if one.message]
     faults += [
@@ -150,7 +148,7 @@ async def _database(settings: Settings) -> str:
 async def _model(settings: Settings, *, trust: bool) -> str:
     from genpy_server.llm.providers import Providers
 
-    if not trust and not is_trusted(settings):
+    if not trust and not backend.is_trusted(settings):
         raise ConfigError(
             f"{settings.folder_address} comes from the .env of this folder and was not allowed "
             "yet. `genpy chat` asks about it; --trust allows it for now."

@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Json, session_option
+from genpy_cli import options, output
 from genpy_cli.standard_input import piped_text
 from genpy_server.core.models import RequestContext
 from genpy_server.settings import load
@@ -19,12 +17,12 @@ def explain(
         typer.Argument(help="What a person might write; standard input where it is left out."),
     ] = None,
     session: Annotated[
-        str | None, session_option("As the next message of this conversation.")
+        str | None, options.session_option("As the next message of this conversation.")
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Show what would be sent, word for word.")
     ] = False,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Show how GenPy understands a text, and what it would send."""
     from genpy_server.runs.run import TOO_LONG
@@ -33,7 +31,7 @@ def explain(
     if text is None:
         text = piped_text("Waiting for standard input to end.").strip("\n")
     if not text.strip():
-        raise WrongUsageError('Name a text: genpy explain "Where is my order?"')
+        raise options.WrongUsageError('Name a text: genpy explain "Where is my order?"')
     explanation = explain_text(load(), text, session)
     if as_json:
         output.json_document(explanation)

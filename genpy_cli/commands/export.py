@@ -8,10 +8,7 @@ from typing import Annotated, Literal, TextIO
 import msgspec
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import with_records
-from genpy_cli.exit_codes import WrongUsageError, require_yes
-from genpy_cli.options import OptionalRef, Server
+from genpy_cli import backend, options, output
 from genpy_server.core.display import escaped
 from genpy_server.core.export import corrections
 from genpy_server.core.models import Message, Session, SessionMemory
@@ -32,7 +29,7 @@ WriteAll = Callable[[Conversations, Write], Awaitable[None]]
 
 def export(
     *,
-    ref: OptionalRef = None,
+    ref: options.OptionalRef = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every conversation, as JSON unless --format says md.")
     ] = False,
@@ -60,20 +57,20 @@ def export(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Overwrite the file without asking.")
     ] = False,
-    server: Server = None,
+    server: options.Server = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Export a conversation, or all, as Markdown or JSON."""
     if (ref is None) != (every or (corrected and ref is None)):
-        raise WrongUsageError("Name the conversation to export, or --all: one of them.")
+        raise options.WrongUsageError("Name the conversation to export, or --all: one of them.")
     if corrected and form is not None:
-        raise WrongUsageError("--corrections is JSON lines; leave --format out.")
+        raise options.WrongUsageError("--corrections is JSON lines; leave --format out.")
     write_all = (
         _corrections if corrected else _FORMS[form or ("json" if every or as_json else "md")]
     )
     path = None if output_file is None else output_file.expanduser()
     if path is not None and path.is_file() and not yes:
-        require_yes(
+        options.require_yes(
             f"{path} exists. Overwrite it?",
             no_terminal=f"{path} exists. Add --yes to overwrite it.",
             declined="Nothing was written.",
@@ -90,7 +87,7 @@ def export(
         finally:
             progress.clear()
 
-    with_records(server, work)
+    backend.with_records(server, work)
 
 
 async def _conversations(

@@ -8,9 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import run
-from genpy_cli.options import Json
+from genpy_cli import backend, options, output
 from genpy_server.core.display import count
 from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.settings import Settings, load
@@ -31,7 +29,7 @@ class Imported(msgspec.Struct, frozen=True):
 def import_(
     *,
     file: Annotated[str, typer.Argument(help="An export, or - for standard input.")],
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Import an export; a second time changes nothing."""
     settings = load()
@@ -44,7 +42,7 @@ def import_(
     from tempfile import TemporaryFile
 
     with TemporaryFile() as copy:
-        done = run(_write(settings, _read(file, copy)))
+        done = backend.run(_write(settings, _read(file, copy)))
     output.result(
         done,
         f"Imported {count(done.conversations, 'conversation')} "

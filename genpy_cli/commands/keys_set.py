@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli import options, output
 from genpy_cli.standard_input import piped_text
 from genpy_server import config
 from genpy_server.config import KEY_VARIABLES, MCP_KEY, NAME
@@ -26,7 +25,7 @@ def keys_set(
 ) -> None:
     """Keep a key in keys.toml; it is typed unseen, or read from standard input."""
     if not (NAME.fullmatch(name) or MCP_KEY.fullmatch(name)):
-        raise WrongUsageError("A provider's name has 1 to 32 of the characters a-z 0-9 _ -")
+        raise options.WrongUsageError("A provider's name has 1 to 32 of the characters a-z 0-9 _ -")
     key = None if remove else _read(name)
     path = config.set_key(name, key)
     if remove:
@@ -55,5 +54,5 @@ def _read(name: str) -> str:
         key = piped_text(WAITING)
     key = key.strip()
     if not key or not (key.isascii() and key.isprintable()):
-        raise WrongUsageError("A key has at least one character, all of them ASCII.")
+        raise options.WrongUsageError("A key has at least one character, all of them ASCII.")
     return key

@@ -4,9 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import with_records
-from genpy_cli.options import Json
+from genpy_cli import backend, options, output
 from genpy_server.errors import ConfigError
 from genpy_server.settings import load
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 def learn(
     *,
     forget: Annotated[bool, typer.Option("--forget", help="Remove what was learned.")] = False,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Learn from the modes that you corrected, on this machine."""
     settings = load()
@@ -32,7 +30,7 @@ def learn(
         output.text("What was learned is removed." if removed else "Nothing was learned yet.")
         return
 
-    learning = with_records(None, lambda records: learn_from(records, settings))
+    learning = backend.with_records(None, lambda records: learn_from(records, settings))
     if as_json:
         output.json_document(learning)
         return

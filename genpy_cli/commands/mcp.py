@@ -1,11 +1,10 @@
 """`genpy mcp`."""
 
-from genpy_cli.backend import with_records
-from genpy_cli.options import Server
+from genpy_cli import backend, options
 from genpy_server.errors import ConfigError
 
 
-def mcp(*, server: Server = None) -> None:
+def mcp(*, server: options.Server = None) -> None:
     """Serve your conversations to an agent over MCP, on standard input and output."""
     from genpy_server.mcp import MISSING, is_installed
 
@@ -13,4 +12,4 @@ def mcp(*, server: Server = None) -> None:
         raise ConfigError(MISSING)
     from genpy_server.mcp.server import mcp_server
 
-    with_records(server, lambda records: mcp_server(records).run_stdio_async())
+    backend.with_records(server, lambda records: mcp_server(records).run_stdio_async())

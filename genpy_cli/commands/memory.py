@@ -4,10 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import with_records
-from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Json, Server, session_option
+from genpy_cli import backend, options, output
 from genpy_server.core.display import one_line
 from genpy_server.core.models import SessionMemory
 
@@ -22,25 +19,27 @@ def memory(
         int | None, typer.Argument(help="The number of the note to forget.", min=1)
     ] = None,
     ref: Annotated[
-        str, session_option("An id, any unambiguous prefix of it, a name, or `last`.")
+        str, options.session_option("An id, any unambiguous prefix of it, a name, or `last`.")
     ] = "last",
-    server: Server = None,
-    as_json: Json = False,
+    server: options.Server = None,
+    as_json: options.Json = False,
 ) -> None:
     """Show or change what is remembered of a long conversation."""
     if (action == "forget") != (number is not None):
-        raise WrongUsageError(
+        raise options.WrongUsageError(
             "A note is forgotten by its number, which `genpy memory` shows: forget 2."
         )
     if action == "show":
-        kept = with_records(server, lambda records: records.memory(ref))
+        kept = backend.with_records(server, lambda records: records.memory(ref))
     elif number is not None:
-        kept = with_records(
+        kept = backend.with_records(
             server, lambda records: records.change_memory(ref, forget=number), writes=True
         )
     else:
         on = action == "on"
-        kept = with_records(server, lambda records: records.change_memory(ref, on=on), writes=True)
+        kept = backend.with_records(
+            server, lambda records: records.change_memory(ref, on=on), writes=True
+        )
     output.result(kept, _shown(kept), as_json=as_json)
 
 

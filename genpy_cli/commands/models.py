@@ -5,10 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import run
-from genpy_cli.options import Json, Trust
-from genpy_cli.trust import ensure_trusted
+from genpy_cli import backend, options, output
 from genpy_server.config import LOCAL_PROVIDERS
 from genpy_server.settings import load
 
@@ -18,15 +15,15 @@ def models(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask the providers again, not the cached lists.")
     ] = False,
-    trust: Trust = False,
-    as_json: Json = False,
+    trust: options.Trust = False,
+    as_json: options.Json = False,
 ) -> None:
     """List the models of every provider that answers."""
     from genpy_server.llm.catalog import list_models, providers_to_ask
 
     settings = load()
-    ensure_trusted(msgspec.structs.replace(settings, server=None), trust=trust)
-    found = run(list_models(providers_to_ask(settings), refresh=refresh))
+    backend.ensure_trusted(msgspec.structs.replace(settings, server=None), trust=trust)
+    found = backend.run(list_models(providers_to_ask(settings), refresh=refresh))
     if as_json:
         output.json_document(found)
         return

@@ -7,10 +7,7 @@ import msgspec
 import typer
 
 import genpy_server
-from genpy_cli import output
-from genpy_cli.backend import run
-from genpy_cli.exit_codes import FAILED, WrongUsageError
-from genpy_cli.options import Json
+from genpy_cli import backend, exit_codes, options, output
 from genpy_server.core.display import count
 from genpy_server.errors import StoreError
 from genpy_server.settings import Settings, load
@@ -42,12 +39,12 @@ def schema(
         bool,
         typer.Option("--check", help="Print what it would do in your project; change nothing."),
     ] = False,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Print schema.sql, which prepares a Supabase project."""
     if not check:
         if as_json:
-            raise WrongUsageError("--json goes with --check.")
+            raise options.WrongUsageError("--json goes with --check.")
         package = Path(genpy_server.__file__).parent
         # A wheel has it in the package; a clone, on which tests and `pip install -e` run, above it.
         places = (package / "schema.sql", package.parent / "schema.sql")
@@ -56,13 +53,13 @@ def schema(
         return
     settings = load()
     if settings.supabase_url is None:
-        raise WrongUsageError(
+        raise options.WrongUsageError(
             "No Supabase project is configured: set SUPABASE_URL and SUPABASE_KEY."
         )
-    state = run(_state(settings))
+    state = backend.run(_state(settings))
     output.result(state, _sentence(state), as_json=as_json)
     if state.installed < state.needed:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(exit_codes.FAILED)
 
 
 async def _state(settings: Settings) -> SchemaState:

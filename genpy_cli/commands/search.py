@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import with_records
-from genpy_cli.options import Json, Server, session_option
+from genpy_cli import backend, options, output
 from genpy_server.core.display import age, one_line
 from genpy_server.core.identity import short_id
 from genpy_server.core.models import Hit
@@ -23,14 +21,16 @@ BEFORE = 30
 def search(
     *,
     words: Annotated[list[str], typer.Argument(help="What to look for.")],
-    session: Annotated[str | None, session_option("Only in this conversation.")] = None,
+    session: Annotated[str | None, options.session_option("Only in this conversation.")] = None,
     limit: Annotated[int, typer.Option(help="Messages at most.", metavar="N", min=1, max=200)] = 20,
-    server: Server = None,
-    as_json: Json = False,
+    server: options.Server = None,
+    as_json: options.Json = False,
 ) -> None:
     """Search titles, summaries and messages of all conversations."""
     query = " ".join(words)
-    hits = with_records(server, lambda records: records.search(query, limit=limit, ref=session))
+    hits = backend.with_records(
+        server, lambda records: records.search(query, limit=limit, ref=session)
+    )
     if as_json:
         output.json_document(hits)
     elif hits:

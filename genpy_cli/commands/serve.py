@@ -5,10 +5,7 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import load_app
-from genpy_cli.exit_codes import INTERRUPTED
-from genpy_cli.options import OwnApp
+from genpy_cli import backend, exit_codes, options, output
 
 
 def serve(
@@ -23,16 +20,16 @@ def serve(
             help="Port, instead of GENPY_PORT; 0 takes any.", metavar="PORT", min=0, max=65_535
         ),
     ] = None,
-    app: OwnApp = None,
+    app: options.OwnApp = None,
 ) -> None:
     """Run the server, for browsers and terminals elsewhere."""
     from genpy_server.app import run
 
-    served = load_app(app)
+    served = backend.load_app(app)
 
     def announce(address: str) -> None:
         output.piece(f"GenPy listens on {address}\n")
 
     gc.enable()
     if not run(served.serve(announce, host=host, port=port)):
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(exit_codes.INTERRUPTED)

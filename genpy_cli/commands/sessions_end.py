@@ -4,11 +4,7 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import run, settings_with, with_records
-from genpy_cli.exit_codes import WrongUsageError, require_yes
-from genpy_cli.options import Json, OptionalRef, Server, Trust
-from genpy_cli.trust import ensure_trusted
+from genpy_cli import backend, options, output
 from genpy_server.core.display import count, one_line
 from genpy_server.core.identity import short_id
 from genpy_server.core.models import Session
@@ -18,23 +14,23 @@ from genpy_server.settings import Settings
 
 def sessions_end(
     *,
-    ref: OptionalRef = None,
+    ref: options.OptionalRef = None,
     abandoned: Annotated[
         bool,
         typer.Option(
             "--abandoned", help="Every active conversation that no program attends, after asking."
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    trust: Trust = False,
-    server: Server = None,
-    as_json: Json = False,
+    yes: options.Yes = False,
+    trust: options.Trust = False,
+    server: options.Server = None,
+    as_json: options.Json = False,
 ) -> None:
     """End a conversation and write its summary."""
     if (ref is None) != abandoned:
-        raise WrongUsageError("Name the conversation to end, or --abandoned.")
-    settings = settings_with(server)
-    ensure_trusted(settings, trust=trust)
+        raise options.WrongUsageError("Name the conversation to end, or --abandoned.")
+    settings = backend.settings_with(server)
+    backend.ensure_trusted(settings, trust=trust)
     ended = [_end(ref, server)] if ref is not None else _end_abandoned(settings, yes=yes)
     if as_json:
         output.json_document(ended)
@@ -49,19 +45,19 @@ def _end(ref: str, server: str | None) -> Session:
     async def work(records: Records) -> Session:
         session = await records.session(ref)
         if session.status == "completed":
-            raise WrongUsageError(
+            raise options.WrongUsageError(
                 f"“{one_line(session.title)}” has ended already. `genpy summary "
                 f"{short_id(session.id)} --regenerate` writes its summary again."
             )
         return await records.regenerate(session.id)
 
-    return with_records(server, work, model=True, writes=True)
+    return backend.with_records(server, work, model=True, writes=True)
 
 
 def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
     if settings.server is not None:
-        raise WrongUsageError(
-            "A server ends its own conversations. Leave out GENPY_SERVER, and run this with the "
+        raise options.WrongUsageError(
+            "A server ends its own conversations. Leave out GENPY_SERVER, and backend.run this with the "
             "settings of the database."
         )
     from genpy_server.local import open_records
@@ -75,15 +71,15 @@ def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
             ended = [await records.end_abandoned(session_id) for session_id in ids]
         return [session for session in ended if session is not None]
 
-    ids = run(found())
+    ids = backend.run(found())
     if not ids:
         output.note("No conversation is abandoned: a program has each active one open.")
         return []
     if not yes:
         what = count(len(ids), "conversation")
-        require_yes(
+        options.require_yes(
             f"End {what} of {settings.user}, asking the model for summaries?",
             no_terminal=f"{what} would be ended. Add --yes to do it without asking.",
             declined="Nothing was ended.",
         )
-    return run(end_all(ids))
+    return backend.run(end_all(ids))

@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import with_records
-from genpy_cli.options import Json, Server
+from genpy_cli import backend, options, output
 from genpy_server.core.display import age, stars
 from genpy_server.core.identity import is_question, short_id
 from genpy_server.core.models import ListedSession, Session
@@ -26,12 +24,12 @@ def sessions_list(
     find: Annotated[
         str | None, typer.Option(help="Only with this in title, summary or topics.", metavar="TEXT")
     ] = None,
-    server: Server = None,
-    as_json: Json = False,
+    server: options.Server = None,
+    as_json: options.Json = False,
 ) -> None:
     """List conversations, newest first, and single questions apart."""
     if as_json:
-        found = with_records(
+        found = backend.with_records(
             server, lambda records: records.sessions(limit=limit, status=status, query=find)
         )
         output.json_document(found[:limit])
@@ -52,7 +50,7 @@ def sessions_list(
             before = page[-1].last_message_id
         return conversations[:limit], questions, await records.user_among_others()
 
-    conversations, questions, user = with_records(server, work)
+    conversations, questions, user = backend.with_records(server, work)
     if conversations:
         show(conversations)
     elif not questions:

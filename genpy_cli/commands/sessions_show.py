@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import with_records
-from genpy_cli.options import Json, Ref, Server
+from genpy_cli import backend, options, output
 from genpy_server.core.display import date_time
 from genpy_server.core.models import Message, Session, shown_model
 from genpy_server.errors import NotFound
@@ -20,10 +18,10 @@ _PLACE = re.compile(r"(.+)#(\d{1,18})", re.ASCII)
 
 def sessions_show(
     *,
-    ref: Ref,
+    ref: options.Ref,
     limit: Annotated[int, typer.Option(help="Newest messages at most.", metavar="N", min=1)] = 200,
-    server: Server = None,
-    as_json: Json = False,
+    server: options.Server = None,
+    as_json: options.Json = False,
 ) -> None:
     """Show a conversation, or as SESSION#NUMBER one message of it."""
     place = _PLACE.fullmatch(ref)
@@ -38,7 +36,7 @@ def sessions_show(
             raise NotFound(f"Message {last} is not in {session.title!r}.")
         return session, messages
 
-    session, messages = with_records(server, work)
+    session, messages = backend.with_records(server, work)
     if as_json:
         output.json_document({"session": session, "messages": messages})
         return

@@ -5,9 +5,7 @@ import sys
 import msgspec
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import run
-from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli import backend, options, output
 from genpy_server.config import GROQ, GROQ_KEY
 from genpy_server.core.display import count
 from genpy_server.core.models import ModelChoice
@@ -21,7 +19,7 @@ SHOWN = 20
 def setup() -> None:
     """Set up a model: a Groq key, a local server, or another address."""
     if not output.is_terminal(sys.stdin):
-        raise WrongUsageError(
+        raise options.WrongUsageError(
             "The setup asks questions, and needs a terminal. In a script use `genpy keys set` and "
             "`genpy config set model PROVIDER/NAME`."
         )
@@ -29,7 +27,7 @@ def setup() -> None:
 
     output.text("Looking for model servers on this machine …")
     choices = {"Groq (a free key: console.groq.com/keys)": ModelChoice(GROQ)}
-    for one in run(local_servers()):
+    for one in backend.run(local_servers()):
         label = f"{one.provider} at {one.url}, {count(len(one.models), 'model')}"
         choices[label] = ModelChoice(one.provider)
     choices["Another address with /chat/completions"] = ModelChoice()
@@ -76,13 +74,13 @@ def _configured(choice: ModelChoice) -> bool:
     from genpy_server.llm.setup import set_up
 
     try:
-        found, _ = run(set_up(load(), choice))
+        found, _ = backend.run(set_up(load(), choice))
         if not found.model:
             names = found.models
             question = "Which model? A number, or a name"
             model = _chosen(question, names) if names else _line("Name of the model: ")
             output.text(f"Trying {model} …")
-            found, _ = run(set_up(load(), msgspec.structs.replace(choice, model=model)))
+            found, _ = backend.run(set_up(load(), msgspec.structs.replace(choice, model=model)))
     except GenPyError as error:
         output.note(error.message)
         return False

@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import with_records
-from genpy_cli.options import Json, Server, session_option
+from genpy_cli import backend, options, output
 from genpy_server.core.costs import Spending
 from genpy_server.core.display import count
 
@@ -24,9 +22,9 @@ def stats(
     days: Annotated[
         int, typer.Option(help="Days to count, today included.", metavar="N", min=1, max=3_660)
     ] = 30,
-    session: Annotated[str | None, session_option("Count this conversation alone.")] = None,
-    server: Server = None,
-    as_json: Json = False,
+    session: Annotated[str | None, options.session_option("Count this conversation alone.")] = None,
+    server: options.Server = None,
+    as_json: options.Json = False,
 ) -> None:
     """Show the tokens of your replies by day, model and conversation, and what they cost.
 
@@ -34,7 +32,7 @@ def stats(
     """
     offset = datetime.now().astimezone().utcoffset()
     minutes = 0 if offset is None else int(offset.total_seconds() // 60)
-    report = with_records(
+    report = backend.with_records(
         server, lambda records: records.stats(days=days, ref=session, utc_offset=minutes)
     )
     if as_json:

@@ -4,11 +4,7 @@ from typing import Annotated
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import settings_with, with_records
-from genpy_cli.exit_codes import FAILED
-from genpy_cli.options import Json, Ref, Server, Trust
-from genpy_cli.trust import ensure_trusted
+from genpy_cli import backend, exit_codes, options, output
 from genpy_server.core.display import date_time, stars
 from genpy_server.core.identity import short_id
 from genpy_server.core.metrics import statistics
@@ -17,21 +13,21 @@ from genpy_server.core.models import Session
 
 def summary(
     *,
-    ref: Ref,
+    ref: options.Ref,
     regenerate: Annotated[
         bool, typer.Option("--regenerate", help="Write it again; this ends an active conversation.")
     ] = False,
-    trust: Trust = False,
-    server: Server = None,
-    as_json: Json = False,
+    trust: options.Trust = False,
+    server: options.Server = None,
+    as_json: options.Json = False,
 ) -> None:
     """Show the summary, topics, outcomes and metrics.
 
     With --regenerate the exit code is 1 where no summary could be written.
     """
     if regenerate:
-        ensure_trusted(settings_with(server), trust=trust)
-    session = with_records(
+        backend.ensure_trusted(backend.settings_with(server), trust=trust)
+    session = backend.with_records(
         server,
         lambda records: records.regenerate(ref) if regenerate else records.session(ref),
         model=regenerate,
@@ -42,7 +38,7 @@ def summary(
     else:
         _show(session)
     if regenerate and not session.summary:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(exit_codes.FAILED)
 
 
 def _show(session: Session) -> None:

@@ -4,10 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from genpy_cli import output
-from genpy_cli.backend import on_server, run, settings_with
-from genpy_cli.exit_codes import WrongUsageError
-from genpy_cli.options import Json, Server
+from genpy_cli import backend, options, output
 
 
 def tools(
@@ -17,17 +14,17 @@ def tools(
         typer.Argument(help="List the tools, or revoke the permission of one."),
     ] = "list",
     name: Annotated[str | None, typer.Argument(help="The tool to revoke.", metavar="TOOL")] = None,
-    server: Server = None,
-    as_json: Json = False,
+    server: options.Server = None,
+    as_json: options.Json = False,
 ) -> None:
     """List the tools that a model may call, and revoke permissions."""
     if (action == "revoke") != (name is not None):
-        raise WrongUsageError(
+        raise options.WrongUsageError(
             "A permission is revoked by the name of its tool: genpy tools revoke NAME."
         )
-    found = run(
-        on_server(
-            settings_with(server),
+    found = backend.run(
+        backend.on_server(
+            backend.settings_with(server),
             lambda records: records.tools() if name is None else records.revoke_tool(name),
         )
     )

@@ -33,11 +33,8 @@ class RatingControl(Control):
             self._notify(self._missing("Nothing to rate"))
         elif value in RATINGS:
             client.rate(int(value))
-            self._notify(
-                f"Rated {value} of 5."
-                if self._conversation.online
-                else "The conversation is rated once the connection is back."
-            )
+            later = "The conversation is rated once the connection is back."
+            self._notify(f"Rated {value} of 5." if self._conversation.online else later)
         else:
             self._choose("How was this conversation?", RATINGS, self.rate)
 

@@ -56,9 +56,7 @@ class RetryControl(Control):
 
     def choose_for_block(self, block: MessageBlock) -> None:
         """Answer the message of a block again, in another mode."""
-        if not self.is_last(block):
-            return
-        if not self.refused():
+        if self.is_last(block) and not self.refused():
             self._ask_for_mode()
 
     def choose(self, name: str = "") -> None:

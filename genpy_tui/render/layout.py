@@ -6,7 +6,7 @@ keeps the visible lines in place while heights change around them.
 
 from bisect import bisect_right
 from collections.abc import Callable
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple, Protocol
 
 from genpy_tui.render.lines import Line
@@ -134,11 +134,9 @@ class Layout:
         line = int(anchor.share * height) if rewrapped else anchor.line
         line = max(0, min(line, height - 1))
         need = rows + line
-        for place in range(index, len(self.blocks)):
-            for part in self.blocks[place].parts[number if place == index else 0 :]:
-                need -= len(part.lines(self.width))
-                if need <= 0:
-                    break
+        below = (part for block in self.blocks[index + 1 :] for part in block.parts)
+        for part in chain(parts[number:], below):
+            need -= len(part.lines(self.width))
             if need <= 0:
                 break
         self.measure(index)

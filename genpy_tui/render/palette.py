@@ -91,12 +91,15 @@ _MIDDLE = 0.179
 def plain_style(names: str) -> Style:
     """The style of these names in the terminal's own colours, without backgrounds."""
     style = Style()
-    for name in [names] if names in _TABLE else names.split():
-        if name in _TABLE:
-            text, _, attributes = _TABLE[name]
-            colour = (COLOURS.get(f"genpy-{text}") or COLOURS.get(text, ("", "", "")))[2]
-            style += Style.parse(attributes) + Style(color=colour or None)
+    for text, _, attributes in _looks(names):
+        colour = (COLOURS.get(f"genpy-{text}") or COLOURS.get(text, ("", "", "")))[2]
+        style += Style.parse(attributes) + Style(color=colour or None)
     return style
+
+
+def _looks(names: str) -> list[tuple[str, str, str]]:
+    """The rows of the table for some names, of which one may have a space."""
+    return [_TABLE[one] for one in ([names] if names in _TABLE else names.split()) if one in _TABLE]
 
 
 class Palette:
@@ -105,13 +108,15 @@ class Palette:
     def __init__(self, variables: Mapping[str, str], base: Style) -> None:
         self._variables = variables
         self._cache: dict[str, Style] = {"": base}
-        self._base = base
 
     def __getitem__(self, names: str) -> Style:
-        style = self._cache.get(names)
-        if style is None:
-            style = self._cache[names] = self._named(names)
-        return style
+        if names not in self._cache:
+            style = self._cache[""]
+            for text, behind, attributes in _looks(names):
+                colours = Style(color=self._colour(text), bgcolor=self._colour(behind))
+                style += Style.parse(attributes) + colours
+            self._cache[names] = style
+        return self._cache[names]
 
     def selection(self) -> Style:
         """The style of selected text: black or white on the primary colour, by contrast."""
@@ -123,21 +128,6 @@ class Palette:
         # WCAG's contrast of black and of white is equal at this luminance.
         text = "#000000" if light > _MIDDLE else "#ffffff"
         return Style(color=RichColor.parse(text), bgcolor=behind)
-
-    def _named(self, names: str) -> Style:
-        if names in _TABLE:
-            return self._base + self._style(names)
-        style = self._base
-        for name in names.split():
-            if name in _TABLE:
-                style += self._style(name)
-        return style
-
-    def _style(self, name: str) -> Style:
-        text, behind, attributes = _TABLE[name]
-        return Style.parse(attributes) + Style(
-            color=self._colour(text), bgcolor=self._colour(behind)
-        )
 
     def _colour(self, name: str) -> RichColor | None:
         value = self._variables.get(f"genpy-{name}") or self._variables.get(name)

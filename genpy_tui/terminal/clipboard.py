@@ -35,14 +35,20 @@ def copy(app: "App[object]", text: str) -> str:
 
 
 def _by_program(text: str) -> bool:
-    """Copy by a program of the system; False where that fails."""
-    command = _program()
+    """Copy by the first program of the system that is there; False where that fails."""
+    if sys.platform == "darwin":
+        commands: list[tuple[str, ...]] = [("pbcopy",)]
+    elif sys.platform == "win32":
+        commands = [("clip.exe",)]
+    else:
+        commands = [command for name, command in PROGRAMS if os.environ.get(name)]
+    command = next((one for one in commands if shutil.which(one[0])), None)
     if command is None:
         return False
     encoding = "utf-16-le" if sys.platform == "win32" else "utf-8"
     try:
         done = subprocess.run(  # noqa: S603 - one of the fixed commands above
-            command,
+            [str(shutil.which(command[0])), *command[1:]],
             input=text.encode(encoding),
             check=False,
             timeout=PROGRAM_SECONDS,
@@ -52,17 +58,3 @@ def _by_program(text: str) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
-
-
-def _program() -> list[str] | None:
-    if sys.platform == "darwin":
-        commands: list[tuple[str, ...]] = [("pbcopy",)]
-    elif sys.platform == "win32":
-        commands = [("clip.exe",)]
-    else:
-        commands = [command for name, command in PROGRAMS if os.environ.get(name)]
-    for name, *rest in commands:
-        path = shutil.which(name)
-        if path is not None:
-            return [path, *rest]
-    return None

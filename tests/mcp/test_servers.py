@@ -19,7 +19,7 @@ from support.running_server import serving
 from support.scripted_model import Upstream
 
 from genpy_cli.commands.ask import _check_tools as check_tools
-from genpy_cli.exit_codes import WrongUsageError
+from genpy_cli.options import WrongUsageError
 from genpy_server.config import McpEntry, read
 from genpy_server.errors import ConfigError
 from genpy_server.mcp import client as mcp_client

@@ -34,15 +34,10 @@ def table_lines(
         return []
     room = width - cells(lead)
     widths = _widths(measure or rows, room)
-    if not _fits(widths, room):
+    if sum(widths) + len(GAP) * (len(widths) - 1) > room:
         return _lists(rows, room, lead, head=head)
-    lines: list[Line] = []
-    if head:
-        lines += _row(rows[0], widths, lead)
-        lines.append(_rule(widths, lead))
-    for row in rows[1:]:
-        lines += _row(row, widths, lead)
-    return lines
+    lines = [*_row(rows[0], widths, lead), _rule(widths, lead)] if head else []
+    return lines + [line for row in rows[1:] for line in _row(row, widths, lead)]
 
 
 def _lists(
@@ -66,10 +61,6 @@ def _lists(
 def _rule(widths: list[int], lead: tuple[Styled, ...]) -> Line:
     rule = "─┼─".join("─" * size for size in widths)
     return Line((*lead, Styled(rule, "rule")), chars(lead))
-
-
-def _fits(widths: list[int], room: int) -> bool:
-    return sum(widths) + len(GAP) * (len(widths) - 1) <= room
 
 
 def _widths(rows: list[list[Cell]], room: int) -> list[int]:
@@ -109,13 +100,9 @@ def _row(row: list[Cell], widths: list[int], lead: tuple[Styled, ...]) -> list[L
         for column, (lines, align, size) in enumerate(wrapped):
             if column:
                 joined.append(Styled(GAP, "rule"))
-            part = lines[number].runs if number < len(lines) else ()
-            joined += _aligned(part, align, size)
+            runs = lines[number].runs if number < len(lines) else ()
+            spare = max(0, size - cells(runs))
+            left = {"right": spare, "center": spare // 2}.get(align, 0)
+            joined += [Styled(" " * left), *runs, Styled(" " * (spare - left))]
         out.append(Line(tuple(joined), chars(lead)))
     return out
-
-
-def _aligned(runs: tuple[Styled, ...], align: str, size: int) -> list[Styled]:
-    spare = max(0, size - cells(runs))
-    left = {"right": spare, "center": spare // 2}.get(align, 0)
-    return [Styled(" " * left), *runs, Styled(" " * (spare - left))]
