@@ -111,7 +111,7 @@ def test_a_bug_is_kept(empty):
     code = (
         "import sys, genpy_cli.commands.rate as command, genpy_cli.__main__ as m\n"
         "def fails(*args, **options): raise ZeroDivisionError('inside')\n"
-        "command.with_records = fails\n"
+        "command.backend.with_records = fails\n"
         "sys.exit(m.run(['rate', 'last', '5']))\n"
     )
     ended = subprocess.run(
