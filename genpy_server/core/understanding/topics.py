@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from genpy_server.core.patterns import lazy_pattern, lowered
 from genpy_server.core.phrases import PHRASES
+from genpy_server.core.understanding.families import family_of
 from genpy_server.core.understanding.keywords import AROUND, without_article
 from genpy_server.core.understanding.names import LETTER, parts, reach
 
@@ -21,6 +22,8 @@ _BEHIND = lazy_pattern(lambda: rf"(?<!\w)(?:{PHRASES.any_of('behind a topic')})(
 _UNSPACED = lazy_pattern(lambda: PHRASES.any_of("unbounded topics"))
 _NO_TOPIC = lazy_pattern(lambda: rf"(?:{PHRASES.any_of('no topics')})(?!{LETTER})")
 """Where conversations are kept, and the order of the list."""
+_SUBJECTS = {"framework", "genre", "language", "leisure", "science"}
+"""Families of words that are a topic directly before one for conversations: "my gardening chats"."""
 _BEFORE = {"chat", "say", "tell", "past", "aux", "we"}
 """Roles of the words behind which "of" or "on" begins a topic."""
 
@@ -45,6 +48,10 @@ def _topics(low: str) -> Iterator[str]:
         before = [word for word in words if word.end <= found.start()]
         if before and not _BEFORE.isdisjoint(before[-1].roles):
             yield _named(low, reach(word for word in words if word.start >= found.end()))
+    for at, word in enumerate(words[1:], 1):
+        subject = low[slice(*words[at - 1][:2])]
+        if "chat" in word.roles and subject.isascii() and family_of(subject) in _SUBJECTS:
+            yield _named(low, reach(reversed(words[:at])))
 
 
 def _named(low: str, name: tuple[int, int] | None) -> str:
