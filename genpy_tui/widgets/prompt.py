@@ -66,36 +66,14 @@ class _Line(Text):
         super().stylize(style, start, _end(self.plain, start) if end == start + 1 else end)
 
 
-class Prompt(TextArea):
-    """The text area for messages and commands."""
+class ExactTextArea(TextArea):
+    """A text area of exact text, in which a large paste is a mark.
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", show=False),
-        Binding("ctrl+j,shift+enter,ctrl+enter,alt+enter", "newline", "Newline", show=False),
-        Binding("ctrl+underscore,super+z", "undo", "Undo", show=False),
-        Binding("tab", "complete", "Complete", show=False),
-    ]
+    The cursor passes a cluster of code points and a mark in one step.
+    """
 
     _blinking = _rewinding = False
     """Whether Textual is blinking the cursor, or undoing or redoing."""
-
-    @dataclass
-    class Slash(Message):
-        """A slash command was entered; `asks` is whether the line may be a message instead."""
-
-        command: Command
-        argument: str
-        line: str
-        asks: bool = False
-
-    @dataclass
-    class Submitted(Message):
-        """The person sends the text in the prompt."""
-
-        text: str
-
-    class Older(Message):
-        """Up was pressed at the oldest text of the history."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(
@@ -103,18 +81,10 @@ class Prompt(TextArea):
             show_line_numbers=False,
             compact=True,
             highlight_cursor_line=False,
-            placeholder=Content(PLACEHOLDERS[0]),
             **arguments,
         )
-        self.menu = SlashMenu()
-        self.modes: frozenset[str] = frozenset()
-        """Names and labels of the server's modes, in lower case."""
-        self._history = History()
         self._pasted: dict[str, str] = {}
-        self._pastes = 0
-        self._facts: tuple[str, ...] = ()
-
-    # The document
+        """The large pastes by their marks."""
 
     @property
     def text(self) -> str:
@@ -135,20 +105,6 @@ class Prompt(TextArea):
         with suppress(NoScreen):
             self.screen.set_focus(self, scroll_visible)
         return self
-
-    def show_facts(self, facts: tuple[str, ...]) -> None:
-        """Show facts in the border, the first ones where not all of them fit."""
-        self._facts = facts
-        shown, room = list(facts), self.outer_size.width - len("╭─  ─╮")
-        while len(shown) > 1 and 0 < room < cell_len(" · ".join(shown)):
-            shown.pop()
-        self.border_title = plain(" · ".join(shown))
-
-    def on_resize(self) -> None:
-        """Say in the border and in the empty prompt what fits."""
-        self.show_facts(self._facts)
-        room = self.content_size.width
-        self.placeholder = Content(next(text for text in PLACEHOLDERS if len(text) <= room))
 
     def render_line(self, y: int) -> Strip:
         """Draw a line; Textual fails to draw its placeholder in no width at all."""
@@ -253,12 +209,77 @@ class Prompt(TextArea):
     def _copied(self, text: str) -> None:
         self.notify(clipboard.copy(self.app, text).format(what="what is selected"))
 
-    # The message
-
     @property
     def full_text(self) -> str:
         """The text with large pastes in full."""
         return _MARK.sub(lambda mark: self._pasted.get(mark[0], mark[0]), self.text)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        self._put(event.text)
+
+    def _put(self, text: str) -> None:
+        """Insert a text, a large one as a mark."""
+        text = newlines(text)
+        if _is_large(text):
+            lines = text.count("\n") + 1
+            many = f"{lines:,} lines" if lines > 1 else f"{len(text):,} characters"
+            mark = f"[pasted text {len(self._pasted) + 1}: {many}]"
+            self._pasted[mark] = text
+            text = mark
+        self.insert(text)
+
+
+class Prompt(ExactTextArea):
+    """The text area for messages and commands."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Send", show=False),
+        Binding("ctrl+j,shift+enter,ctrl+enter,alt+enter", "newline", "Newline", show=False),
+        Binding("ctrl+underscore,super+z", "undo", "Undo", show=False),
+        Binding("tab", "complete", "Complete", show=False),
+    ]
+
+    @dataclass
+    class Slash(Message):
+        """A slash command was entered; `asks` is whether the line may be a message instead."""
+
+        command: Command
+        argument: str
+        line: str
+        asks: bool = False
+
+    @dataclass
+    class Submitted(Message):
+        """The person sends the text in the prompt."""
+
+        text: str
+
+    class Older(Message):
+        """Up was pressed at the oldest text of the history."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(placeholder=Content(PLACEHOLDERS[0]), **arguments)
+        self.menu = SlashMenu()
+        self.modes: frozenset[str] = frozenset()
+        """Names and labels of the server's modes, in lower case."""
+        self._history = History()
+        self._facts: tuple[str, ...] = ()
+
+    def show_facts(self, facts: tuple[str, ...]) -> None:
+        """Show facts in the border, the first ones where not all of them fit."""
+        self._facts = facts
+        shown, room = list(facts), self.outer_size.width - len("╭─  ─╮")
+        while len(shown) > 1 and 0 < room < cell_len(" · ".join(shown)):
+            shown.pop()
+        self.border_title = plain(" · ".join(shown))
+
+    def on_resize(self) -> None:
+        """Say in the border and in the empty prompt what fits."""
+        self.show_facts(self._facts)
+        room = self.content_size.width
+        self.placeholder = Content(next(text for text in PLACEHOLDERS if len(text) <= room))
 
     def write(self, text: str, *, whole: bool = False) -> None:
         """Replace the text; a large one becomes a mark, unless `whole` is set and it is short enough.
@@ -391,20 +412,3 @@ class Prompt(TextArea):
         if done:
             event.prevent_default()
             event.stop()
-
-    async def _on_paste(self, event: events.Paste) -> None:
-        event.prevent_default()
-        event.stop()
-        self._put(event.text)
-
-    def _put(self, text: str) -> None:
-        """Insert a text, a large one as a mark."""
-        text = newlines(text)
-        if _is_large(text):
-            lines = text.count("\n") + 1
-            self._pastes += 1
-            many = f"{lines:,} lines" if lines > 1 else f"{len(text):,} characters"
-            mark = f"[pasted text {self._pastes}: {many}]"
-            self._pasted[mark] = text
-            text = mark
-        self.insert(text)
