@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -40,7 +41,7 @@ from genpy_tui.chat.screen import ChatScreen
 from genpy_tui.commands import BY_NAME, COMMANDS, configured
 from genpy_tui.dialogs.base import Dialog
 from genpy_tui.dialogs.questions import Choose
-from genpy_tui.terminal import internals, signals
+from genpy_tui.terminal import internals
 from genpy_tui.theme import THEMES, fallback, themes
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ if TYPE_CHECKING:
 
 COLLECT = (20_000, 20, 20)
 """Thresholds of the garbage collector."""
+SIGNALS = [one for one in signal.Signals if one.name in {"SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT"}]
+"""Those that end the program."""
+EXIT_BASE = 128
+"""Exit code of a program that a signal ended, minus the number of the signal."""
 SIGNAL_SECONDS = 5.0
 """Time limit for closing the connection and the server after a signal."""
 LINGER_SECONDS = 30.0
@@ -217,7 +222,11 @@ class GenPyApp(App[int]):
             if not BY_NAME[name].key:
                 self.bind(keys, f"command('{name}')", show=False)
         self.set_keymap(self._keys)
-        signals.watch(self._signalled)
+        loop = asyncio.get_running_loop()
+        # Windows has no such handlers, nor has a loop that is not in the main thread.
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            for number in SIGNALS:
+                loop.add_signal_handler(number, self._signalled, int(number))
         wanted = self.settings.theme
         if wanted and wanted not in self.available_themes:
             self.notify(
@@ -323,7 +332,7 @@ class GenPyApp(App[int]):
 
     def _signalled(self, number: int) -> None:
         """Leave without questions after a signal; a second signal does not wait."""
-        code = signals.EXIT_BASE + number
+        code = EXIT_BASE + number
         if self._leaving_by_signal:
             self.exit(return_code=code)
         self._leaving_by_signal = True

@@ -6,7 +6,7 @@ from genpy_server.core.display import newlines
 from genpy_tui.chat.control import Control
 from genpy_tui.render.lines import PLACE
 from genpy_tui.render.message import MessageBlock
-from genpy_tui.terminal import clipboard
+from genpy_tui.terminal import programs
 
 
 class BlockControl(Control):
@@ -52,7 +52,7 @@ class BlockControl(Control):
 
     def put_on_clipboard(self, text: str, what: str) -> None:
         """Copy a text, and notify where it was copied to."""
-        self._notify(clipboard.copy(self._chat.app, text).format(what=what))
+        programs.copy(self._chat.app, text, what)
 
     def quote(self, block: MessageBlock) -> None:
         """Put a message into the prompt, quoted."""

@@ -10,7 +10,7 @@ from genpy_server.errors import GenPyError
 from genpy_tui.chat.control import Control
 from genpy_tui.commands import Command, Mistyped
 from genpy_tui.render.message import MessageBlock
-from genpy_tui.terminal.editor import written_in_editor
+from genpy_tui.terminal.programs import written_in_editor
 
 NAME = "prompt:"
 """The prefix of the names of the commands that fill in a prompt of an MCP server."""

@@ -15,17 +15,15 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from genpy_tui.background import background
-from genpy_tui.chat.approval import ApprovalControl
+from genpy_tui.chat.answers import ApprovalControl, RatingControl
 from genpy_tui.chat.blocks import BlockControl
 from genpy_tui.chat.conversation import OpenConversation
 from genpy_tui.chat.draft import NAME as PROMPT
 from genpy_tui.chat.draft import DraftControl
 from genpy_tui.chat.list import ListControl
-from genpy_tui.chat.model import ModelControl
-from genpy_tui.chat.rating import RatingControl
 from genpy_tui.chat.receiver import Receiver
 from genpy_tui.chat.records import RecordsControl
-from genpy_tui.chat.retry import RetryControl
+from genpy_tui.chat.replies import ModelControl, RetryControl
 from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
 from genpy_tui.commands import AS_IT_IS, BY_NAME, Keys, Mistyped, bindings
@@ -129,11 +127,11 @@ class ChatScreen(Screen[None]):
             "copy_code": self.blocks.copy_code,
             "expand": view.fold,
             "quote": self.blocks.quote,
-            "retry_block": self.retry.retry_block,
-            "model_block": self.model.again_block,
+            "retry_block": partial(self.retry.on_last, self.retry.again),
+            "model_block": partial(self.retry.on_last, self.model.again),
             "answer_before": partial(self.blocks.turn, -1),
             "answer_after": partial(self.blocks.turn, 1),
-            "mode_block": self.retry.choose_for_block,
+            "mode_block": partial(self.retry.on_last, self.retry.choose_again),
             "edit_block": self.draft.edit_block,
         }
 

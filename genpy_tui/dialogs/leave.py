@@ -16,8 +16,8 @@ from genpy_tui.text import plain
 
 if TYPE_CHECKING:
     from genpy_server.core.models import Session
+    from genpy_tui.chat.answers import RatingControl
     from genpy_tui.chat.conversation import OpenConversation
-    from genpy_tui.chat.rating import RatingControl
 
 SUMMARY_SECONDS = 10.0
 """Longest wait for the summary."""

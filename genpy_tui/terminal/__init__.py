@@ -1,4 +1,4 @@
-"""The terminal itself: clipboard, editor, input, signals.
+"""The terminal itself: input, output, and programs of the system.
 
 Nothing here uses a conversation.
 """

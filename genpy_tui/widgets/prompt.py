@@ -26,12 +26,13 @@ from textual.widgets.text_area import Edit, EditResult, Location
 
 from genpy_server.core.display import newlines, protect, restore, visible
 from genpy_tui.commands import Command, read_line
-from genpy_tui.terminal import clipboard
+from genpy_tui.terminal import programs
 from genpy_tui.terminal.graphemes import stops
 from genpy_tui.text import plain
 from genpy_tui.widgets.history import History
 from genpy_tui.widgets.menu import SlashMenu
 
+SELECTED = "what is selected"
 PASTE_CHARS = 4_000
 PASTE_LINES = 40
 PLACEHOLDERS = (
@@ -193,21 +194,18 @@ class ExactTextArea(TextArea):
         """Copy the selection, and notify."""
         if not self.selected_text:
             raise SkipAction
-        self._copied(self.selected_text)
+        programs.copy(self.app, self.selected_text, SELECTED)
 
     def action_cut(self) -> None:
         """Cut the selection, or the line."""
         cut = self.selected_text
         result = self._delete_via_keyboard(*self.selection) if cut else self._delete_cursor_line()
         if result is not None:
-            self._copied(cut or restore(result.replaced_text))
+            programs.copy(self.app, cut or restore(result.replaced_text), SELECTED)
 
     def action_paste(self) -> None:
         """Insert the clipboard of the application."""
         self._put(self.app.clipboard)
-
-    def _copied(self, text: str) -> None:
-        self.notify(clipboard.copy(self.app, text).format(what="what is selected"))
 
     @property
     def full_text(self) -> str:

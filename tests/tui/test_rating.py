@@ -11,7 +11,7 @@ from support.files import mode
 from support.terminal import Terminal, terminal
 
 from genpy_server.client.session_client import RemoteRecords
-from genpy_tui.chat import rating
+from genpy_tui.chat import answers
 from genpy_tui.preferences import Offers, remember_theme, theme
 from genpy_tui.widgets.answers import RatingOffer
 
@@ -21,7 +21,7 @@ QUESTION = "How was “first”?"
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server on a busy machine has the time that it needs to say what is rated."""
-    monkeypatch.setattr(rating, "ANSWER_SECONDS", 60.0)
+    monkeypatch.setattr(answers, "ANSWER_SECONDS", 60.0)
 
 
 @asynccontextmanager

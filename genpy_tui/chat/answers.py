@@ -1,4 +1,4 @@
-"""Rating: of the open conversation, and of one that was ended and left."""
+"""What is answered above the prompt: a tool's request for permission, and an offer to rate."""
 
 import asyncio
 from functools import partial
@@ -8,7 +8,7 @@ from genpy_server.core.display import stars
 from genpy_server.core.models import Session
 from genpy_tui.chat.control import Control
 from genpy_tui.preferences import Offers
-from genpy_tui.widgets.answers import RatingOffer
+from genpy_tui.widgets.answers import ApprovalRequest, RatingOffer
 
 if TYPE_CHECKING:
     from genpy_tui.chat.screen import ChatScreen
@@ -89,3 +89,40 @@ class RatingControl(Control):
             self._notify(f"Rated “{session.title}” {stars(rating)}")
             self._chat.list.update(rated)
             self._chat.list.follow()
+
+
+class ApprovalControl(Control):
+    """Shows the open request of the conversation, and passes the answer to the client."""
+
+    def __init__(self, chat: "ChatScreen") -> None:
+        super().__init__(chat)
+        self.panel = ApprovalRequest(chat.keys, "approval")
+
+    def follow(self) -> None:
+        """Show the open request of the transcript, or hide the panel."""
+        request = self._conversation.transcript.request
+        if request == self.panel.request:
+            return
+        had_focus = self.panel.has_focus
+        self.panel.request = request
+        if request is not None:
+            self._chat.app.bell()
+            if self._prompt.has_focus and not self._prompt.text:
+                self.panel.focus()
+        elif had_focus:
+            self._prompt.focus()
+
+    def focus(self) -> None:
+        """Go to the open request, where a digit answers."""
+        if self.panel.request is None:
+            self._notify("No tool waits for your permission.")
+        else:
+            self.panel.settle()
+            self.panel.focus()
+
+    def answer(self, answered: ApprovalRequest.Answered) -> None:
+        """Send an answer; the request is hidden when the server has received it."""
+        client = self._conversation.client
+        if client is not None:
+            client.approve(answered.request, answered.decision)
+            self._prompt.focus()
