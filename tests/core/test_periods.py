@@ -81,6 +81,12 @@ def named(text):
         ("上礼拜我说过房租吗", "last_week"),
         ("我昨儿说了什么", "yesterday"),
         ("きょう何を書いた？", "today"),
+        ("what did I say yesterday evening", "yesterday"),
+        ("on a dit quoi hier soir", "yesterday"),
+        ("昨日の夜何を書いた", "yesterday"),
+        ("discussions du mois dernier", "last_month"),
+        ("на той неделе мы считали смету", "last_week"),
+        ("上一个月聊了什么", "last_month"),
     ],
 )
 def test_a_period_is_found_in_ten_languages(text, period):
@@ -158,6 +164,7 @@ def test_a_text_without_a_period_has_none(text):
         ("पिछले तीन दिनों में मैंने क्या कहा", "पिछले तीन दिनों में"),
         ("最近三天我说了什么", "最近三天"),
         ("この三日間何を話した", "この三日間"),
+        ("I write to her tonight, what did I say", "tonight"),
         ("did we talk about Friday the 13th", None),
         ("what lies between cats and dogs", None),
         ("parlare di maiali", None),

@@ -82,7 +82,9 @@ class Named(NamedTuple):
 def find_period(text: str) -> Named | None:
     """The period that a text names first; None when there is none or it is excluded."""
     low = lowered(text)
-    named = (one for one in _NAMED.finditer(low) if one[0] != "hier" or _is_french(low))
+    named = (
+        one for one in _NAMED.finditer(low) if not one[0].startswith("hier") or _is_french(low)
+    )
     found = next(named, None)
     if found is None:
         return None
@@ -104,13 +106,14 @@ def _is_french(low: str) -> bool:
     return _SPEAKS_FRENCH.search(low) is not None and _SPEAKS_GERMAN.search(low) is None
 
 
-_OTHER_TIME = lazy_pattern(
-    lambda: rf"\b(?:{PHRASES.any_of('other times')})(?!\w)|{PHRASES.any_of('unspaced times')}",
-)
-"""A time that no period is named for."""
+_OTHER_TIME = lazy_pattern(lambda: rf"\b(?:{PHRASES.any_of('other times')})(?!\w)")
+_UNSPACED_TIME = lazy_pattern(lambda: PHRASES.any_of("unspaced times"))
+"""Times that no period is named for."""
 
 
 def find_other_time(text: str) -> tuple[int, int] | None:
     """Where a text names a time that is no `Period`, such as "in March"; None where it does not."""
     found = _OTHER_TIME.search(lowered(text))
+    if found is None and not text.isascii():
+        found = _UNSPACED_TIME.search(text)
     return None if found is None else found.span()
