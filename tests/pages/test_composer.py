@@ -54,6 +54,7 @@ async def test_a_refused_message_is_taken_back(
         assert heights[0] < heights[1] < heights[2] < 800 * 0.45
         await visit.say("y" * 200_001)
         await expect(page.locator(".pending .note")).to_contain_text("at most 200,000")
+        await expect(page.locator("#spoken")).to_contain_text("Not sent. A message has at most")
         await page.get_by_role("button", name="Discard").click()
         await expect(page.locator(".pending")).to_have_count(0)
         await visit.say("x" * 200_001)
@@ -167,15 +168,18 @@ async def test_a_model_and_a_kind_of_help_are_chosen(
 async def test_a_name_that_cannot_be_one_gets_a_sentence(browser: Browser, server: Running):
     """An address with an impossible name opens a new conversation and says why.
 
-    So does the number of a message that can be none.
+    So does the number of a message that can be none, or is one of no conversation.
     """
     async with visiting(browser, server.url) as visit:
         page = visit.page
-        for address in ("session=.", "session=..", "session=a/b", "session=a&message=1e99"):
+        none, unknown = "is not a name", "is not the number"
+        for address, why in (
+            *((f"session={name}", none) for name in (".", "..", "a/b")),
+            ("session=a&message=1e99", unknown),
+            ("message=5", "Message 5 of which conversation?"),
+        ):
             await page.goto(f"/?{address}")
-            await expect(page.get_by_role("alert")).to_contain_text(
-                "not the number" if "message" in address else "not a name"
-            )
+            await expect(page.get_by_role("alert")).to_contain_text(why)
             await visit.state("Connected")
 
 

@@ -249,6 +249,25 @@ async def test_no_text_holds_up_the_page(call: Call):
             assert await call(PARSED, text, open_) > 0, text[:9]
 
 
+async def test_what_is_printed_is_finished(call: Call):
+    """What is left of a text for the next pictures is made before it is printed."""
+    assert await call(PRINTED) == [False, True]
+
+
+PRINTED = """async ([source]) => {
+  const { $steps: { inSteps } } = await import(source);
+  let done = false;
+  inSteps((function* () {
+    const end = performance.now() + 100;
+    while (performance.now() < end) yield;
+    done = true;
+  })());
+  const before = done;
+  dispatchEvent(new Event("beforeprint"));
+  return [before, done];
+}"""
+
+
 PARSED = """async ([source, text, open]) => {
   const { Growing } = await import(source.replace("chat.js", "markdown.js"));
   const place = document.createElement("div");

@@ -134,8 +134,20 @@ async def test_a_long_conversation_is_printed_whole(browser: Browser, server: Ru
         await expect(page.locator("#left-out")).to_have_text("30 earlier messages are left out.")
         await expect(page.locator("#left-out")).to_be_visible()
         await page.emulate_media(media="screen")
-        await page.evaluate("window.print = () => { window.printed = true; }")
+        await page.evaluate(PRINTED)
         await page.get_by_role("button", name="Print").click()
-        await page.wait_for_function("window.printed")
-        await expect(page.locator("#transcript article")).to_have_count(230)
+        await page.wait_for_function("() => window.printed")
+        assert await page.evaluate("printed") == [f"Message {number}" for number in range(230)]
+        assert await page.evaluate("told") == ["Reading: 200 of 230 messages…", "Print"]
         await expect(page.locator("#left-out")).to_be_hidden()
+
+
+PRINTED = """() => {
+  window.print = () => {
+    dispatchEvent(new Event("beforeprint"));
+    window.printed = [...document.querySelectorAll("#transcript .body")].map((one) => one.textContent);
+  };
+  window.told = [];
+  const { print: pressed } = document.all;
+  new MutationObserver(() => told.push(pressed.textContent)).observe(pressed, { childList: true });
+}"""

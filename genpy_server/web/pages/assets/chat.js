@@ -160,6 +160,9 @@ function follow() {
       );
     }
   }
+  if (wanted && !ref) {
+    refused(`Message ${wanted.id} of which conversation? The address does not say it.`);
+  }
   if (asked.has("message") && !known) {
     const said = isolated((asked.get("message") ?? "").slice(0, 80));
     refused(`“${said}” is not the number of a message, so the newest ones are shown.`);

@@ -41,6 +41,7 @@ export class Room {
   #live = false; // whether what comes is new
   /** @type {Entry | null} */
   #ended = null; // the reply that was just finished
+  #said = ""; // of a message that waits, so that it is said once
   #asked = ""; // what is said once the settings are changed as it was asked
   /** @type {number | null} */
   #asking = null; // where the page begins that was asked for
@@ -320,12 +321,15 @@ export class Room {
   }
 
   #failed(/** @type {ErrorFrame} */ error) {
-    const { re, run, message, code } = error;
+    const { re, run, message, code, retryable } = error;
     if (run && this.transcript.entries.some((entry) => entry.run === run)) return; // told in place
     if (re === "set") this.#asked = "";
     if (re === "auth" && code === "conflict") return; // the server needs no token any more
-    if (re && this.outbox?.refused(re, error)) return;
-    this.refused(message);
+    if (re && this.outbox?.refused(re, error)) {
+      const said = `${retryable ? "Waits and goes out again by itself." : "Not sent."} ${message}`;
+      if (!retryable || said !== this.#said) announce(said);
+      this.#said = said;
+    } else this.refused(message);
   }
 
   #showWaiting() {

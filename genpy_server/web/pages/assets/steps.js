@@ -40,6 +40,11 @@ function work() {
   }
 }
 
+/** Paper has no next picture, so what is printed is finished before. */
+addEventListener("beforeprint", () => {
+  for (let job; (job = jobs.pop());) atOnce(job);
+});
+
 /**
  * Do all of it at once.
  *

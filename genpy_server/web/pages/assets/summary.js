@@ -132,15 +132,15 @@ async function read(/** @type {number | null | undefined} */ before = undefined)
     ANSWERS.messages,
   );
   transcript.add(page, "before");
+  const list = byId("transcript");
+  const first = list.firstElementChild;
   for (const entry of transcript.entries) {
     const view = views.get(entry) ?? new EntryView(entry);
-    views.set(entry, view);
     if (entry.earlier.length) view.shown.update(); // more of them may be known by now
     view.mark();
+    if (!views.has(entry)) list.insertBefore(view.shown.element, first);
+    views.set(entry, view);
   }
-  byId("transcript").replaceChildren(
-    ...transcript.entries.flatMap((entry) => views.get(entry)?.shown.element ?? []),
-  );
   byId("older").hidden = !page.before;
   const missing = total - transcript.entries.length;
   byId("left-out").hidden = !page.before;
@@ -191,9 +191,24 @@ byId("memory-part").append(...memory.elements);
 byId("older").append(button("Earlier messages", () => act(() => read(transcript.before))));
 byId("print").addEventListener("click", () =>
   act(async () => {
-    while (transcript.before) await read(transcript.before);
+    const pressed = byId("print", HTMLButtonElement);
+    pressed.disabled = true;
+    if (transcript.before) announce("All messages are read first.");
+    try {
+      while (transcript.before) {
+        const known = transcript.entries.length.toLocaleString("en");
+        pressed.textContent = `Reading: ${known} of ${plural(total, "message")}…`;
+        await read(transcript.before);
+      }
+    } finally {
+      pressed.disabled = false;
+      pressed.textContent = "Print";
+    }
     print();
   }),
 );
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload(); // it was kept while the conversation may have gone on
+});
 byId("foot").append(themeButton());
 act(load);
