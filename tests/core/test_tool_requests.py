@@ -215,6 +215,7 @@ def test_a_long_message_is_no_request():
         ("vc sabe se falei do joelho c vc", "joelho"),
         ("q dije del coche xfa", "coche"),
         ("咱聊过猫粮不", "猫粮"),
+        ("我跟你唠叨的婆婆那事在哪", "婆婆"),
         ("выше ты писал, как печь хачапури, где это?", "хачапури"),
         ("du hattest mir ein rezept für fischauflauf gegeben", "fischauflauf"),
         ("टीके, क्या हमने उन पर चर्चा की?", "टीके"),

@@ -67,6 +67,7 @@ _ENDS_WITH = lazy_pattern(
     r"(?<=[\u4e00-\u9fff])(?![吗嘛呢吧么啊没了的过不])[\u4e00-\u9fff](?![\u4e00-\u9fff])"
 )
 """A single Chinese character at the end of a message, behind the keyword, unless it is a particle."""
+_SAID = lazy_pattern(lambda: PHRASES.any_of("unbounded sayings"))
 _ASKS = lazy_pattern("(?<=[\u4e00-\u9fff]{2})[吗嘛呢吧么没不]+$")
 """Particles of Chinese questions, behind the keyword."""
 _KANA = lazy_pattern("[\u3041-\u30ff]")
@@ -137,7 +138,7 @@ def find_keyword(line: str) -> str:
         if not any(values):
             continue
         weights = list(map(add, weights, map(model.weights[name].get, values, repeat(0))))
-    for at in _stand_ins(words):
+    for at in _stand_ins(line, words):
         kinds[at], weights[at] = words[at].text, -STAND_IN
     asked = _Weighed(
         line, words, kinds, weights, MOST_LETTERS if _LETTER.search(line) else MOST_WORDS
@@ -228,8 +229,10 @@ def _named(asked: _Weighed, first: int, last: int) -> tuple[int, int]:
     return first, last
 
 
-def _stand_ins(words: Sequence[Word]) -> list[int]:
-    """The places of pronouns, of polite words, and of "make" in "how to make X", which are never looked for."""
+def _stand_ins(line: str, words: Sequence[Word]) -> list[int]:
+    """The places of words that are never looked for: pronouns, polite ones, "make" in "how to make X"."""
+    if not line.isascii() and (said := _SAID.search(line)):
+        return [at for at, word in enumerate(words) if said.start() <= word.start < said.end()]
     never, verbs, short = map(
         PHRASES.words, ("never looked for", "makes a thing", "short with you")
     )
