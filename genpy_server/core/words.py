@@ -262,10 +262,11 @@ def _pieces(plain: str) -> Iterator[tuple[int, str]]:
     Each is either of scripts with spaces between words, or of scripts without.
     """
     for found in _patterns(plain.isascii())[0].finditer(plain):
-        if found[0].isascii():
-            yield found.start(), found[0]
+        piece = found[0]
+        if piece.isascii():
+            yield found.start(), piece
             continue
-        for run in re.finditer(f"[{UNSPACED_CHARS}]+|[^{UNSPACED_CHARS}]+", found[0]):
+        for run in re.finditer(f"[{UNSPACED_CHARS}]+|[^{UNSPACED_CHARS}]+", piece):
             yield found.start() + run.start(), run[0]
 
 
@@ -311,8 +312,15 @@ def _piece_terms(piece: str) -> tuple[tuple[int, str], ...]:
     return _cut_terms(piece)
 
 
+def _is_plain(piece: str) -> bool:
+    """Whether a piece is one word of Latin letters without a capital inside, as most are."""
+    return piece.isalpha() and piece.isascii() and piece[1:].islower()
+
+
 @_cached
 def _cut_terms(piece: str) -> tuple[tuple[int, str], ...]:
+    if _is_plain(piece):
+        return ((0, _term(piece.lower())),)
     found: list[tuple[int, str]] = []
     derived: list[tuple[int, str]] = []
     for start, written in _piece_words(piece):
@@ -409,6 +417,10 @@ def query_words(query: str) -> list[QueryWord]:
 @_cached
 def _piece_query(piece: str) -> Sequence[tuple[QueryWord, bool]]:
     """The query words of a piece, each with whether it is a stop word."""
+    if _is_plain(piece):
+        word = piece.lower()
+        term = _term(word)
+        return ((QueryWord(((QueryTerm(term, (term, DERIVED + term)),),)), word in STOP_WORDS),)
     if "&" in piece:
         piece = re.sub(_POSSESSIVE, "", piece)
     parts = [written for _, written in _piece_words(piece)]
@@ -539,12 +551,7 @@ class WordPlaces(dict[str, list[tuple[int, str]]]):
 
     def _is_other(self, piece: str) -> bool:
         """Whether a piece is a plain word, whose term begins as it does, and begins otherwise."""
-        return (
-            piece.isalpha()
-            and piece.isascii()
-            and piece[1:].islower()
-            and not piece.lower().startswith(self._beginnings)
-        )
+        return _is_plain(piece) and not piece.lower().startswith(self._beginnings)
 
 
 def unspaced(text: str) -> str | None:

@@ -465,6 +465,22 @@ async def test_a_search_reads_the_owners_terms_alone(path: Path, kind: str) -> N
     assert all(owner_of(people[0].id, "") in statement for statement in matches)
 
 
+async def test_the_only_message_of_a_user_is_not_looked_for(path: Path) -> None:
+    """The question itself is no hit, so that without another message the index is not read."""
+    async with opened(path) as store:
+        people = [Person(store) for _ in range(2)]
+        asked, _ = [await person.say("Which penguin?") for person in people]
+        await people[1].say("The penguin of the zoo")
+    with closing(schema.connect(path)) as connection:
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        for person, hits in zip(people, (0, 1), strict=True):
+            statements.clear()
+            query = partial(search, connection, person.id, "Which penguin?", limit=9, distinct=True)
+            assert len(query(left_out=[asked.id, asked.id + 1])) == hits
+            assert any("search_index" in statement for statement in statements) is bool(hits)
+
+
 async def test_a_failed_upgrade_changes_nothing(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

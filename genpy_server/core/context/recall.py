@@ -110,8 +110,9 @@ class Scores:
             # A term that no document has weighs most, so that a question about it finds little.
             worth = weights[term] = weight(documents, sum(often for _, often in forms))
             self.forms_of[term] = [form for form, _ in forms]
+            as_asked = score(worth)
             for form, often in forms:
-                once = score(worth) * (OTHER_FORM if form in term.forms[1:] else 1.0)
+                once = as_asked * OTHER_FORM if form in term.forms[1:] else as_asked
                 if form not in held or held[form].score < once:
                     held[form] = HeldForm(form, often, once, term)
         self.forms = sorted(held.values(), key=lambda one: one.frequency)

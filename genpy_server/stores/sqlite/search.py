@@ -10,7 +10,7 @@ an earlier version cut otherwise is found as that version found it, until it is 
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from heapq import nlargest, nsmallest
+from heapq import nsmallest
 from itertools import accumulate, combinations, islice
 from typing import Any, Final
 
@@ -249,8 +249,8 @@ class _Scope(msgspec.Struct, frozen=True):
 class _Known(msgspec.Struct):
     """What the index knows of a user and of a query's words.
 
-    `forms` has in how many of the documents of a kind each form is, and `meant` what mistyped terms may
-    stand for there; the kinds are those of `owner_of`. `places` has the messages with each form, the
+    `documents` is 0 if none may be a hit. `forms` has in how many of the documents of a kind each form
+    is, and `meant` what mistyped terms may stand for there; the kinds are those of `owner_of`. `places` has the messages with each form, the
     newest first, of a user with few. Messages of ids smaller than `below` are not in the index yet;
     None when all are.
     """
@@ -338,7 +338,8 @@ def _known(scope: _Scope, wanted: Sequence[words.QueryWord], kinds: str) -> _Kno
         (owners["m"],),
     ).fetchone()
     known = _Known(below, documents, size, {kind: {} for kind in kinds})
-    if kinds == "m" and not known.documents:
+    if kinds == "m" and _are_left_out(scope, owners["m"], documents):
+        known.documents = 0
         return known
     terms = dict.fromkeys(term for word in wanted for way in word.ways for term in way)
     forms = [*{form: 0 for term in terms if not term.is_beginning for form in term.forms}]
@@ -383,6 +384,20 @@ def _known(scope: _Scope, wanted: Sequence[words.QueryWord], kinds: str) -> _Kno
     if unknown:
         _find_meant(scope, owners, unknown, known.meant)
     return known
+
+
+def _are_left_out(scope: _Scope, owner: str, documents: int) -> bool:
+    """Whether the user has no other messages, as at the first one of all."""
+    if documents > len(scope.left_out):
+        return False
+    (left_out,) = scope.connection.execute(
+        """
+        SELECT count(*) FROM json_each(?) wanted JOIN search_terms t ON t.id = wanted.value
+        WHERE t.owner = ?
+        """,
+        (to_json([*scope.left_out]), owner),
+    ).fetchone()
+    return bool(left_out == documents)
 
 
 def _mistyped(
@@ -461,8 +476,8 @@ def _places(
             ids = [id_ for id_ in ids if id_ < scope.before]
         _add(places, ids, one.score)
     if frequent:
-        heaviest = nlargest(SCORED, places.values())
-        enough = heaviest[-1] if len(heaviest) == SCORED else 0.0
+        heaviest = sorted(places.values(), reverse=True)
+        enough = heaviest[SCORED - 1] if len(heaviest) >= SCORED else 0.0
         rarest = [*frequent.values()][:TOGETHER]
         together = [alike for count in (2, 3) for alike in combinations(rarest, count)]
         none_rare = len(frequent) == len({held.term for held in forms})
