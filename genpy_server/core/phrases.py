@@ -18,7 +18,7 @@ class Phrases:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._words: dict[str, frozenset[str]] = {}
+        self._words: dict[tuple[str, ...], frozenset[str]] = {}
 
     @cached_property
     def sections(self) -> dict[str, list[str]]:
@@ -33,11 +33,12 @@ class Phrases:
         """The lines of a section."""
         return self.sections[section]
 
-    def words(self, section: str) -> frozenset[str]:
-        """The words of a section, as they are written there."""
-        if section not in self._words:
-            self._words[section] = frozenset(" ".join(self.lines(section)).split())
-        return self._words[section]
+    def words(self, *sections: str) -> frozenset[str]:
+        """The words of sections, as they are written there."""
+        if sections not in self._words:
+            lines = [line for section in sections for line in self.lines(section)]
+            self._words[sections] = frozenset(" ".join(lines).split())
+        return self._words[sections]
 
     def pairs(self, section: str) -> dict[str, str]:
         """The lines of a section of the form `KEY = VALUE`; without a value it is empty."""

@@ -10,7 +10,7 @@ from genpy_server.core.understanding.topics import find_topic
 @pytest.mark.parametrize(
     ("text", "topic"),
     [
-        ("show me the chats on sourdough", "sourdough"),
+        ("show me the chats on sourdough bro", "sourdough"),
         ("any older threads to do with knitting? list them", "knitting"),
         ("all chats about taxes do I have", "taxes"),
         ("which sessions did we have about my daughter's school?", "daughter's school"),

@@ -68,7 +68,7 @@ _ENDS_WITH = lazy_pattern(
 )
 """A single Chinese character at the end of a message, behind the keyword, unless it is a particle."""
 _SAID = lazy_pattern(lambda: PHRASES.any_of("unbounded sayings"))
-_ASKS = lazy_pattern("(?<=[\u4e00-\u9fff]{2})[吗嘛呢吧么没不]+$")
+_ASKS = lazy_pattern("(?<=[\u4e00-\u9fff]{2})[吗嘛呢吧么没不啦呀哈]+$")
 """Particles of Chinese questions, behind the keyword."""
 _KANA = lazy_pattern("[\u3041-\u30ff]")
 _SPOKEN_OF = lazy_pattern(
@@ -154,7 +154,7 @@ def find_keyword(line: str) -> str:
     found = _ASKS.sub("", line[start:end].strip(AROUND))
     if not has_content(found):
         return ""
-    return without_article(_FOR.sub("", found), english=english).lower()
+    return without_tags(without_article(_FOR.sub("", found), english=english).lower())
 
 
 class _Weighed(NamedTuple):
@@ -247,6 +247,15 @@ def _stand_ins(line: str, words: Sequence[Word]) -> list[int]:
         )
         if text in never or (text in verbs and before in how) or (text in short and after in you)
     ]
+
+
+def without_tags(found: str) -> str:
+    """A keyword without what is said to the listener behind it: "rent bro"."""
+    tags, before_names = PHRASES.words("tags"), PHRASES.words("joins a keyword", "before a name")
+    said = found.split(" ")
+    while len(said) > 1 and said[-1] in tags and said[-2] not in before_names:
+        said.pop()
+    return " ".join(said)
 
 
 def _spoken_of(line: str, start: int, end: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from genpy_server.core.patterns import lazy_pattern, lowered
 from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.families import family_of
-from genpy_server.core.understanding.keywords import AROUND, without_article
+from genpy_server.core.understanding.keywords import AROUND, without_article, without_tags
 from genpy_server.core.understanding.names import LETTER, parts, reach
 
 _ABOUT = lazy_pattern(
@@ -55,4 +55,6 @@ def _topics(low: str) -> Iterator[str]:
 
 
 def _named(low: str, name: tuple[int, int] | None) -> str:
-    return without_article(low[slice(*name)].strip(AROUND), english=False) if name else ""
+    if name is None:
+        return ""
+    return without_tags(without_article(low[slice(*name)].strip(AROUND), english=False))
