@@ -97,22 +97,12 @@ class GenPyApp(App[int]):
         self.settings = settings
         self.server = server
         self.token = token
-        self._initial_settings = (
-            Set(model=model or UNSET, system=system or UNSET) if model or system else None
-        )
+        self._initial_settings = Set(model=model or UNSET, system=system or UNSET)
         """Settings of the conversation that is opened first."""
         self.ref = session or str(uuid4())
         self.local: LocalServer | None = None
-        self._keys = configured(settings.keyboard)
-        offers = preferences.Offers(settings.database.parent)
-        self.chat = ChatScreen(
-            self.open_session,
-            self.set_up,
-            offers,
-            keys=self._keys,
-            fresh=session is None,
-            mode=mode,
-        )
+        self.keys = configured(settings.keyboard)
+        self.chat = ChatScreen(self, fresh=session is None, mode=mode)
         self._loaded = False
         """Whether the client is imported, and the address of the server known."""
         self._lingering: dict[asyncio.Task[None], SessionClient] = {}
@@ -152,7 +142,7 @@ class GenPyApp(App[int]):
         for command in COMMANDS:
             if command.where == "everywhere":
                 action = partial(self.chat.action_command, command.name)
-                title = f"{command.title}  {self._keys.key(command.name)}".strip()
+                title = f"{command.title}  {self.keys.key(command.name)}".strip()
                 yield SystemCommand(title, command.help, action)
 
     def notify(self, message: str, **options: Any) -> None:
@@ -173,7 +163,7 @@ class GenPyApp(App[int]):
         """ctrl+c without a selection: empty the prompt, or offer to leave when it is empty."""
         prompt = self.chat.prompt
         if cast("object", self.screen) is not self.chat:
-            self.notify(f"esc goes back; {self._keys.way('leave')} leaves GenPy.")
+            self.notify(f"esc goes back; {self.keys.way('leave')} leaves GenPy.")
         elif prompt.text:
             prompt.keep(prompt.full_text)
             prompt.text = ""
@@ -218,10 +208,10 @@ class GenPyApp(App[int]):
         self.theme_changed_signal.subscribe(self, self._remember)
         # The screen is cleared while the program is suspended.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
-        for name, keys in self._keys.items():
+        for name, keys in self.keys.items():
             if not BY_NAME[name].key:
                 self.bind(keys, f"command('{name}')", show=False)
-        self.set_keymap(self._keys)
+        self.set_keymap(self.keys)
         loop = asyncio.get_running_loop()
         # Windows has no such handlers, nor has a loop that is not in the main thread.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
@@ -260,7 +250,7 @@ class GenPyApp(App[int]):
         finally:
             _configure_collector()
         await self.open_session(self.ref)
-        if unknown := ", ".join(sorted(self.settings.keyboard.keys() - self._keys.keys())):
+        if unknown := ", ".join(sorted(self.settings.keyboard.keys() - self.keys.keys())):
             self.notify(f"{config.CONFIG}: [keyboard] names no command by {unknown}.")
         unsent = await asyncio.to_thread(preferences.take_unsent, self.settings.database.parent)
         for text in unsent:
@@ -317,9 +307,9 @@ class GenPyApp(App[int]):
             task.add_done_callback(self._lingering.pop)
         records = self.chat.conversation.records or RemoteRecords(url, token)
         client = SessionClient(url, ref, token=token, approvals=True)
-        if self._initial_settings is not None:
+        if self._initial_settings != Set():
             client.set(self._initial_settings)
-            self._initial_settings = None
+            self._initial_settings = Set()
         self.chat.attach(client, records, urlsplit(url).netloc or url)
 
     # Leaving

@@ -21,10 +21,10 @@ RATINGS = {str(n): f"{stars(n)}  {n} of 5" for n in range(5, 0, -1)}
 class RatingControl(Control):
     """Rates conversations, and offers once to rate one that was ended and left."""
 
-    def __init__(self, chat: "ChatScreen", offers: Offers) -> None:
+    def __init__(self, chat: "ChatScreen") -> None:
         super().__init__(chat)
         self.offer = RatingOffer(chat.keys, "offer")
-        self._offers = offers
+        self._offers = Offers(chat.genpy.settings.database.parent)
 
     def rate(self, value: str = "") -> None:
         """Rate the open conversation; opens a dialog if no rating is given."""

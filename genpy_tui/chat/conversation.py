@@ -20,6 +20,8 @@ class OpenConversation:
         self.records: RemoteRecords | None = None
         self.address = ""
         """Host and port of the server."""
+        self.arrived = asyncio.Event()
+        """Set when a frame was received."""
         self.ended = asyncio.Event()
         """Set when a requested end was carried out or refused."""
         self._nothing = Transcript()

@@ -74,7 +74,7 @@ class Receiver(Control):
             self._piece(client, frame)
             return
         self._view.reset(client.transcript)
-        self._chat.switch.arrived.set()
+        self._conversation.arrived.set()
         self._chat.approval.follow()
         match frame:
             case wire.Ready():

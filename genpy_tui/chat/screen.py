@@ -1,7 +1,7 @@
 """The chat screen: sidebar, transcript, prompt and status of one session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, ClassVar
@@ -26,9 +26,8 @@ from genpy_tui.chat.records import RecordsControl
 from genpy_tui.chat.replies import ModelControl, RetryControl
 from genpy_tui.chat.status import StatusControl
 from genpy_tui.chat.switch import SwitchControl
-from genpy_tui.commands import AS_IT_IS, BY_NAME, Keys, Mistyped, bindings
+from genpy_tui.commands import AS_IT_IS, BY_NAME, Mistyped, bindings
 from genpy_tui.dialogs.questions import Choose
-from genpy_tui.preferences import Offers
 from genpy_tui.render.notes import notice
 from genpy_tui.text import plain
 from genpy_tui.widgets.answers import ApprovalRequest, RatingOffer
@@ -38,6 +37,7 @@ from genpy_tui.widgets.transcript import TranscriptView
 
 if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords, SessionClient
+    from genpy_tui.app import GenPyApp
 
 WIDE = 110
 """On terminals with at least so many columns, the sidebar is shown without being asked for."""
@@ -53,19 +53,11 @@ class ChatScreen(Screen[None]):
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
 
-    def __init__(
-        self,
-        open_session: Callable[[str], Awaitable[None]],
-        set_up: Callable[[], Coroutine[None, None, None]],
-        offers: Offers,
-        *,
-        keys: Keys,
-        fresh: bool,
-        mode: str | None = None,
-    ) -> None:
+    def __init__(self, genpy: "GenPyApp", *, fresh: bool, mode: str | None = None) -> None:
         super().__init__()
+        self.genpy = genpy
         self.conversation = OpenConversation()
-        self.keys = keys
+        self.keys = keys = genpy.keys
         self.view = TranscriptView(keys, fresh=fresh)
         self.prompt = Prompt(id="prompt")
         self.below = Static(id="below")
@@ -77,16 +69,16 @@ class ChatScreen(Screen[None]):
         self.retry = RetryControl(self)
         self.model = ModelControl(self)
         self.list = ListControl(self)
-        self.rating = RatingControl(self, offers)
-        self.switch = SwitchControl(self, open_session)
+        self.rating = RatingControl(self)
+        self.switch = SwitchControl(self)
         self.records = RecordsControl(self)
         self.blocks = BlockControl(self)
         self.approval = ApprovalControl(self)
         self.receiver = Receiver(self)
-        self.actions = self._actions(set_up)
+        self.actions = self._actions()
         self._reader: asyncio.Task[None] | None = None
 
-    def _actions(self, set_up: Callable[[], Coroutine[None, None, None]]) -> dict[str, Action]:
+    def _actions(self) -> dict[str, Action]:
         """The function of each command, which gets its argument or the message under the cursor."""
         view = self.view
         return {
@@ -113,7 +105,7 @@ class ChatScreen(Screen[None]):
             "set": self.model.set,
             "thinking": self.model.show_thinking,
             "think": self.model.think,
-            "setup": partial(background, self, set_up, "setup"),
+            "setup": partial(background, self, self.genpy.set_up, "setup"),
             "theme": self._theme,
             "editor": self.draft.open_editor,
             "page_up": partial(view.scroll_page_up, animate=False),

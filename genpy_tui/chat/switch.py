@@ -1,16 +1,11 @@
 """Opening another conversation, a certain message, or an older page of the open one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from genpy_server.wire import message_event
 from genpy_tui.chat.control import Control
-
-if TYPE_CHECKING:
-    from genpy_tui.chat.screen import ChatScreen
 
 JUMP_SECONDS = 10.0
 """How long it may take to load the message that is jumped to."""
@@ -20,12 +15,6 @@ PAGE = 200
 
 class SwitchControl(Control):
     """Goes from one conversation to another."""
-
-    def __init__(self, chat: "ChatScreen", open_session: Callable[[str], Awaitable[None]]) -> None:
-        super().__init__(chat)
-        self.arrived = asyncio.Event()
-        """Set when a frame was received."""
-        self._open_session = open_session
 
     def new(self) -> None:
         """Begin a new conversation."""
@@ -40,7 +29,7 @@ class SwitchControl(Control):
         left, ended = self._conversation.session, self._status.was_ended
         if ref == left and self._conversation.rejoinable:
             return
-        await self._open_session(ref)
+        await self._chat.genpy.open_session(ref)
         if left and ended and left != ref:
             self._chat.rating.offer_later(left)
 
@@ -67,8 +56,8 @@ class SwitchControl(Control):
             async with asyncio.timeout(JUMP_SECONDS):
                 while not self._view.reveal(message):
                     if not await self.load_older():
-                        self.arrived.clear()
-                        await self.arrived.wait()
+                        self._conversation.arrived.clear()
+                        await self._conversation.arrived.wait()
         except TimeoutError:
             self._notify("That message does not exist any more.")
 

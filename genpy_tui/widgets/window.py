@@ -173,16 +173,10 @@ class Window(ScrollView):
         self.place(None)
         self.post_message(self.Scrolled())
 
-    def _size_updated(
-        self,
-        size: Size,
-        virtual_size: Size,
-        container_size: Size,
-        layout: bool = True,  # noqa: FBT001, FBT002 - as in Textual
-    ) -> bool:
+    def _size_updated(self, *sizes: Any, **options: Any) -> bool:
         """Wrap for a new width, keeping the current line, or the end, in its place."""
         anchor, self._settling = self.reading_place(), True
-        changed = super()._size_updated(size, virtual_size, container_size, layout)
+        changed = super()._size_updated(*sizes, **options)
         self._settling = False
         width = self.scrollable_content_region.width - 2 * MARGIN
         width = max(20, min(READABLE, width))
