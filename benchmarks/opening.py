@@ -22,6 +22,7 @@ from uuid import uuid4
 
 import streaming
 import streaming_client
+from msgspec.structs import replace
 
 from genpy_server import settings
 from genpy_server.app import App as ServerApp
@@ -101,7 +102,7 @@ async def opening(messages: int, folder: str) -> str:
     server_app = await ServerApp(configured).open()
     server = await server_app.listen()
     session = await fill(server_app, messages)
-    app = GenPyApp(settings=configured, server=server.url)
+    app = GenPyApp(replace(configured, server=server.url))
     async with app.run_test(size=(streaming.COLUMNS, streaming.ROWS)) as pilot:
         while (
             app.chat.conversation.client is None

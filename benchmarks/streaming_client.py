@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from textual import events
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
@@ -199,7 +200,7 @@ class Plain(Measured):
 def main(technique: str, url: str, result: Path) -> None:
     app: Measured
     if technique == "genpy":
-        app = Ours(settings=settings.load({}), server=url)
+        app = Ours(replace(settings.load({}), server=url))
     else:
         app = Plain(url, technique)
     app.meter = Meter(result)

@@ -82,11 +82,9 @@ class GenPyApp(App[int]):
 
     def __init__(
         self,
-        *,
         settings: Settings,
+        *,
         session: str | None = None,
-        server: str | None = None,
-        token: str | None = None,
         own: "OwnApp | None" = None,
         mode: str | None = None,
         model: str | None = None,
@@ -95,8 +93,7 @@ class GenPyApp(App[int]):
         super().__init__()
         self._own = own
         self.settings = settings
-        self.server = server
-        self.token = token
+        self.server = settings.server
         self._initial_settings = Set(model=model or UNSET, system=system or UNSET)
         """Settings of the conversation that is opened first."""
         self.ref = session or str(uuid4())
@@ -299,7 +296,7 @@ class GenPyApp(App[int]):
         )
 
         url = self.local.url if self.local is not None else self.server or ""
-        token = self.local.token if self.local is not None else self.token
+        token = next(iter(self.settings.tokens), None) if self.local is None else self.local.token
         left = self.chat.detach()
         if left is not None:
             task = asyncio.create_task(_linger(left))
@@ -402,11 +399,10 @@ class GenPyApp(App[int]):
             if client is not None and self._alone_in(client):
                 client.cancel()
                 message = await self._end_and_rate(ended=client.transcript.status == "completed")
+            self.chat.status.update(leaving=True)
             if client is not None:
                 self.chat.detach()
                 self._left.append(client)
-            self.chat.status.update(leaving=True)
-            if client is not None:
                 await client.close()
             await self.embedded.stop(end_sessions=True)
         elif client is not None:

@@ -46,15 +46,6 @@ def chat(
     from genpy_tui.app import GenPyApp, run_chat
 
     own = None if app is None else backend.load_app(app)
-    make = partial(
-        GenPyApp,
-        settings=settings,
-        session=ref,
-        server=url,
-        token=backend.token_of(settings),
-        own=own,
-        mode=mode,
-        model=model if url is not None else None,
-        system=system,
-    )
+    first = model if url is not None else None  # else it is in the settings
+    make = partial(GenPyApp, settings, session=ref, own=own, mode=mode, model=first, system=system)
     raise typer.Exit(run_chat(make))

@@ -111,12 +111,6 @@ class ListControl(Control):
 
     # The filter
 
-    def start_filter(self, character: str) -> None:
-        """Insert a character into the filter, and focus it."""
-        self.filter.focus()
-        self.filter.cursor_position = len(self.filter.value)
-        self.filter.insert_text_at_cursor(character)
-
     def change_filter(self, query: str) -> None:
         """Show the conversations that have this text in their title, summary or topics."""
         if query.strip() == self._query:

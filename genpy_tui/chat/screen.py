@@ -30,7 +30,7 @@ from genpy_tui.commands import AS_IT_IS, BY_NAME, Mistyped, bindings
 from genpy_tui.dialogs.questions import Choose
 from genpy_tui.render.notes import notice
 from genpy_tui.text import plain
-from genpy_tui.widgets.answers import ApprovalRequest, RatingOffer
+from genpy_tui.widgets.answers import ApprovalRequest
 from genpy_tui.widgets.prompt import Prompt
 from genpy_tui.widgets.sidebar import Sidebar
 from genpy_tui.widgets.transcript import TranscriptView
@@ -331,9 +331,9 @@ class ChatScreen(Screen[None]):
         else:
             self.blocks.follow_link(event.target)
 
-    def on_rating_offer_rated(self, event: RatingOffer.Rated) -> None:
+    def action_rate_left(self, rating: int) -> None:
         """Rate the conversation that was left."""
-        self.rating.rate_left(event.rating)
+        self.rating.rate_left(rating)
 
     def on_approval_request_answered(self, event: ApprovalRequest.Answered) -> None:
         """Send the answer to a tool's request."""
@@ -347,10 +347,6 @@ class ChatScreen(Screen[None]):
     def on_sidebar_near_end(self) -> None:
         """The end of the list is visible: read more."""
         self.list.read_more()
-
-    def on_sidebar_typed(self, event: Sidebar.Typed) -> None:
-        """A letter was typed in the list: start to filter."""
-        self.list.start_filter(event.character)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The filter of the list changed."""

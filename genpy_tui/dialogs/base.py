@@ -1,7 +1,6 @@
 """The frame of every dialog: a question, a body and the keys, on a screen above the chat."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from time import time
 from typing import ClassVar, Generic, TypeVar
 
@@ -66,15 +65,14 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
     def load(self, work: Callable[[], Awaitable[Value]], show: Callable[[Value], None]) -> None:
         """Run `work` in the background and `show` its value, or show its error as the question."""
-        background(self, partial(self._load, work, show), "work")
 
-    async def _load(
-        self, work: Callable[[], Awaitable[Value]], show: Callable[[Value], None]
-    ) -> None:
-        try:
-            value = await work()
-        except GenPyError as error:
-            self.show_question(f"✗ {error.message}", "$genpy-text-error")
-            self.query(".reading").remove()
-        else:
-            show(value)
+        async def run() -> None:
+            try:
+                value = await work()
+            except GenPyError as error:
+                self.show_question(f"✗ {error.message}", "$genpy-text-error")
+                self.query(".reading").remove()
+            else:
+                show(value)
+
+        background(self, run, "work")

@@ -35,6 +35,10 @@ class Styled(NamedTuple):
     """What is copied instead of the text, such as a tab or a formula's source; None for the text."""
 
 
+Lead = tuple[Styled, ...]
+"""What begins a line, such as a bar or an indent."""
+
+
 class Line(NamedTuple):
     """One line of the screen.
 
@@ -87,13 +91,8 @@ def cells(runs: Iterable[Styled]) -> int:
     return cell_len(text_of(runs))
 
 
-class _Unit(NamedTuple):
-    """A piece that is not broken: text[start:end], its width, and the number of spaces before it."""
-
-    start: int
-    end: int
-    cells: int
-    gap: int
+_Unit = tuple[int, int, int, int]
+"""A piece that is not broken: text[start:end], its width, and the number of spaces before it."""
 
 
 def _units(text: str, start: int, width: int) -> Iterator[_Unit]:
@@ -104,7 +103,7 @@ def _units(text: str, start: int, width: int) -> Iterator[_Unit]:
         if word:
             at = start + match.start()
             if word.isascii() and len(word) <= width:
-                yield _Unit(at, at + len(word), len(word), gap)
+                yield at, at + len(word), len(word), gap
             else:
                 yield from _split(word, at, width, gap)
             gap = 0
@@ -115,21 +114,21 @@ def _split(word: str, at: int, width: int, gap: int) -> Iterator[_Unit]:
     if word.isascii():
         for index in range(0, len(word), width):
             size = min(width, len(word) - index)
-            yield _Unit(at + index, at + index + size, size, gap)
+            yield at + index, at + index + size, size, gap
             gap = 0
         return
     start = stop = cells = 0
     for begin, end, size in split_graphemes(word)[0]:
         wide = size > 1
         if stop > start and (wide or cells + size > width):
-            yield _Unit(at + start, at + stop, cells, gap)
+            yield at + start, at + stop, cells, gap
             start, cells, gap = begin, 0, 0
         stop, cells = end, cells + size
         if wide:
-            yield _Unit(at + start, at + stop, cells, gap)
+            yield at + start, at + stop, cells, gap
             start, cells, gap = end, 0, 0
     if stop > start:
-        yield _Unit(at + start, at + stop, cells, gap)
+        yield at + start, at + stop, cells, gap
 
 
 def breaks(text: str, width: int) -> Iterator[tuple[int, int, str]]:
@@ -138,13 +137,13 @@ def breaks(text: str, width: int) -> Iterator[tuple[int, int, str]]:
     at = 0
     for line in text.split("\n"):
         start, stop, cells, glue = at, at, 0, "\n"
-        for unit in _units(line, at, width):
-            if cells and cells + unit.gap + unit.cells > width:
+        for begin, end, size, gap in _units(line, at, width):
+            if cells and cells + gap + size > width:
                 yield start, stop, glue
-                start, cells, glue = unit.start, unit.cells, " " if unit.gap else ""
+                start, cells, glue = begin, size, " " if gap else ""
             else:
-                cells += unit.gap + unit.cells
-            stop = unit.end
+                cells += gap + size
+            stop = end
         yield start, stop, glue
         at += len(line) + 1
 
@@ -169,11 +168,7 @@ def cut(runs: Iterable[Styled], spans: Iterable[tuple[int, int, str]]) -> Iterat
 
 
 def wrap(
-    runs: list[Styled],
-    width: int,
-    lead: tuple[Styled, ...] = (),
-    rest: tuple[Styled, ...] | None = None,
-    fill: str = "",
+    runs: list[Styled], width: int, lead: Lead = (), rest: Lead | None = None, fill: str = ""
 ) -> list[Line]:
     """Wrap runs to lines of at most `width`; `lead` begins the first one, `rest` the others."""
     runs = with_tabs(runs)

@@ -11,7 +11,7 @@ from genpy_server.core.display import newlines, protect
 from genpy_server.core.metrics import duration
 from genpy_server.core.models import STOPPED, shown_model
 from genpy_tui.render.layout import BlockPart
-from genpy_tui.render.lines import BLANK, Line, Styled, chars, wrap
+from genpy_tui.render.lines import BLANK, Lead, Line, Styled, chars, wrap
 
 if TYPE_CHECKING:
     from genpy_tui.render.markdown.document import Document
@@ -113,17 +113,14 @@ class MessageBlock:
 
     def height(self, width: int) -> int:
         """The height, exact if it was shown before, else estimated."""
-        if self._parts is not None:
-            return sum(part.height(width) for part in self._parts)
-        if self._document is None:
-            if self._height is None or self._height[0] != width:
-                text = self.shown.text
-                rows = text.count("\n") + len(text) // max(8, width - INDENT)
-                rows = 0 if self.folded else rows
-                folds = len(self.shown.tools) + bool(self.shown.reasoning)
-                self._height = (width, rows + 3 + folds)
-            return self._height[1]
-        return sum(part.height(width) for part in self.parts)
+        if self._parts is not None or self._document is not None:
+            return sum(part.height(width) for part in self.parts)
+        if self._height is None or self._height[0] != width:
+            text = self.shown.text
+            rows = text.count("\n") + len(text) // max(8, width - INDENT)
+            folds = len(self.shown.tools) + bool(self.shown.reasoning)
+            self._height = (width, 3 + folds + (0 if self.folded else rows))
+        return self._height[1]
 
     def show(self, entry: Entry) -> None:
         """Show an entry: the same as before, or another one of the same message."""
@@ -155,15 +152,17 @@ class MessageBlock:
 
     def _build(self) -> Iterable[BlockPart]:
         entry = self.shown
+        yield self._head
         if self.folded:
-            yield self._head
             yield FoldPart(self._first_words, indent=INDENT)
             return
         if entry.role == "user":
-            yield self._head
             yield from typed(entry.text)
-            yield BlockPart(self._foot, indent=INDENT)
-            return
+        else:
+            yield from self._reply(entry)
+        yield BlockPart(self._foot, indent=INDENT)
+
+    def _reply(self, entry: Entry) -> Iterable[BlockPart]:
         from genpy_tui.render.markdown.document import Document  # noqa: PLC0415 - after the first paint
 
         if self._document is None or self._fed > entry.length:
@@ -173,7 +172,6 @@ class MessageBlock:
             self._fed = entry.length
         if not self.streaming:
             self._document.finish()
-        yield self._head
         if entry.reasoning:
             yield FoldPart(self._thinking_line, indent=INDENT)
             if self.expanded:
@@ -185,7 +183,6 @@ class MessageBlock:
         if body and (entry.tools or entry.reasoning):
             yield BlockPart(lambda _: [BLANK])
         yield from body
-        yield BlockPart(self._foot, indent=INDENT)
 
     def _heading(self, width: int) -> list[Line]:
         """The speaker and the time; with details also the mode, its reason, and the model."""
@@ -250,9 +247,7 @@ def typed(text: str) -> Iterator[BlockPart]:
     return lined(text, (Styled(" " * INDENT, SAID),), SAID, fill=SAID)
 
 
-def lined(
-    text: str, lead: tuple[Styled, ...], style: str, *, fill: str = ""
-) -> Iterator[BlockPart]:
+def lined(text: str, lead: Lead, style: str, *, fill: str = "") -> Iterator[BlockPart]:
     """The lines of a plain text, each after the same `lead`."""
     lines = protect(newlines(text)).split("\n")
 

@@ -14,8 +14,10 @@ class Stack:
         self._keys = keys
         self.transcript = Transcript()
         self.blocks: list[Block] = []
-        self._by_entry: dict[int, MessageBlock] = {}
-        self._by_message: dict[int, MessageBlock] = {}
+        self.by_entry: dict[int, MessageBlock] = {}
+        """By the `id` of the entry."""
+        self.by_message: dict[int, MessageBlock] = {}
+        """By the id of a stored message."""
         self._places: dict[int, int] = {}
         self._above: list[NoteBlock] = []
         self._below: dict[int, tuple[MessageBlock | None, list[NoteBlock]]] = {}
@@ -27,17 +29,9 @@ class Stack:
         """Show the greeting with examples that work with or without a model."""
         self._greeting = greeting(self._keys, model=model)
 
-    def block(self, entry: Entry) -> MessageBlock | None:
-        """The block of an entry."""
-        return self._by_entry.get(id(entry))
-
     def place(self, block: MessageBlock) -> int:
         """The index of a block."""
         return self._places[id(block)]
-
-    def message(self, message_id: int) -> MessageBlock | None:
-        """The block of a stored message."""
-        return self._by_message.get(message_id)
 
     def rebuild(self, transcript: Transcript) -> None:
         """Update the blocks to a transcript."""
@@ -63,14 +57,14 @@ class Stack:
         self.blocks += self._outgoing.values()
         if not self.blocks and self._greeting is not None:
             self.blocks.append(self._greeting)
-        self._by_entry, self._by_message = by_entry, by_message
+        self.by_entry, self.by_message = by_entry, by_message
         self._places = {id(block): place for place, block in enumerate(self.blocks)}
 
     def _block(self, entry: Entry) -> MessageBlock:
-        block = self._by_entry.get(id(entry))
+        block = self.by_entry.get(id(entry))
         if block is None and entry.message_id is not None:
             # After a reconnect the server may send all messages again; each keeps its block.
-            block = self._by_message.get(entry.message_id)
+            block = self.by_message.get(entry.message_id)
         if block is None and entry.client_id in self._outgoing:
             block = self._outgoing.pop(entry.client_id)
             block.sending = ""
@@ -98,7 +92,7 @@ class Stack:
         It replaces the note before it if that has the same key.
         """
         entries = self.transcript.entries
-        newest = self._by_entry.get(id(entries[-1])) if entries else None
+        newest = self.by_entry.get(id(entries[-1])) if entries else None
         if above or newest is None:
             notes = self._above
         else:
@@ -117,7 +111,7 @@ class Stack:
         self._greeting = None
         self._above.clear()
         self._below.clear()
-        self._by_entry.clear()
-        self._by_message.clear()
+        self.by_entry.clear()
+        self.by_message.clear()
         self._outgoing.clear()
         self.transcript = Transcript()

@@ -41,9 +41,6 @@ class NumberedAnswers(Widget, can_focus=True):
     """A widget with answers such as "[1] yes", which a digit or a click chooses."""
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(str(n), f"answer({n})", show=False) for n in range(1, 5)
-    ]
     auto_links = var(default=False)  # they have a style of their own
     has_focus = reactive(default=False)  # which the text tells
 
@@ -60,15 +57,11 @@ class NumberedAnswers(Widget, can_focus=True):
 class RatingOffer(NumberedAnswers):
     """One line that offers to rate a conversation that was left, while `session` is set."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("5", "answer(5)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(str(n), f"screen.rate_left({n})", show=False) for n in RATINGS
+    ]
 
     session: reactive[Session | None] = reactive(None)
-
-    @dataclass
-    class Rated(Message):
-        """A number was pressed or clicked."""
-
-        rating: int
 
     def watch_session(self, session: Session | None) -> None:
         """Show or hide it."""
@@ -78,7 +71,7 @@ class RatingOffer(NumberedAnswers):
         """The question and five numbers."""
         if self.session is None:
             return Content("")
-        numbers = [self.clickable(Content(f"[{n}]"), f"answer({n})") for n in RATINGS]
+        numbers = [self.clickable(Content(f"[{n}]"), f"screen.rate_left({n})") for n in RATINGS]
         choices = Content(" ").join(numbers).stylize("bold $accent")
         keys = self._keys
         ways = f"{keys.way('rate_left')} answers", "press 1 to 5"
@@ -88,10 +81,6 @@ class RatingOffer(NumberedAnswers):
         hint = (hints[self.has_focus], "$genpy-muted")
         return Content.assemble(("★ ", "$accent"), "How was “", title, "”?  ", choices, hint)
 
-    def action_answer(self, rating: int) -> None:
-        """A digit was pressed, or a number clicked."""
-        self.post_message(self.Rated(rating))
-
 
 class ApprovalRequest(NumberedAnswers):
     """The call of a tool and its answers, while `request` is set.
@@ -99,6 +88,10 @@ class ApprovalRequest(NumberedAnswers):
     It takes the focus only from an empty prompt, and then ignores digits for a moment, so that nobody
     allows a call by accident.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(str(n), f"answer({n})", show=False) for n in range(1, len(ANSWERS) + 1)
+    ]
 
     request: reactive[ApprovalRequested | None] = reactive(None, layout=True)
 

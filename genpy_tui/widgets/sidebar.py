@@ -51,12 +51,6 @@ class Sidebar(Choices):
 
         session: str
 
-    @dataclass
-    class Typed(Message):
-        """A character was typed."""
-
-        character: str
-
     class NearEnd(Message):
         """The last rows are nearly visible."""
 
@@ -139,11 +133,14 @@ class Sidebar(Choices):
             self.post_message(self.NearEnd())
 
     def on_key(self, event: events.Key) -> None:
-        """Send typed characters to the filter."""
+        """Type into the filter."""
         if event.is_printable and event.character:
             event.stop()
             event.prevent_default()
-            self.post_message(self.Typed(event.character))
+            line = self.screen.query_one(SessionFilter)
+            line.focus()
+            line.cursor_position = len(line.value)
+            line.insert_text_at_cursor(event.character)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open a conversation."""

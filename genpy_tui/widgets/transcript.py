@@ -109,7 +109,7 @@ class TranscriptView(Window, can_focus=True):
         if self._structure is not None:
             first = self._rebuild(self._structure)
         for entry in self._changed.values():
-            block = self._stack.block(entry)
+            block = self._stack.by_entry.get(id(entry))
             if block is not None:
                 block.sync()
                 first = min(first, self._stack.place(block))
@@ -233,7 +233,7 @@ class TranscriptView(Window, can_focus=True):
     def reveal(self, message_id: int) -> bool:
         """Show the message with this id and move the cursor to it; False if it is not loaded."""
         self.flush()
-        block = self._stack.message(message_id)
+        block = self._stack.by_message.get(message_id)
         if block is None:
             return False
         self.focus()

@@ -20,9 +20,9 @@ from support.conditions import PATIENCE
 
 ROOT = Path(running_server.__file__).parents[2]
 CHAT = (
-    "import sys; from genpy_server import settings; from genpy_tui.app import GenPyApp, run_chat; "
-    "sys.exit(run_chat(lambda: GenPyApp(settings=settings.load({'GENPY_DATABASE': sys.argv[1], 'GENPY_LLM_URL': 'http://127.0.0.1:9/v1'}), "
-    "session=None, server=sys.argv[2] or None, token=None)))"
+    "import sys; from msgspec.structs import replace; from genpy_server import settings; from genpy_tui.app import GenPyApp, run_chat; "
+    "sys.exit(run_chat(lambda: GenPyApp(replace(settings.load({'GENPY_DATABASE': sys.argv[1], 'GENPY_LLM_URL': 'http://127.0.0.1:9/v1'}), "
+    "server=sys.argv[2] or None), session=None)))"
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from support import running_server
 from support.scripted_server import SESSION, ScriptedServer
 from support.terminal import Terminal
@@ -60,7 +61,7 @@ class Staged(GenPyApp):
     """The application with a scripted server in its own loop."""
 
     def __init__(self, case: Case, folder: Path) -> None:
-        super().__init__(settings=running_server.configure(folder / "genpy.db"), server="")
+        super().__init__(replace(running_server.configure(folder / "genpy.db"), server=""))
         self.case = case
         self.context: AbstractAsyncContextManager[ScriptedServer] | None = None
         self.scripted = ScriptedServer()

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
+from msgspec.structs import replace
 from support import running_server
 from support.cells import drawn
 from support.conditions import PATIENCE
@@ -152,9 +153,8 @@ async def terminal(
 ) -> AsyncIterator[Terminal]:
     """The application, attached to a server unless that keeps it waiting; perhaps with its toasts."""
     settings = running_server.configure(tmp_path / "genpy.db", **variables)
-    app = GenPyApp(
-        settings=settings, session=session, server=server, mode=mode, model=model, system=system
-    )
+    settings = replace(settings, server=server)
+    app = GenPyApp(settings, session=session, mode=mode, model=model, system=system)
     app.animation_level = "none"
     async with app.run_test(size=size, tooltips=False, notifications=notifications) as pilot:
         yield Terminal(app, pilot)

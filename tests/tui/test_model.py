@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support import running_server
 from support.scripted_model import Upstream
 from support.scripted_server import SESSION, ScriptedServer
@@ -204,7 +205,7 @@ async def test_what_will_be_sent(server: ScriptedServer, tmp_path: Path) -> None
 async def test_a_model_of_the_command_line(server: ScriptedServer, tmp_path: Path) -> None:
     """`genpy chat -m` with a server sets the model of the conversation that it opens."""
     settings = running_server.configure(tmp_path / "genpy.db")
-    app = GenPyApp(settings=settings, server=server.url, model="ollama/qwen3")
+    app = GenPyApp(replace(settings, server=server.url), model="ollama/qwen3")
     async with app.run_test():
         assert (await server.until(Set)).model == "ollama/qwen3"
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.scripted_server import ScriptedServer
 from support.terminal import Terminal
 
@@ -36,7 +37,7 @@ async def configured(
     user = config.read(folder)
     values = {**user.values, "GENPY_DATABASE": str(folder / "genpy.db"), **variables}
     environment = Environment(values, sources=user.sources, config=user)
-    app = GenPyApp(settings=load(environment), server=server.url)
+    app = GenPyApp(replace(load(environment), server=server.url))
     async with app.run_test(size=(100, 90), notifications=True) as pilot:
         yield Terminal(app, pilot)
 

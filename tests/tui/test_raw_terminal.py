@@ -28,7 +28,7 @@ async def on_connect(self):
 
 app.GenPyApp._connect = on_connect
 configured = settings.load({"GENPY_DATABASE": sys.argv[1]})
-sys.exit(app.run_chat(lambda: app.GenPyApp(settings=configured)))
+sys.exit(app.run_chat(lambda: app.GenPyApp(configured)))
 """
 OURS = re.compile(
     rb"\x1b\[[0-9;?<>=$]*[A-Za-z~]|\x1b\[>[0-9;]*[a-z]|\x1b[78=>]|\x1b\][0-9;]*default\x1b\\|"

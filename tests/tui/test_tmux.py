@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 
 ROOT = Path(running_server.__file__).parents[2]
 PROGRAM = (
-    "import sys; from genpy_server import settings; from genpy_tui.app import GenPyApp, run_chat; "
-    "sys.exit(run_chat(lambda: GenPyApp(settings=settings.load({'GENPY_DATABASE': sys.argv[1]}), "
-    "session='talk', server=sys.argv[2] or None, token=None)))"
+    "import sys; from msgspec.structs import replace; from genpy_server import settings; from genpy_tui.app import GenPyApp, run_chat; "
+    "sys.exit(run_chat(lambda: GenPyApp(replace(settings.load({'GENPY_DATABASE': sys.argv[1]}), "
+    "server=sys.argv[2] or None), session='talk')))"
 )
 
 

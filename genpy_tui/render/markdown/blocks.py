@@ -12,7 +12,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 from genpy_server.markdown.dialect import parser
 from genpy_server.markdown.tex import readable
-from genpy_tui.render.lines import BLANK, PLACE, Line, Styled, chars, text_of, wrap
+from genpy_tui.render.lines import BLANK, PLACE, Lead, Line, Styled, chars, text_of, wrap
 from genpy_tui.render.markdown.code import code_lines
 from genpy_tui.render.markdown.splitter import Fragment
 from genpy_tui.render.markdown.table import Cell, table_lines
@@ -69,21 +69,14 @@ class _Blocks:
         self.depth = 0
 
     def blocks(
-        self,
-        nodes: Iterable[SyntaxTreeNode],
-        lead: tuple[Styled, ...],
-        rest: tuple[Styled, ...],
-        *,
-        loose: bool,
+        self, nodes: Iterable[SyntaxTreeNode], lead: Lead, rest: Lead, *, loose: bool
     ) -> None:
         for number, node in enumerate(nodes):
             if number and (loose or node.type in {"fence", "code_block", "table", "heading"}):
                 self.out.append(_blank(rest))
             self.block(node, rest if number else lead, rest)
 
-    def block(
-        self, node: SyntaxTreeNode, lead: tuple[Styled, ...], rest: tuple[Styled, ...]
-    ) -> None:
+    def block(self, node: SyntaxTreeNode, lead: Lead, rest: Lead) -> None:
         match node.type:
             case "heading":
                 style = f"h{node.tag[1:]}"
@@ -124,9 +117,7 @@ class _Blocks:
             case _:
                 self.out += wrap([Styled(node.content)], self.width, lead, rest)
 
-    def list(
-        self, node: SyntaxTreeNode, lead: tuple[Styled, ...], rest: tuple[Styled, ...]
-    ) -> None:
+    def list(self, node: SyntaxTreeNode, lead: Lead, rest: Lead) -> None:
         number = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
         loose = any(
             not child.hidden
@@ -172,7 +163,7 @@ def _number(label: str) -> str:
     return label.translate(_RAISED) if label.isdecimal() else f"[{label}]"
 
 
-def _blank(lead: tuple[Styled, ...]) -> Line:
+def _blank(lead: Lead) -> Line:
     """An empty line inside a quote or list."""
     return Line(lead, chars(lead)) if any(run.style for run in lead) else BLANK
 

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from genpy_tui.render.lines import Line, Styled, chars, fold
+from genpy_tui.render.lines import Lead, Line, Styled, chars, fold
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -41,7 +41,7 @@ _STYLES = (
 
 
 def code_lines(
-    source: str, info: str, width: int, *, lead: tuple[Styled, ...] = (), first: bool = True
+    source: str, info: str, width: int, *, lead: Lead = (), first: bool = True
 ) -> list[Line]:
     """A block of code, or its next part if not `first`; `info` is the text after its fence."""
     language, title = named(info)

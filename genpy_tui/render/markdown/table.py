@@ -8,7 +8,7 @@ from bisect import bisect_right
 
 from rich.cells import cell_len
 
-from genpy_tui.render.lines import Line, Styled, cells, chars, text_of, wrap
+from genpy_tui.render.lines import Lead, Line, Styled, cells, chars, text_of, wrap
 
 Cell = tuple[list[Styled], str]
 """The text of a cell and its alignment: "left", "right" or "center"."""
@@ -24,7 +24,7 @@ _WORD = re.compile(r"[^\s\u1100-\uffef]+")
 def table_lines(
     rows: list[list[Cell]],
     width: int,
-    lead: tuple[Styled, ...] = (),
+    lead: Lead = (),
     *,
     measure: list[list[Cell]] | None = None,
     head: bool = True,
@@ -40,9 +40,7 @@ def table_lines(
     return lines + [line for row in rows[1:] for line in _row(row, widths, lead)]
 
 
-def _lists(
-    rows: list[list[Cell]], room: int, lead: tuple[Styled, ...], *, head: bool
-) -> list[Line]:
+def _lists(rows: list[list[Cell]], room: int, lead: Lead, *, head: bool) -> list[Line]:
     """A list for each row, a rule above all but the first of a table."""
     names = [(runs, "left") for runs, _ in rows[0]]
     nothing: list[Cell] = [([], "left")] * len(names)
@@ -58,7 +56,7 @@ def _lists(
     return lines
 
 
-def _rule(widths: list[int], lead: tuple[Styled, ...]) -> Line:
+def _rule(widths: list[int], lead: Lead) -> Line:
     rule = "─┼─".join("─" * size for size in widths)
     return Line((*lead, Styled(rule, "rule")), chars(lead))
 
@@ -89,7 +87,7 @@ def _widths(rows: list[list[Cell]], room: int) -> list[int]:
     return widths
 
 
-def _row(row: list[Cell], widths: list[int], lead: tuple[Styled, ...]) -> list[Line]:
+def _row(row: list[Cell], widths: list[int], lead: Lead) -> list[Line]:
     wrapped = [
         (wrap(runs, size), align, size) for (runs, align), size in zip(row, widths, strict=False)
     ]
