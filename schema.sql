@@ -1932,11 +1932,14 @@ begin
   end if;
 
   for value in select * from jsonb_array_elements(p_messages) loop
-    select id into stored from public.session_logs
-      where session_id = target
-        and (uid = (value ->> 'uid')::uuid or client_id = value ->> 'client_id')
-      order by uid <> (value ->> 'uid')::uuid limit 1;
-    if not found then
+    -- Planned each time: a plan from when the table was empty reads all of the session.
+    execute 'select id from public.session_logs where session_id = $1 and uid = $2'
+      into stored using target, (value ->> 'uid')::uuid;
+    if stored is null and value ->> 'client_id' is not null then
+      execute 'select id from public.session_logs where session_id = $1 and client_id = $2'
+        into stored using target, value ->> 'client_id';
+    end if;
+    if stored is null then
       meta := value -> 'meta';
       foreach key in array array['reply_to', 'replaces'] loop
         if meta ? key then

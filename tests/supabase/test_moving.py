@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.command_line import Genpy
-from support.supabase_stack import Stack
+from support.supabase_stack import SCHEMA, Database, Stack, need
 
 from genpy_server.core.models import MessageMeta, Metrics, ToolRecord, Usage
 from genpy_server.stores.base import Result
@@ -126,3 +126,31 @@ def test_an_import_is_not_made_through_a_server(tmp_path: Path) -> None:
     """With GENPY_SERVER set it says where to run it."""
     genpy = Genpy(tmp_path, GENPY_SERVER="http://127.0.0.1:1")
     assert "where the server runs" in genpy("import", "-", given="{}", code=1).err
+
+
+def test_an_import_reads_each_message_a_few_times(database_server: Database) -> None:
+    """A long conversation is imported into an empty project in a time that grows with its length.
+
+    The connection keeps plans from when the table was empty.
+    """
+    need("postgres")
+    stack = Stack.new("lite", database_server, "genpy_long_import")
+    stack.create(SCHEMA)
+    read = stack.sql(f"""
+        do $$
+        begin
+          for piece in 0..9 loop
+            perform public.genpy_import(
+              jsonb_build_object('session_id', '{SESSIONS[0]}', 'user_id', '{USER}', 'status', 'active',
+                'title', 't', 'start_time', now(), 'updated_at', now()),
+              (select jsonb_agg(jsonb_build_object('id', n, 'uid', gen_random_uuid(), 'words', 1,
+                'client_id', 'c' || n, 'about_records', false, 'event_type', 'user', 'text', 'x', 'at', now(), 'meta', '{{}}'))
+               from generate_series(piece * 100 + 1, piece * 100 + 100) n));
+          end loop;
+        end $$;
+        select (select count(*) from public.session_logs)::integer as messages,
+            (seq_tup_read + coalesce(idx_tup_fetch, 0))::integer as read
+          from pg_stat_xact_user_tables where relname = 'session_logs'
+    """)
+    assert read[0]["messages"] == 1_000
+    assert int(str(read[0]["read"])) < 20 * 1_000
