@@ -10,6 +10,7 @@ from genpy_server.core.models import Session
 from genpy_server.core.understanding.periods import Period
 from genpy_server.tools.base import (
     Day,
+    Times,
     Tool,
     ToolContext,
     ToolResult,
@@ -20,6 +21,7 @@ from genpy_server.tools.base import (
     times,
     unused_note,
 )
+from genpy_server.tools.chat_history import find_messages
 
 COUNTED = 500
 """Largest number of conversations that is counted exactly."""
@@ -46,7 +48,10 @@ class ListRequest(ListArguments, forbid_unknown_fields=True):
 
 
 async def ask(context: ToolContext, arguments: ListRequest) -> ToolResult:
-    """Sessions by last activity, newest first, the current one included."""
+    """Sessions by last activity, newest first, the current one included.
+
+    Where no title, summary or topic has what they are to be about, those with messages about it.
+    """
     when = times(arguments.period, arguments.since, arguments.until)
     found = await context.store.sessions(
         context.user_id,
@@ -55,8 +60,41 @@ async def ask(context: ToolContext, arguments: ListRequest) -> ToolResult:
         since=when.since,
         until=when.until,
     )
+    if arguments.topic and not found:
+        return await _with_messages(context, arguments, arguments.topic, when)
     sessions = found[: arguments.limit]
     total = f"{len(found)}" if len(found) <= COUNTED else f"more than {COUNTED}"
+    topic = f" about **{safe_excerpt(arguments.topic)}**" if arguments.topic else ""
+    many = count(len(found), "conversation") if len(found) <= COUNTED else f"{total} conversations"
+    lead = f"Your {many}{topic}{when.text}, the latest first"
+    if len(found) > len(sessions):
+        lead = f"{many[:1].upper()}{many[1:]}{topic}{when.text}; the latest {len(sessions)}"
+    if not sessions:
+        lead = f"You had no conversation{when.text}"
+    return _result(context, arguments, total, lead, sessions)
+
+
+async def _with_messages(
+    context: ToolContext, arguments: ListRequest, topic: str, when: Times
+) -> ToolResult:
+    """The sessions with messages that have every word of a topic, the best first."""
+    matches = await find_messages(context, topic, when, here=False)
+    ids = dict.fromkeys(hit.message.session_id for hit in matches.hits) if matches.whole else {}
+    read = [await context.store.session(context.user_id, id_) for id_ in [*ids][: arguments.limit]]
+    sessions = [session for session in read if session is not None]
+    about = f"about **{safe_excerpt(topic)}**{when.text}"
+    more = " or more" if ids and matches.more else ""
+    lead = f"Messages {about} are in {count(len(ids), 'conversation')}{more}"
+    if len(ids) > len(sessions):
+        lead += f"; the best {len(sessions)}"
+    if not sessions:
+        lead = f"You had no conversation {about}"
+    return _result(context, arguments, f"{len(ids)}{more}", lead, sessions)
+
+
+def _result(
+    context: ToolContext, arguments: ListRequest, total: str, lead: str, sessions: list[Session]
+) -> ToolResult:
     data = {
         "total": total,
         "conversations": [
@@ -73,14 +111,9 @@ async def ask(context: ToolContext, arguments: ListRequest) -> ToolResult:
             for session in sessions
         ],
     }
-    topic = f" about **{safe_excerpt(arguments.topic)}**" if arguments.topic else ""
     note = unused_note(arguments.unused_time)
     if not sessions:
-        return ToolResult(data, f"You had no conversation{topic}{when.text}.{note}")
-    many = count(len(found), "conversation") if len(found) <= COUNTED else f"{total} conversations"
-    lead = f"Your {many}{topic}{when.text}, the latest first"
-    if len(found) > len(sessions):
-        lead = f"{many[:1].upper()}{many[1:]}{topic}{when.text}; the latest {len(sessions)}"
+        return ToolResult(data, f"{lead}.{note}")
     lines = "\n".join(_line(session, current=context.session_id) for session in sessions)
     return ToolResult(data, f"{lead}:\n\n{lines}{note}")
 

@@ -72,9 +72,9 @@ async def ask(context: ToolContext, arguments: HistoryRequest) -> ToolResult:
     """Ranked hits with their neighbours; without a full match here, of all conversations."""
     keyword = arguments.keyword
     when = times(arguments.period, arguments.since, arguments.until)
-    found = await _find(context, keyword, when, here=arguments.scope == "this_session")
+    found = await find_messages(context, keyword, when, here=arguments.scope == "this_session")
     if found.here and not found.whole:
-        elsewhere = await _find(context, keyword, when, here=False)
+        elsewhere = await find_messages(context, keyword, when, here=False)
         if elsewhere.whole or not found.hits:
             found = elsewhere
     return await asyncio.to_thread(_result, arguments, when, found)
@@ -96,7 +96,10 @@ def _result(arguments: HistoryRequest, when: Times, found: HistoryMatches) -> To
     return ToolResult(data, display + unused_note(arguments.unused_time))
 
 
-async def _find(context: ToolContext, keyword: str, when: Times, *, here: bool) -> HistoryMatches:
+async def find_messages(
+    context: ToolContext, keyword: str, when: Times, *, here: bool
+) -> HistoryMatches:
+    """The messages of this or of every conversation about a keyword, best first."""
     asked = MOST if when.since is when.until is None else TIMED
     hits = await context.store.search(
         context.user_id,

@@ -104,6 +104,16 @@ async def test_sessions_are_listed_with_topics_and_rating(context, store):
     assert [row["title"] for row in found.data["conversations"]] == ["Stars"]
 
 
+async def test_sessions_about_a_topic_that_no_title_has_are_those_with_messages_about_it(context):
+    """A word of messages alone finds their conversations, and the answer says that it is in messages."""
+    found = await registry.call("get_all_sessions", {"topic": "telescopes"}, context)
+    assert [row["title"] for row in found.data["conversations"]] == ["Stars"]
+    assert found.data["total"] == "1"
+    assert found.display.startswith("Messages about **telescopes** are in 1 conversation:")
+    none = await registry.call("get_all_sessions", {"topic": "telescope rome"}, context)
+    assert none.display == "You had no conversation about **telescope rome**."
+
+
 @pytest.mark.parametrize(("period", "count"), [("today", 2), ("this_month", 2), ("last_week", 0)])
 async def test_sessions_of_a_period(context, period, count):
     """A period keeps only the conversations of its days."""
