@@ -66,12 +66,16 @@ async def deployed(visit: Visit, page: Page) -> None:
 
 
 async def test_a_tool_that_acts_is_asked_about(browser: Browser, asking: Running, site: Site):
-    """A call waits with its arguments until it is allowed, once by a double click."""
+    """A call waits with its arguments until it is allowed, once by two clicks at once.
+
+    No browser need say that they are a double one: Firefox does not, nor does a key that is held.
+    """
     async with visiting(browser, asking.url) as visit:
         await visit.say("Deploy it")
         await expect(asks(visit.page)).to_contain_text('"to": "prod"')
         assert site.deployed == []
-        await asks(visit.page).get_by_role("button", name="Allow once").dblclick()
+        allow = asks(visit.page).get_by_role("button", name="Allow once")
+        await allow.evaluate("button => { button.click(); button.click(); }")
         await deployed(visit, visit.page)
         await expect(visit.page.get_by_role("alert")).to_be_hidden()
         await visit.reply().locator(".tool summary", has_text="deploy").click()

@@ -124,6 +124,9 @@ async def test_a_reply_that_fails_or_is_stopped_says_so(
         await visit.page.get_by_role("button", name="Stop the reply").click()
         reply = await visit.finished()
         await expect(reply).to_contain_text("Stopped by you. What came is kept.")
+        await expect(visit.page.locator("#spoken")).to_have_text(
+            "GenPy: Half. Stopped by you. What came is kept."
+        )
         await expect(reply.locator(".body")).to_have_text("Half.")
         await visit.say("Go")
         await expect(visit.page.locator("article.assistant")).to_have_count(2)
@@ -240,7 +243,7 @@ async def test_a_session_is_renamed_searched_opened_and_deleted(
             "The capital is Canberra."
         )
         await expect(page.locator("article.assistant")).to_be_focused()
-        deep = f"{'word ' * 200}needle {'word ' * 200}"
+        deep = f"{'word ' * 200}\u0130 needle {'word ' * 200}"  # which is longer in lower case
         await store.append(user, LONG, "user", deep, title="A geologist")
         await search.fill("needle")
         mark = page.locator("#sessions mark")

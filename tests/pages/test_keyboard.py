@@ -32,7 +32,10 @@ async def reach(page: Page, name: str, key: str = "Tab") -> None:
 async def test_a_conversation_by_keyboard_alone(
     browser: Browser, server: Running, upstream: Upstream
 ):
-    """Talk, look why, ask again, end, rate, rename and search without touching a mouse."""
+    """Talk, look why, ask again, end, rate, rename and search without touching a mouse.
+
+    Where what had the focus goes away, the box has it.
+    """
     upstream.say("First.")
     upstream.say("Second.")
     async with visiting(browser, server.url) as visit:
@@ -48,7 +51,7 @@ async def test_a_conversation_by_keyboard_alone(
         await reach(page, "Answer again", "Shift+Tab")
         await keys.press("Enter")
         await expect(visit.reply().locator(".body")).to_have_text("Second.")
-        await page.locator("#say").focus()
+        await expect(page.locator("#say")).to_be_focused()
         await reach(page, "Code assistant", "Shift+Tab")
         await keys.press("Enter")
         await expect(reply.locator(".panel")).to_be_visible()
@@ -64,7 +67,8 @@ async def test_a_conversation_by_keyboard_alone(
         await reach(page, 'button "End"', "Shift+Tab")
         await keys.press("Enter")
         await expect(page.locator(".ending")).to_be_visible()
-        await page.locator("#say").focus()
+        await expect(page.locator("#spoken")).to_contain_text("The conversation has ended.")
+        await expect(page.locator("#say")).to_be_focused()
         await reach(page, "radio", "Shift+Tab")
         await keys.press("ArrowLeft")
         await expect(page.locator("#sessions .told")).to_contain_text("of 5")

@@ -89,10 +89,10 @@ async def test_marks_of_direction_stay_inside(browser: Browser, server: Running)
     """A title that turns the direction turns none of the page's own words; each text has its own."""
     store, user = server.app.store, server.app.settings.user
     session, title = "00000000-0000-4000-8000-000000000004", "\u202eevil \u05e9\u05dc\u05d5\u05dd"
-    await store.append(user, session, "user", "שלום עולם\n\nleft", title=title)
+    await store.append(user, session, "user", "שלום עולם\n\nleft\n\n> ציטוט", title=title)
     async with visiting(browser, server.url, f"/?session={session}") as visit:
         page = visit.page
-        paragraphs = page.locator("article .body p")
+        paragraphs = page.locator("article .body > p")
         await expect(paragraphs).to_have_count(2)
         sides = await paragraphs.evaluate_all(
             """nodes => nodes.map((node) => {
@@ -103,6 +103,7 @@ async def test_marks_of_direction_stay_inside(browser: Browser, server: Running)
             })"""
         )
         assert sides[1] == "left"
+        await expect(page.locator("blockquote")).to_have_css("border-right-width", "3px")
         assert await page.title() == f"\u2068{title}\u2069 - GenPy"
         told = page.locator("#sessions .told").first
         order = await told.evaluate(

@@ -2,7 +2,7 @@
 
 import { menuButton } from "./actions.js";
 import { BASE, Refusal, api, enterToken, link, loaded, orRefusal } from "./api.js";
-import { Composer } from "./composer.js";
+import { Composer, TOUCH } from "./composer.js";
 import { announce, button, byId, el, icon, isolated, randomUuid } from "./dom.js";
 import { Room } from "./room.js";
 import { SessionList } from "./sessions.js";
@@ -353,6 +353,19 @@ addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   refused(event.reason.message);
 });
+// What had the focus may go away, such as the button that ends the conversation; the box takes it then.
+/** @type {Element | null} */
+let focused = null;
+document.addEventListener("focusin", ({ target }) => {
+  focused = target instanceof Element ? target : null;
+});
+new MutationObserver(() => {
+  const { activeElement: active, body } = document;
+  const left = active === body ? focused : active;
+  if (TOUCH.matches || !left || left === body || left.checkVisibility()) return;
+  focused = null;
+  if (!document.querySelector("dialog[open]")) box.focus({ preventScroll: true });
+}).observe(byId("main"), { subtree: true, childList: true, attributeFilter: ["hidden"] });
 byId("retry-now").addEventListener("click", () => room?.link?.now());
 byId("unlock").addEventListener("click", () => enterToken());
 addEventListener("token", () => {

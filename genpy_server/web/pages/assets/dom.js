@@ -82,14 +82,22 @@ export const button = (label, run, { name, ...more } = {}) =>
     name ? icon(name) : label,
   );
 
+const AGAIN = 500; // ms after which a click is meant again
+
 /**
- * What a button does that makes sense once: the second click of a double one does nothing.
+ * What a button does that makes sense once: the second click of a double one does nothing, nor does a
+ * key that is held.
  *
  * @param {() => unknown} run
  */
-export const once = (run) => (/** @type {Event} */ event) => {
-  if (!(event instanceof UIEvent && event.detail > 1)) run();
-};
+export function once(run) {
+  let last = -Infinity;
+  return (/** @type {Event} */ event) => {
+    const since = event.timeStamp - last;
+    last = event.timeStamp;
+    if (since > AGAIN && !(event instanceof UIEvent && event.detail > 1)) run();
+  };
+}
 
 /**
  * A button that opens a small menu, which closes when something in it is chosen.

@@ -113,6 +113,11 @@ export class EntryView {
     this.#ending(streaming);
   }
 
+  /** How a reply ended that was not done. */
+  get note() {
+    return this.#parts.note.textContent;
+  }
+
   /** What was edited away stays readable, and steps back. */
   mark() {
     const { replaced } = this.newest.entry;

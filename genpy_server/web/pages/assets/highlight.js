@@ -7,7 +7,7 @@
  */
 const terms = (asked) =>
   [...asked.matchAll(/"([^"]+)"|[\p{L}\p{N}_]+/gu)]
-    .map(([whole, quoted]) => (quoted ?? whole).trim().toLowerCase())
+    .map(([whole, quoted]) => (quoted ?? whole).trim())
     .filter(Boolean);
 
 /**
@@ -18,12 +18,10 @@ const terms = (asked) =>
  */
 export function hits(text, asked) {
   const found = [];
-  const lower = text.toLowerCase();
-  if (lower.length !== text.length) return []; // a letter that is two in lower case moves places
   for (const word of terms(asked)) {
-    for (let at = 0; (at = lower.indexOf(word, at)) >= 0; at += word.length) {
-      if (!/[\p{L}\p{N}_]/u.test(text[at - 1] ?? "")) found.push([at, at + word.length]);
-    }
+    const literally = word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+    const begun = new RegExp(`(?<![\\p{L}\\p{N}_])${literally}`, "giu");
+    for (const { 0: hit, index } of text.matchAll(begun)) found.push([index, index + hit.length]);
   }
   return found.sort((a, b) => a[0] - b[0]);
 }

@@ -215,6 +215,9 @@ export class Room {
       this.view.notice(this.#asked);
       this.#asked = "";
     } else if (frame.type === "run_started" && this.#live) announce("GenPy is writing.");
+    else if (frame.type === "summary" && this.#live) {
+      announce(`The conversation has ended. ${frame.summary ?? frame.note ?? ""}`);
+    }
     if (GOING_ON.has(frame.type)) this.view.goesOn();
     if (frame.type === "snapshot_end") this.#live = true;
     if (!INNER.has(frame.type)) {

@@ -261,14 +261,16 @@ export class View {
 
   /** @param {Entry} entry */
   spoke(entry) {
+    const view = this.#views.get(entry);
     let text = "";
     // Not by innerText, for which all of a long reply would be laid out at once.
-    for (const block of this.#views.get(entry)?.text.children ?? []) {
+    for (const block of view?.text.children ?? []) {
       if (text.length > SPOKEN) break;
       text += `${(block.querySelector("pre") ?? block).textContent}\n`;
     }
-    text = text.trim() || entry.text || entry.error;
-    announce(`GenPy: ${text.length > SPOKEN ? `${text.slice(0, SPOKEN)} …` : text}`);
+    text = text.trim() || entry.text;
+    if (text.length > SPOKEN) text = `${text.slice(0, SPOKEN)} …`;
+    announce(`GenPy: ${[text, view?.note].filter(Boolean).join(" ")}`);
   }
 
   /**
