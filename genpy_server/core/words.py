@@ -169,10 +169,6 @@ class QueryWord(NamedTuple):
             all(any(form in forms for form in term.forms) for term in way) for way in self.ways
         )
 
-    def is_held_as_asked(self, forms: Container[str]) -> bool:
-        """Whether a text with these forms has the word as it is in the query."""
-        return all(term.forms[0] in forms for term in self.ways[0])
-
 
 def _plain(text: str) -> str:
     """The text without compatibility forms and invisible characters; its case is kept."""

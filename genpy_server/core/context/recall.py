@@ -122,7 +122,7 @@ class Scores:
             for one in self.forms
         }
         """How each form stands among terms with a space on both sides."""
-        self._words = asked
+        self._as_asked = {term.forms[0] for word in asked for term in word.ways[0]}
         self._ways = [
             [[(self.forms_of[term], weights[term]) for term in way] for way in word.ways]
             for word in asked
@@ -180,7 +180,7 @@ class Scores:
     def whole(self, held: str) -> int:
         """2 if these terms have every word as it was asked for, 1 in any form, else 0."""
         found = self._forms_in(held)
-        if all(word.is_held_as_asked(found) for word in self._words):
+        if self._as_asked <= found:
             return 2
         return int(
             all(

@@ -57,6 +57,7 @@ MERGED: Final = 100
 """Pages of the index that are written in one transaction after that."""
 
 _LONG: Final = 6
+_ids = msgspec.json.Decoder(list[int])
 _NEAR: Final = ("DESC LIMIT 1 OFFSET 1", "DESC LIMIT 1", "ASC LIMIT 1", "ASC LIMIT 1 OFFSET 1")
 _NEWEST: Final = (
     "CAST((SELECT max(last_message_id) FROM sessions WHERE user_id = :user_id) * (1 - :share{0})"
@@ -250,9 +251,9 @@ class _Known(msgspec.Struct):
     """What the index knows of a user and of a query's words.
 
     `documents` is 0 if none may be a hit. `forms` has in how many of the documents of a kind each form
-    is, and `meant` what mistyped terms may stand for there; the kinds are those of `owner_of`. `places` has the messages with each form, the
-    newest first, of a user with few. Messages of ids smaller than `below` are not in the index yet;
-    None when all are.
+    is, and `meant` what mistyped terms may stand for there; the kinds are those of `owner_of`.
+    `places` has the messages with each form, the newest first, of a user with few. Messages of ids
+    smaller than `below` are not in the index yet; None when all are.
     """
 
     below: int | None
@@ -524,12 +525,13 @@ class _Part(msgspec.Struct, frozen=True):
 
 
 def _read_parts(scope: _Scope, parts: Sequence[_Part]) -> list[list[int]]:
-    """The messages of each part."""
+    """The messages of each part; of equal ones they are read once."""
     if not parts:
         return []
     values = scope.values
     columns = []
-    for number, part in enumerate(parts):
+    different = [*dict.fromkeys(parts)]
+    for number, part in enumerate(different):
         values |= {
             f"match{number}": part.match, f"most{number}": part.most, f"share{number}": part.share,
         }  # fmt: skip
@@ -540,7 +542,8 @@ def _read_parts(scope: _Scope, parts: Sequence[_Part]) -> list[list[int]]:
             f" ORDER BY f.rowid DESC LIMIT :most{number}))"
         )
     row = scope.connection.execute(f"SELECT {', '.join(columns)}", values).fetchone()
-    return [msgspec.json.decode(ids, type=list[int]) for ids in row]
+    found = dict(zip(different, map(_ids.decode, row), strict=True))
+    return [found[part] for part in parts]
 
 
 def _match(owner: str, held: HeldForm) -> str:
