@@ -120,13 +120,19 @@ class Tagger(NamedTuple):
         return SEEN if low in self.seen else OTHER
 
 
+def find_quoted(line: str) -> str:
+    """What stands between quotes, in lower case; empty when nothing does, or more than a keyword."""
+    quoted = _QUOTED.search(line)
+    if quoted is None:
+        return ""
+    inside = next(group for group in quoted.groups() if group is not None)
+    return inside.strip(AROUND).lower() if len(inside.split()) <= MOST_WORDS else ""
+
+
 def find_keyword(line: str) -> str:
     """What a request looks for, in lower case, without articles; empty when nothing is."""
-    quoted = _QUOTED.search(line)
-    if quoted is not None:
-        inside = next(group for group in quoted.groups() if group is not None)
-        if len(inside.split()) <= MOST_WORDS and inside.strip(AROUND):
-            return inside.strip(AROUND).lower()
+    if quoted := find_quoted(line):
+        return quoted
     words = words_of(line)
     if not words:
         return ""

@@ -4,7 +4,8 @@
 words such as "of" and "the" do between two of them.
 """
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from genpy_server.core.patterns import lazy_pattern
@@ -27,6 +28,8 @@ _ENDS = {
 """Roles of the words that a name does not reach over."""
 _INSIDE = {"own", "of", "my", "about", "in", "not", "with", "often"}
 """Roles of words that a name neither begins nor ends with."""
+_NAMED = {"chat", "long", "msg", "own", "stats", "word"}
+"""Roles of words that a name may begin with before "of": "history of Rome", "mot de passe"."""
 _LINKS = {"el", "les", "aur", "\u0914\u0930", *"-&/+'\"\u2019"}
 """Articles, "and" and signs that a name may have inside, some of which mean others elsewhere."""
 
@@ -58,13 +61,26 @@ def _role(word: str) -> str:
 def reach(along: Iterable[RoleWord]) -> tuple[int, int] | None:
     """Where a name begins and ends whose first part, or last when it is read backwards, is the first here."""
     name = list[RoleWord]()
-    for part in along:
-        if not _ENDS.isdisjoint(part.roles) or len(name) == MOST_WORDS:
+    words = deque(along)
+    while words and len(name) < MOST_WORDS:
+        word = words.popleft()
+        begins = all(not _INSIDE.isdisjoint(one.roles) for one in name)
+        if not _ENDS.isdisjoint(word.roles) and not (begins and _has_part(word, words)):
             break
-        name.append(part)
+        name.append(word)
     name.sort()
-    while name and not _INSIDE.isdisjoint(name[0].roles):
+    while name and not _INSIDE.isdisjoint(name[0].roles) and not _has_part(name[0], name[1:]):
         del name[0]
-    while name and not _INSIDE.isdisjoint(name[-1].roles):
+    while name and not _INSIDE.isdisjoint(name[-1].roles) and not _is_part(name[-1], name[:-1]):
         del name[-1]
     return (name[0].start, name[-1].end) if name else None
+
+
+def _has_part(word: RoleWord, behind: Sequence[RoleWord]) -> bool:
+    """Whether "of" behind a word makes it the beginning of a name."""
+    return bool(behind) and "of" in behind[0].roles and not _NAMED.isdisjoint(word.roles)
+
+
+def _is_part(word: RoleWord, before: Sequence[RoleWord]) -> bool:
+    """Whether "of" before a word makes it the end of a name."""
+    return bool(before) and "of" in before[-1].roles and "own" in word.roles

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from genpy_server.core.patterns import lazy_pattern, lowered
 from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.families import family_of
-from genpy_server.core.understanding.keywords import AROUND, without_article, without_tags
+from genpy_server.core.understanding.keywords import (
+    AROUND,
+    find_quoted,
+    without_article,
+    without_tags,
+)
 from genpy_server.core.understanding.names import LETTER, parts, reach
 
 _ABOUT = lazy_pattern(
@@ -20,7 +25,7 @@ _OF = lazy_pattern(
 """The same behind a word for conversations only: "chats on X"."""
 _BEHIND = lazy_pattern(lambda: rf"(?<!\w)(?:{PHRASES.any_of('behind a topic')})(?!{LETTER})")
 _UNSPACED = lazy_pattern(lambda: PHRASES.any_of("unbounded topics"))
-_NO_TOPIC = lazy_pattern(lambda: rf"(?:{PHRASES.any_of('no topics')})(?!{LETTER})")
+_NO_TOPIC = lazy_pattern(lambda: PHRASES.any_of("no topics"))
 """Where conversations are kept, and the order of the list."""
 _SUBJECTS = {"framework", "genre", "language", "leisure", "science"}
 """Families of words that are a topic directly before one for conversations: "my gardening chats"."""
@@ -30,8 +35,10 @@ _BEFORE = {"chat", "say", "tell", "past", "aux", "we"}
 
 def find_topic(line: str) -> str:
     """What the conversations asked for are to be about, in lower case; empty when that is open."""
+    if quoted := find_quoted(line):
+        return quoted
     low = lowered(line)
-    found = (topic for topic in _topics(low) if topic and not _NO_TOPIC.match(topic))
+    found = (topic for topic in _topics(low) if topic and not _NO_TOPIC.fullmatch(topic))
     return next(found, "")
 
 
