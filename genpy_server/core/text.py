@@ -23,6 +23,8 @@ _UNSEEN = lazy_pattern(
 def storable(text: str) -> str:
     """`text` with U+FFFD for NUL and lone surrogates, which databases do not accept."""
     text = text.replace("\0", "\ufffd")
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -101,6 +101,7 @@ class Providers:
         self._verified: set[str] = set()
         self._settings = settings
         self._known = providers_to_ask(settings)
+        self._urls = {one.name: one.url for one in reversed(self._known)}
         self._default = settings.provider
         self._opened = {}
         self._plugin_names = plugin_names = {point.name for point in points(GROUP)}
@@ -180,9 +181,10 @@ class Providers:
         own = self._settings
         name = name or (own.model if own.model in {own.llm_model, own.groq_model} else None) or ""
         first, slash, _ = name.partition("/")
+        if not slash or first in self._openers or not named_for_chat(name):
+            return
         named = [p for p in self._known if p.name == self._default]
-        may_be_model = slash and first not in self._openers and named_for_chat(name)
-        if not may_be_model or not named or name in self._verified or self.is_offline:
+        if not named or name in self._verified or self.is_offline:
             return
         (found,) = await self._catalog.listed(named)
         if found.age_seconds and not found.error and not _lists(found, name):
@@ -216,7 +218,7 @@ class Providers:
         return self._catalog.window(self._url(model), model.id or model.llm.model)
 
     def _url(self, model: ChosenModel) -> str:
-        return next((p.url for p in self._known if p.name == model.provider), "")
+        return self._urls.get(model.provider, "")
 
     def context_tokens(self, model: ChosenModel, reply_tokens: int | None = None) -> int:
         """Tokens that a request to a model may have: the setting, or else what the model accepts.

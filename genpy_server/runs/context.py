@@ -269,17 +269,19 @@ def sent_chars(tokens: int, text: str, mode: Mode | None) -> int | None:
 
 def _offered(budget_tokens: int, tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
     """The tools that fit their share of the budget: the built-in ones together, others one by one."""
-    own = tuple(tool.spec for tool in tools if tool in BUILT_IN)
-    if offer_tokens(own) + ROUND_TOKENS > budget_tokens * TOOLS_SHARE:
-        own = ()
-    room = budget_tokens * OWN_TOOLS_SHARE - ROUND_TOKENS - offer_tokens(own)
-    others = []
+    own, others = list[ToolSpec](), list[ToolSpec]()
     for tool in tools:
-        cost = offer_tokens((tool.spec,))
-        if tool not in BUILT_IN and cost <= room:
-            others.append(tool.spec)
+        (own if tool in BUILT_IN else others).append(tool.spec)
+    if offer_tokens(own) + ROUND_TOKENS > budget_tokens * TOOLS_SHARE:
+        own = []
+    room = budget_tokens * OWN_TOOLS_SHARE - ROUND_TOKENS - offer_tokens(own)
+    offered = []
+    for spec in others:
+        cost = offer_tokens((spec,))
+        if cost <= room:
+            offered.append(spec)
             room -= cost
-    return (*own, *others)
+    return (*own, *offered)
 
 
 def _room(budget_tokens: int, offered: Sequence[ToolSpec]) -> int:

@@ -66,18 +66,15 @@ class ToolAccess:
 
     def of(self, user_id: str) -> tuple[Tool, ...]:
         """The tools of a user."""
-        return tuple(tool for tool in self._registry.tools if self._may_use(user_id, tool))
+        names = self._acting_of(user_id)
+        return tuple([tool for tool in self._registry.tools if _may_use(names, tool)])
 
     def find(self, user_id: str, name: str) -> Tool:
         """The tool of a name; raises `BadRequest` where it is unknown or not allowed."""
         tool = self._registry.find(name)
-        if not self._may_use(user_id, tool):
+        if not _may_use(self._acting_of(user_id), tool):
             raise BadRequest(f"The operator of this server does not allow the tool {name}.")
         return tool
-
-    def _may_use(self, user_id: str, tool: Tool) -> bool:
-        names = self._acting_of(user_id)
-        return tool.reads_only or names is None or tool.spec.name in names
 
     def _acting_of(self, user_id: str) -> frozenset[str] | None:
         """The names of the tools that act for a user; None for all."""
@@ -135,3 +132,8 @@ class ToolAccess:
         store = self._store
         if not isinstance(store, ApprovalStore) or not await store.revoke_tool(user_id, name):
             raise NotFound(f"The tool {name} has no permission to always run.")
+
+
+def _may_use(names: frozenset[str] | None, tool: Tool) -> bool:
+    """Whether a user may use a tool, by the names of the tools that act for the user; None for all."""
+    return tool.reads_only or names is None or tool.spec.name in names
