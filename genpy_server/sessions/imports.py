@@ -15,12 +15,28 @@ from genpy_server.core.context.notes import Note, stored_notes
 from genpy_server.core.models import Memory, Session, SessionMemory
 from genpy_server.stores.base import Store
 
-PIECE = 1_000
+FIRST, LEAST, MOST = 100, 50, 1_000
 """Messages that are written in one transaction."""
+QUICK, SLOW = 0.25, 1.0
+"""Seconds of a transaction after which the next has twice as many messages, or half as many."""
 PAUSE = 0.25
 """How long the database is left to others, as a part of the time of the last piece."""
 PAGE = 1_000
 """Messages that are read at once to find those of notes."""
+
+
+class PieceSize:
+    """How many messages the next piece has: few at first, and as many as are written in time."""
+
+    def __init__(self) -> None:
+        self.messages = FIRST
+
+    def adapt(self, seconds: float) -> None:
+        """Change it after a piece that took so many seconds."""
+        if seconds < QUICK:
+            self.messages = min(2 * self.messages, MOST)
+        elif seconds > SLOW:
+            self.messages = max(self.messages // 2, LEAST)
 
 
 async def import_session(
@@ -31,8 +47,8 @@ async def import_session(
 ) -> int:
     """Import a session for `session.user_id`; returns the number of new messages.
 
-    Messages are written in pieces, so that servers of the database can write between them. Its
-    memory is imported if the session has none here.
+    Messages are written in pieces, so that servers of the database can write between them, and in
+    smaller ones where the database is slow. Its memory is imported if the session has none here.
     """
     named = set[object]()  # by the memory
     if memory is not None:
@@ -46,11 +62,13 @@ async def import_session(
                 uids[message["id"]] = message.get("uid")
             yield message
 
-    new = 0
-    for piece in _pieces(passing()):
+    new, size = 0, PieceSize()
+    for piece in _pieces(passing(), size):
         began = monotonic()
         new += await store.import_session(session, piece)
-        await asyncio.sleep((monotonic() - began) * PAUSE)
+        took = monotonic() - began
+        size.adapt(took)
+        await asyncio.sleep(took * PAUSE)
     if memory is not None and await store.memory(session.user_id, session.id) is None:
         await _import_memory(store, session, uids, memory)
     return new
@@ -81,7 +99,7 @@ async def _import_memory(
         await store.extend_memory(session.user_id, session.id, Memory(text, upto), previous=None)
 
 
-def _pieces(messages: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _pieces(messages: Iterable[dict[str, Any]], size: PieceSize) -> Iterator[list[dict[str, Any]]]:
     """Exported messages in pieces, each behind the earlier ones that it names, by their ids alone."""
     from tempfile import TemporaryFile  # noqa: PLC0415 - when something is imported
 
@@ -89,7 +107,7 @@ def _pieces(messages: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]
     ids, places = list[int](), array("Q")
     rest = iter(messages)
     with TemporaryFile() as earlier:
-        while piece := list(islice(rest, PIECE)):
+        while piece := list(islice(rest, size.messages)):
             metas = [meta for message in piece if isinstance(meta := message.get("meta"), dict)]
             named = {id_ for meta in metas for id_ in (meta.get("reply_to"), meta.get("replaces"))}
             before = list[dict[str, Any]]()

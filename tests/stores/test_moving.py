@@ -115,7 +115,8 @@ async def test_an_import_is_written_in_pieces(
     store: Store, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was written before a failure stays, the rest follows, and each piece knows those before."""
-    monkeypatch.setattr(imports, "PIECE", 1)
+    monkeypatch.setattr(imports, "FIRST", 1)
+    monkeypatch.setattr(imports, "MOST", 1)
     await _talk(person)
     session, messages = await person.export()
     await store.delete(person.id, person.session)
@@ -126,6 +127,16 @@ async def test_an_import_is_written_in_pieces(
     assert await own.import_session(session, messages) == 1
     first, second, third = (await person.export())[1]
     assert second["meta"]["reply_to"] == third["meta"]["replaces"] == first["id"]
+
+
+def test_a_slow_database_gets_small_pieces() -> None:
+    """A piece has twice as many messages after a quick one and half as many after a slow one."""
+    size = imports.PieceSize()
+    sizes = [size.messages]
+    for seconds in [0.01] * 5 + [0.5] + [3.0] * 6:
+        size.adapt(seconds)
+        sizes.append(size.messages)
+    assert sizes == [100, 200, 400, 800, 1000, 1000, 1000, 500, 250, 125, 62, 50, 50]
 
 
 async def test_messages_out_of_order_are_refused_whole(store: Store, person: Person) -> None:

@@ -6,16 +6,20 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 from support.command_line import Genpy
+from support.counting_proxy import counting
 from support.ports import free_port
 from support.running_server import serving
 from support.supabase_stack import FIRST_VERSION, SCHEMA, Stack, token
 
 from genpy_server.core.backoff import Backoff
+from genpy_server.core.models import Session
 from genpy_server.errors import (
+    NotFound,
     StoreError,
     StoreForbidden,
     StoreKeyRejected,
@@ -28,6 +32,7 @@ from genpy_server.stores.supabase.client import SCHEMA_VERSION, StoreRolledBack,
 from genpy_server.stores.supabase.store import SupabaseStore
 
 KEY = "sb_secret_anything"
+NOW = "2026-01-01T00:00:00Z"
 
 
 async def trouble(url: str, key: str = KEY, **timeout: float) -> StoreError:
@@ -138,6 +143,29 @@ async def test_a_connection_that_broke_is_used_once_more() -> None:
         await store.close()
     async with answering(version, None, None, version) as url:
         assert type(await trouble(url)) is StoreUnavailable
+
+
+async def test_a_change_whose_answer_is_lost_is_made_once(quick: Stack) -> None:
+    """A deletion, a revocation and an import are repeated, and say what they would have said."""
+    user, session = f"user-{uuid4()}", str(uuid4())
+    moved = Session(str(uuid4()), user, "Moved", "active", NOW, NOW, 1)
+    message = {"id": 1, "session_id": moved.id, "role": "user", "text": "x", "at": NOW}
+    async with counting(quick.url) as proxy:
+        store = SupabaseStore(proxy.url, quick.secret_key)
+        await store.open()
+        await store.append(user, session, "user", "hello", title="t")
+        await store.approve_tool(user, "deploy", "digest")
+        proxy.lost = {"delete", "revoke_tool", "import"}
+        await store.delete(user, session)
+        assert await store.revoke_tool(user, "deploy")
+        await store.import_session(moved, [message])
+        assert not proxy.lost
+        with pytest.raises(NotFound):
+            await store.delete(user, session)
+        assert not await store.revoke_tool(user, "deploy")
+        assert [one.id for one in await store.sessions(user, limit=9)] == [moved.id]
+        assert len(await store.messages(user, moved.id, limit=9)) == 1
+        await store.close()
 
 
 async def test_a_call_that_was_rolled_back_is_made_again(

@@ -1,4 +1,4 @@
-"""A proxy in front of a Supabase API that counts calls, and can hold some back."""
+"""A proxy in front of a Supabase API that counts calls, holds some back and loses answers."""
 
 import asyncio
 import re
@@ -19,6 +19,8 @@ class CountingProxy:
         self.calls: list[str] = []
         self.held: dict[str, str] = {}
         """Functions whose calls go on once another one was called."""
+        self.lost: set[str] = set()
+        """Functions whose next call is carried out and not answered: the connection breaks."""
         self.delay = 0.0
         """Seconds that each call takes longer."""
         self.url = ""
@@ -33,7 +35,10 @@ class CountingProxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection."""
         there, back = await asyncio.open_connection(*self._upstream)
-        both = asyncio.gather(self._requests(reader, back), self._answers(there, writer))
+        called: list[str] = []
+        both = asyncio.gather(
+            self._requests(reader, back, called), self._answers(there, writer, called)
+        )
         self._connections[both] = (writer, back)
         with suppress(asyncio.CancelledError):
             await both
@@ -47,10 +52,13 @@ class CountingProxy:
                 with suppress(ConnectionError):
                     await writer.wait_closed()
 
-    async def _requests(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _requests(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, called: list[str]
+    ) -> None:
         with suppress(ConnectionError):
             while data := await source.read(1 << 20):
                 for name in (found.decode() for found in CALL.findall(data)):
+                    called[:] = [name]
                     await self._call(name)
                 target.write(data)
                 await target.drain()
@@ -64,9 +72,15 @@ class CountingProxy:
                 await self._called.wait_for(lambda: self.held[name] in self.calls)
         await asyncio.sleep(self.delay)
 
-    async def _answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _answers(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, called: list[str]
+    ) -> None:
         with suppress(ConnectionError):
             while data := await source.read(1 << 20):
+                if self.lost.intersection(called):
+                    self.lost.difference_update(called)
+                    target.transport.abort()
+                    return
                 target.write(data)
                 await target.drain()
         target.close()

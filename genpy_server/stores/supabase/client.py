@@ -39,8 +39,10 @@ TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0, pool=30.0)
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60)
 REPEATS: Final = Backoff(first=0.05, longest=1.0, jitter=1.0, attempts=5)
 """The back-off for calls that the database rolled back."""
-_ONCE: Final = frozenset({"delete", "finish_ending", "extend_memory", "import"})
+_ONCE: Final = frozenset({"finish_ending", "extend_memory"})
 """Functions that must not be repeated, since a second call would have another result."""
+_REMOVING: Final = frozenset({"delete", "revoke_tool"})
+"""Functions that answer whether something was removed: by the first call, if a second finds nothing."""
 
 SCHEMA_MISSING = (
     "The Supabase project has no tables of GenPy, or old ones. "
@@ -227,14 +229,15 @@ class Functions:
         request = self._client.rpc(f"genpy_{function}", named)
         try:
             try:
-                answer = await request.execute()
+                data: Any = (await request.execute()).data
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                 if function in _ONCE:
                     raise
-                answer = await request.execute()
+                data = (await request.execute()).data
+                if data is False and function in _REMOVING:
+                    data = True
         except httpx.HTTPError as error:
             raise unanswered(error, self._url) from error
-        data: Any = answer.data
         if isinstance(data, str):  # no function answers a text: it was no JSON, or not ours
             raise not_supabase(self._url)
         refused = data.get("refused") if isinstance(data, dict) else None
