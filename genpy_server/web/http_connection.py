@@ -102,7 +102,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             request = self._reader.receive_data(data)
         except Refused as error:
-            self._refuse(None, error)
+            self._refuse(self._reader.known, error)
             return
         if writes := self._reader.continue_bytes():
             self._transport.write(writes)

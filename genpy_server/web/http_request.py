@@ -46,6 +46,8 @@ class RequestReader:
         self._buffer = bytearray()
         self._scanned = 0
         self._request: Request | None = None
+        self.known: Request | None = None
+        """The request as far as it was read, for the answer that refuses it."""
         self._body = bytearray()
         self._fed = bytearray()
         """What came of the body, with the sizes of chunks."""
@@ -180,7 +182,8 @@ class RequestReader:
         event = self._h11.next_event()
         if not isinstance(event, h11.Request):
             raise BadRequest(_NOT_HTTP)
-        request = _request(event)
+        self.known, query = _request(event)
+        request = msgspec.structs.replace(self.known, query=_query(query))
         check_framing(request, event.http_version, self._body_bytes)
         return request
 
@@ -244,7 +247,8 @@ def _check_repeated(head: bytes) -> None:
         raise BadRequest("Content-Length must be one whole number.")
 
 
-def _request(event: h11.Request) -> Request:
+def _request(event: h11.Request) -> tuple[Request, str]:
+    """The request without its query, and the text of that."""
     headers: dict[str, str] = {}
     for name, value in event.headers:
         key, text = name.decode("ascii"), value.decode("utf-8", "surrogateescape")
@@ -257,7 +261,7 @@ def _request(event: h11.Request) -> Request:
     if not target.startswith("/"):
         target, headers["host"] = _absolute(target)
     path, _, query = target.partition("?")
-    return Request(event.method.decode("ascii"), path, _query(query), headers)
+    return Request(event.method.decode("ascii"), path, headers=headers), query
 
 
 def _absolute(target: str) -> tuple[str, str]:

@@ -70,6 +70,8 @@ async def test_an_address_that_does_not_exist_is_a_page(tmp_path: Path, accept: 
                 ("/nothing<b>", 404),
                 ("/summary/a%20b", 400),
                 ("/ws/session/a", 426),
+                ("/?session=%ff", 400),
+                ("/?session=a&session=b", 400),
             ):
                 page = await client.get(path, headers={"Accept": accept})
                 assert (page.status_code, page.headers["content-type"][:9]) == (status, "text/html")
