@@ -74,7 +74,7 @@ _KANA = lazy_pattern("[\u3041-\u30ff]")
 _SPOKEN_OF = lazy_pattern(
     lambda: (
         rf"(?:^|[\s、。？！?!,:])(?:{PHRASES.any_of('before a thing spoken of')}){{0,3}}"
-        rf"([^\s、。？！?!,:「」]{{1,{MOST_LETTERS}}}?)(?:{PHRASES.any_of('behind a thing spoken of')})"
+        rf"([^\s、。？！?!,:「」]{{1,{MOST_LETTERS}}}?)({PHRASES.any_of('behind a thing spoken of')})"
     )
 )
 """The thing that a Japanese clause is about, which may be written in the letters of particles: はがき."""
@@ -189,7 +189,12 @@ def _widened(asked: _Weighed, first: int, last: int, *, english: bool) -> tuple[
     while last + 1 < len(words) and last - first + 1 < most and part[last + 1]:
         last += 1
     before = words[first - 1].text if first and last - first + 1 < most else ""
-    if _LETTER.match(before) and weights[first - 1] > -BEGINS and family_of(before, ROLES) is None:
+    if (
+        _LETTER.match(before)
+        and weights[first - 1] > -BEGINS
+        and family_of(before, ROLES) is None
+        and not line.endswith(("我家", "你家", "咱家"), 0, words[first].start)  # only "my"
+    ):
         first -= 1
     if not _KANA.search(line):
         return first, last + (_ENDS_WITH.match(line, words[last].end) is not None)
@@ -272,7 +277,8 @@ def _spoken_of(line: str, start: int, end: int) -> tuple[int, int]:
                 start -= 1
             if thing.start() < thing.start(1) == start - 1:
                 start -= 1
-            if thing.end(1) - end <= CUT_OFF:
+            cut_off = not thing[2].startswith("って") and end < thing.end(1) <= end + CUT_OFF
+            if cut_off or thing.end(1) < end < thing.end(2):
                 end = thing.end(1)
             break
     return start, end
