@@ -71,10 +71,11 @@ def _strict(node: Any, components: dict[str, Any]) -> Any:
         return node
     if "$ref" in node:
         return _strict(components[node["$ref"].rsplit("/", 1)[1]], components)
-    strict = {k: _strict(v, components) for k, v in node.items() if k not in {"title", "default"}}
-    if "properties" in strict:
-        strict["required"] = list(strict["properties"])
-        strict["additionalProperties"] = False
+    own = {"title", "default", "properties"}
+    strict = {k: _strict(v, components) for k, v in node.items() if k not in own}
+    if "properties" in node:
+        fields = {name: _strict(one, components) for name, one in node["properties"].items()}
+        strict |= {"properties": fields, "required": [*fields], "additionalProperties": False}
     return strict
 
 

@@ -280,3 +280,11 @@ def test_strict_schema_has_no_references_and_requires_everything():
         "required": ["items"],
         "additionalProperties": False,
     }
+
+
+def test_a_field_called_title_is_asked_for():
+    """A schema keeps a field of the name that schemas use for their own titles."""
+    schema = strict_schema(SummaryDraft)
+    assert [*schema["properties"]] == schema["required"]
+    assert schema["required"] == ["summary", "topics", "sentiment", "outcomes", "title"]
+    assert schema["properties"]["title"] == {"type": "string"}
