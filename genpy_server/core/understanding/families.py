@@ -8,6 +8,7 @@ it stands for every word that begins so; words of scripts without spaces are fou
 import unicodedata
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,13 @@ _FOLDED = dict.fromkeys(
 )
 
 
+class Known(NamedTuple):
+    """The families of the words of one script, and of those that stand for all that begin so."""
+
+    words: dict[str, str]
+    beginnings: dict[str, str]
+
+
 def folded(text: str) -> str:
     """Lower case without accents, vowel points and width variants, as hurried writers leave them."""
     low = text.lower()
@@ -43,18 +51,22 @@ def folded(text: str) -> str:
 
 def family_of(word: str, file: str = FAMILIES) -> str | None:
     """The family of a folded word or of its longest known beginning, else None."""
-    listed = words_of_script(next(name for name, end in _SCRIPTS if word[0] < end), file)
-    family = listed.get(word)
-    if family is None:
-        sizes = range(len(word), SHORTEST_STEM - 1, -1)
-        beginnings = (listed.get(f"{word[:size]}-") for size in sizes)
-        family = next((found for found in beginnings if found is not None), None)
-    return family
+    known = words_of_script(_script_of(word), file)
+    if word in known.words:
+        return known.words[word]
+    for size in range(len(word), SHORTEST_STEM - 1, -1) if known.beginnings else ():
+        if word[:size] in known.beginnings:
+            return known.beginnings[word[:size]]
+    return None
+
+
+def _script_of(word: str) -> str:
+    return next(name for name, end in _SCRIPTS if word[0] < end)
 
 
 def parts_of(run: str, file: str = FAMILIES) -> list[str]:
     """A run of a script without spaces, cut around the words that are known; the longest count."""
-    known = words_of_script("unspaced", file)
+    known = words_of_script("unspaced", file).words
     parts, rest, at = list[str](), 0, 0
     while at < len(run):
         for size in range(min(LONGEST_PART, len(run) - at), 0, -1):
@@ -68,9 +80,10 @@ def parts_of(run: str, file: str = FAMILIES) -> list[str]:
 
 
 @cache
-def words_of_script(script: str, file: str = FAMILIES) -> dict[str, str]:
+def words_of_script(script: str, file: str = FAMILIES) -> Known:
     """The families of its words and beginnings, read on first use: most programs meet few scripts."""
     read = Path(__file__).with_name(file).read_bytes()
     raw = msgspec.json.decode(read, type=dict[str, msgspec.Raw])[script]
     families = msgspec.json.decode(raw, type=dict[str, str])
-    return {word: family for family, listed in families.items() for word in listed.split()}
+    words = {word: family for family, listed in families.items() for word in listed.split()}
+    return Known(words, {word[:-1]: words[word] for word in words if word[-1] == "-"})

@@ -227,8 +227,11 @@ class LinearModel:
                 known = len(rows) / (len(group) or 1)
             if rows:
                 scale = raw.scale / math.sqrt(len(group))
-                sums = (sum(column) - ZERO * len(rows) for column in zip(*rows, strict=True))
-                totals = [total + scale * part for total, part in zip(totals, sums, strict=True)]
+                none = ZERO * len(rows)
+                sums = map(sum, zip(*rows, strict=True))
+                totals = [
+                    total + scale * (part - none) for total, part in zip(totals, sums, strict=True)
+                ]
         top = max(totals)
         odds = [math.exp((total - top) / raw.temperature) for total in totals]
         whole = sum(odds)
