@@ -31,8 +31,10 @@ from genpy_server.core.understanding.linear import PASTED, features
 DATA = Path(__file__).parent / "data" / "intents_train.jsonl"
 PARTS = DATA.with_name("intents_parts.jsonl")
 FORMS = DATA.with_name("intents_forms.jsonl")
-JUDGED = [DATA.with_name(f"intents_{name}.jsonl") for name in ("messy", "writers")]
+MESSY, WRITERS = (DATA.with_name(f"intents_{name}.jsonl") for name in ("messy", "writers"))
 """Messages that no weight is trained on; with a fold of the others they say how sure to be."""
+ODD = 0.25
+"""How much a message counts there that was written to train: most are odder than what people send."""
 TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / "understanding" / MODEL
 FIRST_OF_WRITERS = (
     "Seit dem Firmwareupdate blinkt an unserem Melkroboter nur noch die gelbe Lampe"
@@ -155,11 +157,15 @@ def fit(rows: list[Labelled], whole: Sequence[Labelled] = ()) -> Trained:
 
 
 class Unseen(NamedTuple):
-    """What models say of messages that they did not see: logits, share of known n-grams, truth."""
+    """What models say of messages that they did not see: logits, share of known n-grams, truth.
+
+    `weight` is how much each message counts.
+    """
 
     logits: Matrix
     known: Matrix
     truth: Matrix
+    weight: Matrix
 
 
 def unseen(
@@ -167,7 +173,7 @@ def unseen(
 ) -> Unseen:
     """A fold of the messages and of the questions about texts, judged by a model of the others.
 
-    What is written to train is harder than what people send, so held-out messages stand beside it.
+    What is written to train is harder than what people send, so held-out messages count more.
     """
     split = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split
     seen, others = next(split(rows, [row.label for row in rows]))
@@ -175,7 +181,9 @@ def unseen(
     whole = with_texts([asks[at] for at in asked], materials)
     trained = fit([rows[at] for at in seen], [*whole, *forms])
     judged = [rows[at] for at in others] + with_texts([asks[at] for at in not_asked], materials)
-    judged += [row for path in JUDGED for row in read(path)]
+    judged += read(WRITERS)
+    odd = len(judged)
+    judged += read(MESSY)
     names = trained.encoder.column
     known = list[float]()
     for row in judged:
@@ -183,7 +191,8 @@ def unseen(
         known.append(sum(name in names for name in letters) / (len(letters) or 1))
     logits = trained.logits([row.text for row in judged])
     truth = np.array([INTENTS.index(row.label) for row in judged])
-    return Unseen(logits, np.array(known), truth)
+    weight = np.where(np.arange(len(judged)) < odd, ODD, 1.0)
+    return Unseen(logits, np.array(known), truth, weight)
 
 
 def trust(found: Unseen, temperature: float) -> dict[str, float]:
@@ -191,7 +200,8 @@ def trust(found: Unseen, temperature: float) -> dict[str, float]:
     scaled = np.exp((found.logits - found.logits.max(axis=1, keepdims=True)) / temperature)
     best = np.clip(scaled.max(axis=1) / scaled.sum(axis=1), 0.26, 0.9999)
     inputs = np.stack([np.log(best / (1 - best)), found.known], axis=1)
-    machine = LogisticRegression(C=1e6).fit(inputs, found.logits.argmax(axis=1) == found.truth)
+    right = found.logits.argmax(axis=1) == found.truth
+    machine = LogisticRegression(C=1e6).fit(inputs, right, sample_weight=found.weight)
     logit, known = machine.coef_[0]
     return {
         "bias": round(float(machine.intercept_[0]), 3),

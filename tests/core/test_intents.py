@@ -46,6 +46,7 @@ FLOORS = {
     "odd": 0.9,
     "sealed": 0.93,
     "writers": 0.9,
+    "life": 0.93,
 }
 FILES = tuple(FLOORS)
 
