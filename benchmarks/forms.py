@@ -15,10 +15,13 @@ from typing import Any, NamedTuple
 
 QUESTION_MARKS = {"ar": "\u061f", "zh": "\uff1f", "ja": "\uff1f"}
 CONTRACTED = {
-    "fr": {" de le ": " du ", " de les ": " des "},
-    "es": {" de el ": " del "},
-    "pt": {" de o ": " do ", " de a ": " da ", " de os ": " dos ", " de as ": " das "},
-}
+    "fr": {" de le ": " du ", " de les ": " des ", " à le ": " au "},
+    "es": {" de el ": " del ", " a el ": " al "},
+    "pt": {
+        " de o ": " do ", " de a ": " da ", " de os ": " dos ", " de as ": " das ",
+        " a o ": " ao ", " a a ": " à ",
+    },
+}  # fmt: skip
 """What two words become one behind another in some languages."""
 TRAINED = ("train", "parts", "forms", "examples")
 """Files of messages that are trained on; all others are held out."""
@@ -39,11 +42,16 @@ def bare(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower())) or text
 
 
-def composed(path: Path, times: int, chance: random.Random) -> Iterator[Composed]:
-    """So many messages of each form or as many as it says, some of them twice; none is held out."""
+def composed(
+    path: Path, times: int, chance: random.Random, lines: int | None = None
+) -> Iterator[Composed]:
+    """So many messages of each form or as many as it says, some of them twice; none is held out.
+
+    With a number of `lines`, only of the first so many of the file.
+    """
     taken = {bare(text) for text in held_out(path.parent)}
     slots: dict[str, list[str]] = {}
-    for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+    for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()[:lines]):
         if "slots" in row:
             slots = row["slots"]
             continue

@@ -147,7 +147,7 @@ class Trained:
         groups: dict[str, dict[str, str]] = {}
         for name, row in zip(self.encoder.names, whole, strict=True):
             if np.abs(row).max() >= FAINT:
-                groups.setdefault(name[:GROUPED_BY], {})[name] = _packed(row)
+                groups.setdefault(name[:GROUPED_BY], {})[name] = packed(row)
         return {
             "labels": list(self.labels),
             "temperature": round(temperature, 2),
@@ -173,7 +173,7 @@ def bytes_of(weights: Matrix) -> tuple[Matrix, float]:
     return np.rint(weights / scale).astype(np.int8), scale
 
 
-def _packed(row: Matrix) -> str:
+def packed(row: Matrix) -> str:
     return b64encode((row + np.int16(ZERO)).astype(np.uint8)).decode()
 
 

@@ -22,7 +22,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from forms import Composed, composed
-from linear_training import Labelled, Trained, bytes_of, slip, temperature_for, write
+from linear_training import (
+    Labelled,
+    Matrix,
+    Trained,
+    bytes_of,
+    packed,
+    slip,
+    temperature_for,
+    write,
+)
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
@@ -55,7 +64,10 @@ TARGET = HERE.parent / "genpy_server" / "core" / "understanding" / MODEL
 KEYWORDS = TARGET.with_name(keywords.MODEL)
 OTHERS_READ = 6_015
 """How many of them: those added later tell intents from each other, and are about nothing else."""
-LABELS = (NO_TOOL, "get_session_stats", "search_chat_history", "get_all_sessions")
+LABELS = (NO_TOOL, "get_session_stats", SEARCH, "get_all_sessions")
+KEYWORD_FORMS = 2_738
+"""Lines of forms that teach what a keyword is: in those added later slang stands around it, whose
+words ("mano", "hen") are looked for elsewhere."""
 SEED = 6
 FOLDS = 3
 """One of them is judged by a model of the others; each more takes a minute."""
@@ -63,6 +75,8 @@ STRENGTH = 30.0
 MOST_FEATURES = 64_000
 FRAME_AT_LEAST = 4
 """Times a word must be met in the frames of requests to be known by name."""
+FAINT = 2
+"""A feature of a word none of whose weights has so many steps is left out."""
 SWAPS = 4
 """Copies of a search with another keyword."""
 TIMES = 12
@@ -102,11 +116,11 @@ def read() -> list[Row]:
     ]
 
 
-def of_forms() -> list[Row]:
-    """The messages that are composed, and a third of them with slips of the keyboard."""
+def of_forms(lines: int | None = None) -> list[Row]:
+    """The messages that are composed of so many lines, and half of them with slips of the keyboard."""
     chance = random.Random(SEED)
-    rows = list(dict.fromkeys(map(_row, composed(FORMS, TIMES, chance))))
-    return rows + [slipped(row, chance) for row in rows[::3]]
+    rows = list(dict.fromkeys(map(_row, composed(FORMS, TIMES, chance, lines))))
+    return rows + [slipped(row, chance) for row in rows[::2]]
 
 
 def _row(made: Composed) -> Row:
@@ -203,7 +217,8 @@ class Keywords:
                 inside, frame = self._counts(row)
                 self.inside += inside
                 self.frame += frame
-        names, truth = list[list[tuple[str, str]]](), list[int]()
+        names, truth = list[list[tuple[str, int, str]]](), list[int]()
+        self.places: dict[str, int] = {}
         for row in (
             *searches(rows, random.Random(SEED)),
             *(form for form in forms if form.keyword),
@@ -215,9 +230,16 @@ class Keywords:
             own = self._counts(row)
             kinds = [self._kind(word.text, *own) for word in words]
             columns = word_features(words, kinds)
+            self.places = {kind: len(each) - len(words) + 1 for kind, each in columns.items()}
             for at in range(len(words)):
-                each = ((kind, values[at]) for kind, values in columns.items())
-                names.append([(kind, value) for kind, value in each if value])
+                names.append(
+                    [
+                        (kind, place, columns[kind][at + place])
+                        for kind, places in self.places.items()
+                        for place in range(places)
+                        if columns[kind][at + place]
+                    ]
+                )
                 truth.append(int(found[0] <= at <= found[1]))
         met = Counter(name for word in names for name in word)
         self.names = sorted(name for name, count in met.items() if count > 2)
@@ -252,15 +274,19 @@ class Keywords:
         none = Counter[str]()
         kinds = {word: self._kind(word, none, none) for word in self.frame if word[0].isalnum()}
         whole, scale = bytes_of(self.machine.coef_[0])
-        weights: dict[str, dict[str, int]] = {kind: {} for kind, _ in self.names}
-        for (kind, value), weight in zip(self.names, whole, strict=True):
-            if weight:
-                weights[kind][value] = int(weight)
+        weights: dict[str, dict[str, Matrix]] = {kind: {} for kind in self.places}
+        for (kind, place, value), weight in zip(self.names, whole, strict=True):
+            row = weights[kind].setdefault(value, np.zeros(self.places[kind], np.int8))
+            row[place] = weight
+        packed_weights = {
+            kind: {value: packed(row) for value, row in rows.items() if np.abs(row).max() >= FAINT}
+            for kind, rows in weights.items()
+        }
         return {
             "frame": " ".join(sorted(word for word, kind in kinds.items() if kind == word)),
             "seen": " ".join(sorted(word for word, kind in kinds.items() if kind == SEEN)),
             "bias": round(float(self.machine.intercept_[0]) / scale, 2),
-            "weights": weights,
+            "weights": packed_weights,
         }
 
 
@@ -282,7 +308,7 @@ def main() -> None:
         "requests": fit_requests(rows, forms, more).plain(temperature),
     }
     write(TARGET, model)
-    write(KEYWORDS, Keywords(rows, forms).plain())
+    write(KEYWORDS, Keywords(rows, of_forms(KEYWORD_FORMS)).plain())
     print(
         f"{len(rows)} + {len(forms)} + {len(more)} messages, temperature {temperature:.2f}, ",
         end="",

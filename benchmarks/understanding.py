@@ -8,7 +8,9 @@ wrong prompt, false triggers of tools and time a message. The unseen files are f
 training message; the files of languages, of real and of messy messages and of people were written before
 the training messages of their kinds, by the author of these, those named last and after behind all that
 were there, and wide, odd and sealed in the newest round: the errors in wide and odd were read and learned
-from, those in sealed were not read before the model was done, and three rounds added to it. Writers is a part, kept apart, of what seven
+from, those in sealed were not read before the model was done, and three rounds added to it. Slang (dictation,
+slang, dialects, formal style, filters) and life (what assistants are asked for every day) were written
+before the last training messages of their kinds, by the author of these. Writers is a part, kept apart, of what seven
 writers wrote to train, told to look for unusual subjects and words. Messy and writers help to calibrate (see
 train_intents.py), and show nothing of calibration. The baselines of the same run: the most frequent label,
 and the first version's keywords found anywhere.

@@ -1,7 +1,6 @@
 """`records.Records` over HTTP, and the other requests of a client."""
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
@@ -33,14 +32,7 @@ from genpy_server.core.models import (
     checked_rating,
     checked_title,
 )
-from genpy_server.errors import (
-    BadRequest,
-    GenPyError,
-    NotFound,
-    Unauthorized,
-    Unreachable,
-    from_wire,
-)
+from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable, from_wire
 from genpy_server.records import Records
 
 if TYPE_CHECKING:
@@ -58,10 +50,6 @@ LOADING_SECONDS = 600.0
 """Time limit of the set-up, which may load a model."""
 SUMMARY_SECONDS = 150.0
 """Time limit of writing a summary."""
-
-
-class _AnswerLost(Unreachable):
-    """The connection broke after the request was sent: what it asks for may be done."""
 
 
 class _Explained(msgspec.Struct, frozen=True):
@@ -170,13 +158,7 @@ class RemoteRecords(Records):
         )
 
     async def delete(self, ref: str) -> Session:
-        session = await self.session(ref)
-        try:
-            return await self._ask("DELETE", _path(session.id), Session)
-        except _AnswerLost:
-            with suppress(NotFound):  # the first request was carried out
-                await self._ask("DELETE", _path(session.id), Session)
-            return session
+        return await self._ask("DELETE", _path(ref), Session)
 
     async def regenerate(self, ref: str) -> Session:
         path = _path(ref, "regenerate-summary")
@@ -263,13 +245,6 @@ class RemoteRecords(Records):
             response = await http.request(method, path, params=params, json=body, timeout=timeout)
         except httpx.TimeoutException:
             raise Unreachable(f"{self.address.http} did not answer in time.") from None
-        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
-            if method == "GET":
-                raise self.address.unreachable() from error
-            raise _AnswerLost(
-                f"The connection to {self.address.http} was cut before it answered. "
-                "See whether it is done; if not, try again."
-            ) from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self.address.unreachable() from error
         if not (response.is_success or failures):

@@ -218,7 +218,6 @@ def test_a_long_message_is_no_request():
         ("did I uh mention the uh dentist appointment", "dentist appointment"),
         ("क्या मैंने मतलब डेंटिस्ट का ज़िक्र किया", "डेंटिस्ट"),
         ("以前火災保険のことを書いたはず", "火災保険"),
-        ("上司について何て言ってましたっけ", "上司"),
         ("eu falei da minha mano", "mano"),
         ("هل ذكرت السخان يا صاحبي", "السخان"),
         ("你先说起张居正的是哪一句", "张居正"),
@@ -263,6 +262,19 @@ def test_any_text_has_a_bounded_keyword(text):
         ("Show my chats", {}),
         ("show my chats about the garden", {"topic": "garden"}),
         ("which chats about taxes do I have", {"topic": "taxes"}),
+        ("list all sessions on garden fences", {"topic": "garden fences"}),
+        ("all conversations where we talked about Spain, list them", {"topic": "spain"}),
+        (
+            "any sessions regarding budgets from last week?",
+            {"topic": "budgets", "period": "last_week"},
+        ),
+        ("alle Chats zum Thema Umzug auflisten", {"topic": "umzug"}),
+        ("les conversations à propos de l'Espagne stp", {"topic": "espagne"}),
+        ("lista las sesiones donde hablamos de la valla", {"topic": "valla"}),
+        ("покажи мои чаты про ремонт", {"topic": "ремонт"}),
+        ("टैक्स वाली पुरानी बातचीत दिखाओ", {"topic": "टैक्स"}),
+        ("显示我关于做饭的聊天", {"topic": "做饭"}),
+        ("料理についてのチャットを見せて", {"topic": "料理"}),
         ("How many sessions do I have?", {}),
         ("Zeig mir alle meine Chats", {}),
     ],
@@ -362,3 +374,67 @@ def test_a_plain_question_for_a_thing_searches_for_it_whatever_it_is(form, thing
         request = find_tool_request(form.format(thing))
         assert request is not None, thing
         assert (request.name, request.args["keyword"]) == ("search_chat_history", thing.lower())
+
+
+@pytest.mark.parametrize(
+    ("text", "keyword", "time"),
+    [
+        (
+            "what did i say about rent between monday and friday",
+            "rent",
+            "between monday and friday",
+        ),
+        ("what did i say about rent on the weekend", "rent", "on the weekend"),
+        ("what did i say about rent around easter", "rent", "around easter"),
+        ("what did i say about rent on 2024-03-05", "rent", "on 2024-03-05"),
+        ("what did i say about rent ten minutes ago", "rent", "ten minutes ago"),
+        ("was habe ich an Weihnachten über Miete gesagt", "miete", "an Weihnachten"),
+        ("qué dije sobre el alquiler el verano pasado", "alquiler", "el verano pasado"),
+        ("o que eu disse sobre o aluguel no natal", "aluguel", "no natal"),
+        ("что я говорил про аренду прошлым летом", "аренду", "прошлым летом"),
+        ("ماذا قلت عن الإيجار في رمضان", "الإيجار", "في رمضان"),
+        ("去年の夏家賃について何て言った", "家賃", "去年の夏"),
+        ("春节的时候我说过房租吗", "房租", "春节的时候"),
+    ],
+)
+def test_a_time_that_is_no_period_is_said_to_be_unused(text, keyword, time):
+    """A time in any of the languages is no part of the keyword, and named as one that was not used."""
+    request = find_tool_request(text)
+    assert request is not None
+    assert request.args == {"keyword": keyword, "unused_time": time}
+
+
+@pytest.mark.parametrize(
+    ("text", "keyword"),
+    [
+        ("filter this thread for sourdough", "sourdough"),
+        ("the gluten thing first, where is it", "gluten"),
+        ("yo did i yap about the marathon already", "marathon"),
+        ("filter mal den chat nach Steuererklärung", "steuererklärung"),
+        ("filtra el chat por hipoteca", "hipoteca"),
+        ("отфильтруй переписку по слову ипотека", "ипотека"),
+        ("猫で検索", "猫"),
+        ("搜一下猫", "猫"),
+    ],
+)
+def test_slang_and_filters_are_searches(text, keyword):
+    """What is to be filtered for, told in slang or named first is looked for."""
+    request = find_tool_request(text)
+    assert request is not None
+    assert (request.name, request.args["keyword"]) == ("search_chat_history", keyword)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "filter this list for prime numbers: 3, 4, 9, 11",
+        "kindly furnish the tally of votes cast in the 1960 election",
+        "Der Balkon, wo kaufe ich den günstigsten Bodenbelag",
+        "过滤豆浆用什么布",
+        "コーヒーのフィルターどこで売ってる",
+        "merci beaucoup tu me sauves la vie",
+    ],
+)
+def test_the_same_words_about_anything_else_ask_for_no_records(text):
+    """Filters, formal figures and thanks that are about nothing said here trigger no tool."""
+    assert find_tool_request(text) is None

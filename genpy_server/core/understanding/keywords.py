@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import accumulate, pairwise, repeat
-from operator import add, or_
+from operator import or_
 from typing import NamedTuple
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from genpy_server.core.patterns import lazy_pattern, lowered
 from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.families import ROLES, family_of, folded
-from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, shipped
+from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, ZERO, shipped
 from genpy_server.core.understanding.names import LETTER, parts, reach
 from genpy_server.core.words import APART, ENDS, UNSPACED, UNSPACED_CHARS, has_content
 
@@ -25,6 +25,7 @@ MOST_WORDS = 8
 """Words that a keyword has at most; of a script without spaces, `MOST_LETTERS` characters."""
 MOST_LETTERS = 14
 QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u300c\u300d\u300e\u300f\u300a\u300b"
+_QUOTE_MARKS = frozenset(QUOTES)
 AROUND = QUOTES + " ?.!,;:\u3002\uff1f\uff01\uff0c\u3001\uff1a\u00bf\u00a1\u061f\u060c\u0964"
 """What a keyword neither begins nor ends with."""
 OTHER = "<other>"
@@ -105,11 +106,15 @@ class Word(NamedTuple):
 
 
 class Tagger(NamedTuple):
-    """The words of frames, and by kind of feature the weight of each for being looked for."""
+    """The words of frames, and by kind of feature the weights of each for being looked for.
+
+    There is a byte for each place where a feature stands beside the word that is weighed, `ZERO`
+    above the weight there.
+    """
 
     frame: frozenset[str]
     seen: frozenset[str]
-    weights: dict[str, dict[str, int]]
+    weights: dict[str, dict[str, bytes]]
     bias: float
 
     def kind(self, word: str) -> str:
@@ -119,10 +124,25 @@ class Tagger(NamedTuple):
             return low
         return SEEN if low in self.seen else OTHER
 
+    def weigh(self, words: Sequence[Word], kinds: Sequence[str]) -> list[float]:
+        """The weight of each word for being looked for."""
+        number = len(words)
+        columns = list[bytes]()
+        for name, values in word_features(words, kinds).items():
+            if any(values):
+                places = len(values) - number + 1
+                none = bytes((ZERO,)) * places
+                rows = b"".join(map(self.weights[name].get, values, repeat(none)))
+                for place in range(places):
+                    first = place * places + place
+                    columns.append(rows[first : first + number * places : places])
+        zero = ZERO * len(columns)
+        return [self.bias + total - zero for total in map(sum, zip(*columns, strict=True))]
+
 
 def find_quoted(line: str) -> str:
     """What stands between quotes, in lower case; empty when nothing does, or more than a keyword."""
-    quoted = _QUOTED.search(line)
+    quoted = None if _QUOTE_MARKS.isdisjoint(line) else _QUOTED.search(line)
     if quoted is None:
         return ""
     inside = next(group for group in quoted.groups() if group is not None)
@@ -139,11 +159,7 @@ def find_keyword(line: str) -> str:
     model = tagger()
     meant = PHRASES.short_for
     kinds = [model.kind(meant.get(word.text, word.text)) for word in words]
-    weights = [model.bias] * len(words)
-    for name, values in word_features(words, kinds).items():
-        if not any(values):
-            continue
-        weights = list(map(add, weights, map(model.weights[name].get, values, repeat(0))))
+    weights = model.weigh(words, kinds)
     for at in _stand_ins(line, words):
         kinds[at], weights[at] = words[at].text, -STAND_IN
     asked = _Weighed(
@@ -272,7 +288,7 @@ def without_tags(found: str) -> str:
 def _spoken_of(line: str, start: int, end: int) -> tuple[int, int]:
     """Where a Japanese keyword begins and ends, with those of its letters that look like particles."""
     for thing in _SPOKEN_OF.finditer(line):
-        if thing.start() <= start < thing.start(1) < end and not _HIRAGANA.match(thing[1]):
+        if thing.start() <= start < thing.start(1) < end:
             start = thing.start(1)
         if thing.start(1) <= start < thing.end(1):
             while start > thing.start(1) and _HIRAGANA.fullmatch(line[start - 1 : start + 1]):
@@ -302,12 +318,13 @@ def words_of(line: str) -> list[Word]:
 
 
 def word_features(words: Sequence[Word], kinds: Sequence[str]) -> dict[str, Sequence[str]]:
-    """By kind of feature that of each word, empty where it has none.
+    """By kind of feature those that stand at the places of each word, empty where there is none.
 
-    A word is told by the three kinds of words on either side, and by how it is written.
+    The places of the first word are as many as there are features more than words, and one; those
+    of each other word begin one further. A word is told by the three kinds of words on either side,
+    and by how it is written.
     """
     edged = ["^", "^", "^", *kinds, "$", "$", "$"]
-    twos = list(map(" ".join, pairwise(edged)))
     around = list(map(" ".join, zip(edged[2:-4], kinds, edged[4:-2], strict=True)))
     left, lefts = _known_before(kinds, "^")
     right, rights = (found[::-1] for found in _known_before(kinds[::-1], "$"))
@@ -320,9 +337,8 @@ def word_features(words: Sequence[Word], kinds: Sequence[str]) -> dict[str, Sequ
     families, ends, last_ends = zip(*signs, strict=True)
     colons = accumulate((kind == ":" for kind in kinds), or_, initial=False)
     return {
-        "0": kinds, "-1": edged[2:-4], "-2": edged[1:-5], "-3": edged[:-6], "+1": edged[4:-2],
-        "+2": edged[5:-1], "+3": edged[6:], "-2-1": twos[1:-4], "+1+2": twos[4:-1],
-        "-1+0": twos[2:-3], "+0+1": twos[3:-2], "-1+1": around, "<": left, ">": right,
+        "kind": edged, "pair": list(map(" ".join, pairwise(edged[1:-1]))), "around": around,
+        "<": left, ">": right,
         "<<": lefts, ">>": rights, "<>": list(map(" ".join, zip(left, kinds, right, strict=True))),
         "capital": [
             kind if first and at else ""
@@ -331,9 +347,7 @@ def word_features(words: Sequence[Word], kinds: Sequence[str]) -> dict[str, Sequ
         "capitals": ["yes" if text.isupper() and len(text) > 1 else "" for text in texts],
         "digit": ["yes" if any(map(str.isdigit, text)) else "" for text in texts],
         "colon": [kind if seen else "" for kind, seen in zip(kinds, colons, strict=False)],
-        "0 family": families, "-1 family": ("", *families[:-1]), "+1 family": (*families[1:], ""),
-        "0 end": ends, "-1 end": ("", *ends[:-1]), "+1 end": (*ends[1:], ""),
-        "0 ends": last_ends, "-1 ends": ("", *last_ends[:-1]), "+1 ends": (*last_ends[1:], ""),
+        "family": ("", *families, ""), "end": ("", *ends, ""), "ends": ("", *last_ends, ""),
     }  # fmt: skip
 
 
@@ -374,7 +388,7 @@ class _KeywordWeights(msgspec.Struct, frozen=True):
     frame: str
     seen: str
     bias: float
-    weights: dict[str, dict[str, int]]
+    weights: dict[str, dict[str, bytes]]
 
 
 @cache

@@ -36,6 +36,8 @@ LIKELY = 0.78
 """The same for one that begins as such a request does, or names the conversation as the place."""
 CERTAIN = 0.9
 """The probability of being none by its words alone from which a message is not read by their roles."""
+NO_DOUBT = 0.01
+"""The same up to which it is a request, whatever their roles."""
 CACHED_REQUESTS = 64
 """Messages whose request is cached."""
 LONGEST = 200
@@ -122,9 +124,11 @@ def _scored(line: str, low: str) -> Scored | None:
     """The tool that a line asks for and how sure that is; None when that is not enough."""
     plainly = _PLAINLY.fullmatch(low) or _PLAINLY.fullmatch(_QUOTE_MARKS.sub("", low))
     scored = request_model().score(features(line))
-    if not plainly and scored.probabilities[NO_TOOL] > CERTAIN:
+    none = scored.probabilities[NO_TOOL]
+    if not plainly and none > CERTAIN:
         return None
-    scored = request_model().score(Features([], [], role_features(line)), scored)
+    if none > NO_DOUBT:
+        scored = request_model().score(Features([], [], role_features(line)), scored)
     if plainly:
         return scored._replace(label=SEARCH)
     return scored if scored.label != NO_TOOL and _is_sure(scored, low) else None
@@ -162,7 +166,7 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
     everywhere = _EVERYWHERE.search(lowered(rest))
     if everywhere is not None:
         rest = _without(rest, *everywhere.span())
-    keyword = find_keyword(rest) or find_keyword(line)
+    keyword = find_keyword(rest) or (find_keyword(line) if rest != line else "")
     if not keyword or (time and keyword == lowered(line[slice(*time)])):
         return None
     if everywhere is not None or named is not None or _EARLIER.search(lowered(line)):
