@@ -203,9 +203,9 @@ def load_app(reference: str | None) -> "App":
         traceback.print_exc()  # for the person who wrote it
         raise ConfigError(f"The App at {reference} failed: {description(error)}.") from error
     name = name or "app"
-    if not hasattr(loaded, name):
+    found = getattr(loaded, name, None)
+    if found is None:
         raise ConfigError(f"No App found at {reference}: {module} has no {name}.")
-    found = getattr(loaded, name)
     if not isinstance(found, App):
         raise ConfigError(f"{reference} is not an App.")
     return found

@@ -38,7 +38,12 @@ def report(error: Exception) -> int:
 def _described(error: Exception) -> tuple[int, str]:
     match error:
         case typer.TyperException():
-            return error.exit_code, _usage(error)
+            message = error.format_message().replace("a valid int range", "a whole number")
+            if not message.startswith("Usage:"):  # the help of a group without a command
+                context = getattr(error, "ctx", None)
+                hint = f"\nTry `{context.command_path} --help`." if context is not None else ""
+                message = f"Error: {message}{hint}"
+            return error.exit_code, message
         case WrongUsageError():
             return WRONG_USAGE, str(error)
         case Unreachable():
@@ -49,15 +54,6 @@ def _described(error: Exception) -> tuple[int, str]:
             where = f"{error.filename}: " if error.filename else ""
             return FAILED, f"{where}{error.strerror or error}."
     return FAILED, keep_bug_report(error)
-
-
-def _usage(error: typer.TyperException) -> str:
-    message = error.format_message().replace("a valid int range", "a whole number")
-    if message.startswith("Usage:"):  # the help of a group without a command
-        return message
-    context = getattr(error, "ctx", None)
-    hint = f"\nTry `{context.command_path} --help`." if context is not None else ""
-    return f"Error: {message}{hint}"
 
 
 def keep_bug_report(error: Exception) -> str:

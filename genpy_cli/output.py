@@ -7,6 +7,7 @@ characters with visible ones. JSON escapes the same characters.
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -85,10 +86,10 @@ def note(value: str) -> None:
     _to_error(visible(value) + "\n")
 
 
-class Progress:
+class Progress(AbstractContextManager["Progress"]):
     """A line on standard error that counts the items of long work, if that is a terminal.
 
-    `total` is their number, if it is known.
+    `total` is their number, if it is known. The line is removed at the end of the context.
     """
 
     def __init__(self, what: str, total: int | None = None) -> None:
@@ -110,6 +111,9 @@ class Progress:
             self._next = monotonic() + PROGRESS_SECONDS
             self._shown = True
             _to_error(f"\r\x1b[K{self._what} {self._done:,}{self._of} …")
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
 
     def clear(self) -> None:
         """Remove the line."""

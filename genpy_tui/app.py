@@ -245,7 +245,11 @@ class GenPyApp(App[int]):
             self.chat.refuse(error.message)
             return
         finally:
-            _configure_collector()
+            # Imported modules are not collected, which took 80 ms each time. The command that started
+            # the client disabled the collector until here.
+            gc.freeze()
+            gc.set_threshold(*COLLECT)
+            gc.enable()
         await self.open_session(self.ref)
         if unknown := ", ".join(sorted(self.settings.keyboard.keys() - self.keys.keys())):
             self.notify(f"{config.CONFIG}: [keyboard] names no command by {unknown}.")
@@ -394,11 +398,13 @@ class GenPyApp(App[int]):
         self.push_screen(self._leave_question, answered)
 
     async def _leave(self) -> None:
-        client, message = self.chat.conversation.client, None
+        client, transcript = self.chat.conversation.client, self.chat.conversation.transcript
+        message: str | None = None
         if self.embedded is not None:
-            if client is not None and self._alone_in(client):
+            others = self.embedded.watchers(transcript.session) > 1
+            if client is not None and transcript.entries and transcript.epoch and not others:
                 client.cancel()
-                message = await self._end_and_rate(ended=client.transcript.status == "completed")
+                message = await self._end_and_rate(ended=transcript.status == "completed")
             self.chat.status.update(leaving=True)
             if client is not None:
                 self.chat.detach()
@@ -406,22 +412,14 @@ class GenPyApp(App[int]):
                 await client.close()
             await self.embedded.stop(end_sessions=True)
         elif client is not None:
-            if client.transcript.running is not None:
+            if transcript.running is not None:
                 server = "" if self.server is None else f" --server {self.server}"
-                message = (
-                    f"The reply goes on. To see it: genpy chat{server} "
-                    f"--session {client.transcript.session}"
-                )
+                where = f"genpy chat{server} --session {transcript.session}"
+                message = f"The reply goes on. To see it: {where}"
             elif self.chat.status.was_ended and client.link.state == "open":
                 message = await self._end_and_rate(ended=True)
             await client.close()
         self.exit(0, message=None if message is None else Text(visible(message)))
-
-    def _alone_in(self, client: "SessionClient") -> bool:
-        """Whether the conversation has messages and no other client is attached to it."""
-        begun = bool(client.transcript.entries and client.transcript.epoch)
-        others = self.embedded is not None and self.embedded.watchers(client.transcript.session) > 1
-        return begun and not others
 
     async def _end_and_rate(self, *, ended: bool) -> str | None:
         """End the conversation unless it has `ended`, and offer to rate it.
@@ -430,11 +428,10 @@ class GenPyApp(App[int]):
         """
         from genpy_tui.dialogs.leave import LeaveScreen  # noqa: PLC0415 - when first needed
 
-        conversation, rating = self.chat.conversation, self.chat.rating
-        session = await rating.unrated(conversation.session) if ended else None
+        session = await self.chat.rating.unrated(self.chat.conversation.session) if ended else None
         if session is None and ended:
             return None
-        return await self.push_screen_wait(LeaveScreen(conversation, rating, session))
+        return await self.push_screen_wait(LeaveScreen(self.chat, session))
 
 
 async def _linger(client: "SessionClient") -> None:
@@ -449,16 +446,6 @@ async def _linger(client: "SessionClient") -> None:
         pass  # the server is gone; the transcript showed the messages as not sent
     finally:
         await client.close()
-
-
-def _configure_collector() -> None:
-    """Exclude the imported modules from garbage collection, which took 80 ms each time.
-
-    The command that started the client disabled the collector until here.
-    """
-    gc.freeze()
-    gc.set_threshold(*COLLECT)
-    gc.enable()
 
 
 def _load(*, embedded: bool) -> None:

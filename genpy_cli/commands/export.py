@@ -77,15 +77,12 @@ def export(
         )
 
     async def work(records: Records) -> None:
-        progress = output.Progress("Exporting message")
-        conversations = _conversations(records, ref, progress)
-        try:
+        with output.Progress("Exporting message") as progress:
+            conversations = _conversations(records, ref, progress)
             if path is None:
                 await _to_standard_output(conversations, write_all, progress)
             else:
                 await _to_file(conversations, write_all, path)
-        finally:
-            progress.clear()
 
     backend.with_records(server, work)
 

@@ -1,6 +1,7 @@
 """`genpy import`."""
 
 import sys
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -58,31 +59,25 @@ def _read(file: str, copy: IO[bytes]) -> "ExportFile":
 
     path = Path(file).expanduser()
     name = "Standard input" if file == "-" else file
-    progress = output.Progress("Reading message")
+    # A standard input that was closed before the start is None.
+    standard = BytesIO() if sys.stdin is None else sys.stdin.buffer
     try:
-        if file == "-":
-            # A standard input that was closed before the start is None.
-            given = BytesIO() if sys.stdin is None else sys.stdin.buffer
+        with (
+            output.Progress("Reading message") as progress,
+            nullcontext(standard) if file == "-" else path.open("rb") as given,
+        ):
             export = ExportFile(given.read, copy, progress.count)
-        else:
-            with path.open("rb") as opened:
-                export = ExportFile(opened.read, copy, progress.count)
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise BadRequest(
             f"{name} is not an export of GenPy: {error}. Write one with `genpy export --all`."
         ) from error
-    finally:
-        progress.clear()
-    progress = output.Progress("Checking message", export.messages_count)
-    try:
+    with output.Progress("Checking message", export.messages_count) as progress:
         for one in export:
             checked_session(one.session)
             for _ in progress.counted(checked_messages(one.session, one.messages)):
                 pass
-    finally:
-        progress.clear()
     return export
 
 
@@ -91,17 +86,15 @@ async def _write(settings: Settings, export: "ExportFile") -> Imported:
     from genpy_server.local import open_records
 
     done = Imported()
-    progress = output.Progress("Importing message", export.messages_count)
-    async with open_records(settings) as records:
-        try:
-            for session, messages, number, memory in export:
-                new = await records.import_session(session, progress.counted(messages), memory)
-                done = Imported(done.conversations + 1, done.messages + number, done.new + new)
-        except GenPyError as error:
-            if done.conversations:
-                before = count(done.conversations, "conversation")
-                error.message += f" It came after {before}. Repeat the import for the rest."
-            raise
-        finally:
-            progress.clear()
+    try:
+        async with open_records(settings) as records:
+            with output.Progress("Importing message", export.messages_count) as progress:
+                for session, messages, number, memory in export:
+                    new = await records.import_session(session, progress.counted(messages), memory)
+                    done = Imported(done.conversations + 1, done.messages + number, done.new + new)
+    except GenPyError as error:
+        if done.conversations:
+            before = count(done.conversations, "conversation")
+            error.message += f" It came after {before}. Repeat the import for the rest."
+        raise
     return done

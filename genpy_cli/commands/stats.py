@@ -63,27 +63,18 @@ def _section(title: str, rows: Sequence[Spending], currency: str) -> None:
     full = width >= NARROW_FROM
     cells = WIDE if width >= WIDE_FROM else NARROW if full else TINY
     columns = {
-        "TOKENS": width >= TINY_FROM,
-        "IN": True,
-        "CACHED": full,
-        "OUT": True,
-        "REPLIES": full,
-        "COST": any(row.money is not None for row in rows),
+        title: [row.title or row.name for row in rows],
+        "TOKENS": [_bar(_tokens(row), most, cells) for row in rows if width >= TINY_FROM],
+        "IN": [f"{row.prompt_tokens:,}" for row in rows],
+        "CACHED": [f"{row.cached_tokens:,}" for row in rows if full],
+        "OUT": [f"{row.completion_tokens:,}" for row in rows],
+        "REPLIES": [f"{row.replies:,}" for row in rows if full],
     }
-    names = [name for name, shown in columns.items() if shown]
-    shown = []
-    for row in rows:
-        values = {
-            "TOKENS": _bar(_tokens(row), most, cells),
-            "IN": f"{row.prompt_tokens:,}",
-            "CACHED": f"{row.cached_tokens:,}",
-            "OUT": f"{row.completion_tokens:,}",
-            "REPLIES": f"{row.replies:,}",
-            "COST": "" if row.money is None else _money(row.money, currency),
-        }
-        shown.append((row.title or row.name, *(values[name] for name in names)))
-    numbers = [name for name in names if name != "TOKENS"]
-    output.table((title, *names), shown, right=numbers, cut=(title,))
+    if any(row.money is not None for row in rows):
+        columns["COST"] = ["" if row.money is None else _money(row.money, currency) for row in rows]
+    shown = {name: column for name, column in columns.items() if column}
+    numbers = [name for name in shown if name not in {title, "TOKENS"}]
+    output.table([*shown], zip(*shown.values(), strict=True), right=numbers, cut=(title,))
 
 
 def _tokens(row: Spending) -> int:

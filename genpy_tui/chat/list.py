@@ -125,11 +125,6 @@ class ListControl(Control):
 
         self._background(work, "list")
 
-    def leave_filter(self) -> None:
-        """Clear the filter, and focus the prompt."""
-        self.filter.value = ""
-        self._prompt.focus()
-
     # The open conversation
 
     def follow(self, opened: Session | None = None) -> None:

@@ -86,7 +86,10 @@ class Receiver(Control):
             case wire.MessageEvent(role="user"):
                 self._user_message(client, frame)
             case wire.SummaryEvent():
-                self._summary(frame)
+                self._end_done()
+                self._chat.app.clear_notifications()
+                text = frame.summary or frame.note or ""
+                self._view.note(summed_up("What this was about", text, frame.topics))
             case wire.SettingsEvent():
                 self._chat.model.settled()
             case wire.RunFinished():
@@ -119,12 +122,6 @@ class Receiver(Control):
         self._status.limit(frame.retry_after)
         if held:
             self._status.update(held=True)
-
-    def _summary(self, frame: wire.SummaryEvent) -> None:
-        self._end_done()
-        text = frame.summary or frame.note or ""
-        self._chat.app.clear_notifications()
-        self._view.note(summed_up("What this was about", text, frame.topics))
 
     def _end_done(self) -> None:
         self._conversation.ended.set()

@@ -157,12 +157,8 @@ class ModelControl(Control):
 
     async def _look_up(self, name: str) -> None:
         """Notify that no provider lists a model, which may be mistyped."""
-        records = self._conversation.records
-        if records is None or name.lower() == DEFAULT:
-            return
-        try:
-            found = await records.models()
-        except GenPyError:
+        found = await self._request(lambda records: records.models(), quiet=True)
+        if found is None or name.lower() == DEFAULT:
             return
         listed = {model.name for model in found.models}
         if listed and not listed & {name, f"{found.default.partition('/')[0]}/{name}"}:

@@ -256,7 +256,8 @@ class ChatScreen(Screen[None]):
 
     def action_leave_filter(self) -> None:
         """Clear the filter of the list, and focus the prompt."""
-        self.list.leave_filter()
+        self.list.filter.value = ""
+        self.prompt.focus()
 
     def action_copy_text(self) -> None:
         """Copy the selected text, and notify the result."""
@@ -342,7 +343,7 @@ class ChatScreen(Screen[None]):
     def on_sidebar_chosen(self, event: Sidebar.Chosen) -> None:
         """Open the conversation that was chosen in the list."""
         self.switch.open(event.session)
-        self.list.leave_filter()
+        self.action_leave_filter()
 
     def on_sidebar_near_end(self) -> None:
         """The end of the list is visible: read more."""

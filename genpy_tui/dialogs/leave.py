@@ -9,15 +9,14 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from genpy_server.core.display import stars
+from genpy_server.core.models import Session
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
 from genpy_tui.dialogs.base import Dialog
 from genpy_tui.text import plain
 
 if TYPE_CHECKING:
-    from genpy_server.core.models import Session
-    from genpy_tui.chat.answers import RatingControl
-    from genpy_tui.chat.conversation import OpenConversation
+    from genpy_tui.chat.screen import ChatScreen
 
 SUMMARY_SECONDS = 10.0
 """Longest wait for the summary."""
@@ -32,17 +31,12 @@ class LeaveScreen(Dialog[str | None]):
     Its result is the error message, if something failed.
     """
 
-    def __init__(
-        self,
-        conversation: "OpenConversation",
-        rating: "RatingControl",
-        session: "Session | None" = None,
-    ) -> None:
+    def __init__(self, chat: "ChatScreen", session: Session | None = None) -> None:
         self._about = Static(plain("Its summary is being written…"), id="about")
         body, hint = VerticalScroll(self._about), "any key leaves without waiting"
         super().__init__("◍ Ending the conversation", body, hint=hint)
-        self._conversation = conversation
-        self._rating = rating
+        self._conversation = chat.conversation
+        self._rating = chat.rating
         self._session = session
         self._done = False
 
@@ -59,7 +53,7 @@ class LeaveScreen(Dialog[str | None]):
                 await asyncio.sleep(1)
         self.action_leave()
 
-    async def _end(self) -> "Session | None":
+    async def _end(self) -> Session | None:
         """Ask the server to end the conversation; returns it if there is something to rate."""
         client = self._conversation.client
         if client is None:

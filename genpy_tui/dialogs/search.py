@@ -75,40 +75,35 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
             self._choose(0)
 
     def _search(self, pause: float = 0) -> None:
-        query = self._query
+        background(self, partial(self._load, self._query, PAGE, pause), "work")
 
-        async def work() -> None:
-            await asyncio.sleep(pause)
-            self._show(query, await self._found(query, PAGE) if query else [])
-
-        background(self, work, "work")
-
-    async def _found(self, query: str, limit: int) -> list[Hit] | None:
-        """The best hits; None after an error, which is shown in the hint."""
+    async def _load(self, query: str, requested: int, pause: float = 0) -> None:
+        """Show the first page of the best hits, or add a page: the same search with a higher limit."""
+        await asyncio.sleep(pause)
         try:
-            return await self._records.search(query, limit=limit)
+            hits = await self._records.search(query, limit=requested) if query else []
         except GenPyError as error:
             self.show_hint(f"✗ {error.message}", "$genpy-text-error")
-            return None
-
-    def _show(self, query: str, hits: list[Hit] | None) -> None:
-        """Show the first hits of new words."""
-        if hits is None:
             return
-        self._hits, self._shown, self._requested = hits, query, PAGE
-        options = self.query_one(Choices)
-        options.clear_options()
-        self._add(hits)
-        options.highlighted = 0 if hits else None
+        finally:
+            self._requesting = False
+        options, first = self.query_one(Choices), requested == PAGE
+        if first:
+            self._hits, self._shown = [], query
+            options.clear_options()
+        elif query != self._shown:
+            return
+        self._requested = requested
+        known = {hit.message.id for hit in self._hits}
+        new = [hit for hit in hits if hit.message.id not in known]
+        self._hits += new
+        words, width = re.findall(r"\w+", query.lower()), max(20, options.size.width - 4)
+        options.add_options(Option(hit_row(hit, words, width)) for hit in new)
         self._show_count()
-        if hits and self._jump:
-            self._choose(0)
-
-    def _add(self, hits: list[Hit]) -> None:
-        options = self.query_one(Choices)
-        width = max(20, options.size.width - 4)
-        words = re.findall(r"\w+", self._shown.lower())
-        options.add_options(Option(hit_row(hit, words, width)) for hit in hits)
+        if first:
+            options.highlighted = 0 if hits else None
+            if hits and self._jump:
+                self._choose(0)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Request more near the last hit."""
@@ -126,23 +121,8 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
         near = near or (options.highlighted or 0) >= len(self._hits) - NEAR
         if near and self._hits and self._may_be_more and not self._requesting:
             self._requesting = True
-            background(self, partial(self._more, self._shown), "more")
-
-    async def _more(self, query: str) -> None:
-        """Add the next page: the same search with a higher limit, without the hits shown."""
-        requested = min(self._requested + PAGE, MOST)
-        try:
-            hits = await self._found(query, requested)
-        finally:
-            self._requesting = False
-        if hits is None or query != self._shown:
-            return
-        self._requested = requested
-        known = {hit.message.id for hit in self._hits}
-        new = [hit for hit in hits if hit.message.id not in known]
-        self._hits += new
-        self._add(new)
-        self._show_count()
+            page = min(self._requested + PAGE, MOST)
+            background(self, partial(self._load, self._shown, page), "more")
 
     def _show_count(self) -> None:
         """Show the number of hits, and the keys."""

@@ -6,31 +6,23 @@ keeps the visible lines in place while heights change around them.
 
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from typing import NamedTuple, Protocol
 
 from genpy_tui.render.lines import Line
 
 
+@dataclass(slots=True, eq=False)
 class BlockPart:
     """Lines that are made when needed, and cached for one width."""
 
-    __slots__ = ("_lines", "_width", "chars", "indent", "make", "newlines")
-
-    def __init__(
-        self,
-        make: Callable[[int], list[Line]],
-        *,
-        chars: int = 0,
-        newlines: int = 0,
-        indent: int = 0,
-    ) -> None:
-        self.make = make
-        self.chars = chars
-        self.newlines = newlines
-        self.indent = indent
-        self._lines: list[Line] | None = None
-        self._width = 0
+    make: Callable[[int], list[Line]]
+    chars: int = 0
+    newlines: int = 0
+    indent: int = 0
+    _lines: list[Line] | None = field(default=None, init=False)
+    _width: int = field(default=0, init=False)
 
     def lines(self, width: int) -> list[Line]:
         """The lines at a width."""

@@ -374,7 +374,7 @@ async def leaving(tui: Terminal, server: ScriptedServer) -> None:
 async def farewell(tui: Terminal, server: ScriptedServer) -> None:
     """The conversation is ended on the way out."""
     await tui.says("ready")
-    tui.app.push_screen(LeaveScreen(tui.chat.conversation, tui.chat.rating))
+    tui.app.push_screen(LeaveScreen(tui.chat))
     await tui.shows("any key leaves")
 
 

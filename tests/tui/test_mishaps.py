@@ -307,7 +307,7 @@ async def test_a_refused_end_lets_leave(
         await tui.says("ready")
         server.message("Hello")
         await tui.until(lambda: tui.chat.conversation.begun)
-        tui.app.push_screen(leave.LeaveScreen(tui.chat.conversation, tui.chat.rating))
+        tui.app.push_screen(leave.LeaveScreen(tui.chat))
         await tui.shows("Its summary is being written")
         await server.until(End)
         server.tell(ErrorFrame("store_timeout", "Not now.", re="end"))

@@ -12,6 +12,7 @@ from genpy_tui.render.lines import Lead, Line, Styled, cells, chars, text_of, wr
 
 Cell = tuple[list[Styled], str]
 """The text of a cell and its alignment: "left", "right" or "center"."""
+Rows = list[list[Cell]]
 GAP = " │ "
 WORD_CELLS = 20
 """The width of the longest word that is not broken."""
@@ -22,12 +23,7 @@ _WORD = re.compile(r"[^\s\u1100-\uffef]+")
 
 
 def table_lines(
-    rows: list[list[Cell]],
-    width: int,
-    lead: Lead = (),
-    *,
-    measure: list[list[Cell]] | None = None,
-    head: bool = True,
+    rows: Rows, width: int, lead: Lead = (), *, measure: Rows | None = None, head: bool = True
 ) -> list[Line]:
     """The lines of a table; the first row is the head. `measure` are the rows for the widths."""
     if not rows or not rows[0]:
@@ -40,7 +36,7 @@ def table_lines(
     return lines + [line for row in rows[1:] for line in _row(row, widths, lead)]
 
 
-def _lists(rows: list[list[Cell]], room: int, lead: Lead, *, head: bool) -> list[Line]:
+def _lists(rows: Rows, room: int, lead: Lead, *, head: bool) -> list[Line]:
     """A list for each row, a rule above all but the first of a table."""
     names = [(runs, "left") for runs, _ in rows[0]]
     nothing: list[Cell] = [([], "left")] * len(names)
@@ -61,7 +57,7 @@ def _rule(widths: list[int], lead: Lead) -> Line:
     return Line((*lead, Styled(rule, "rule")), chars(lead))
 
 
-def _widths(rows: list[list[Cell]], room: int) -> list[int]:
+def _widths(rows: Rows, room: int) -> list[int]:
     columns = len(rows[0])
     natural, words = [1] * columns, [1] * columns
     for row in rows:
