@@ -39,7 +39,7 @@ async def begin(tui: Terminal) -> None:
     """Say something, and end it."""
     await tui.says("ready")
     await tui.type("We spoke of umbrellas")
-    await tui.until(lambda: "◆ GenPy" in tui.transcript)
+    await tui.until(lambda: "No model" in tui.transcript)
     await tui.says("ready")
     await tui.type("/end")
     await tui.until(lambda: "What this was about" in tui.transcript)
@@ -115,7 +115,7 @@ async def test_what_goes_on_or_is_rated_is_not_asked_for(tmp_path: Path) -> None
         await tui.until(lambda: "Try asking" in tui.transcript)
         await tui.says("ready")
         await tui.type("This one goes on")
-        await tui.until(lambda: "◆ GenPy" in tui.transcript)
+        await tui.until(lambda: "No model" in tui.transcript)
         await tui.press("ctrl+n")
         await tui.until(lambda: "Try asking" in tui.transcript)
         await tui.app.workers.wait_for_complete(

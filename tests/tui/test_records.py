@@ -15,7 +15,9 @@ from genpy_server.client.session_client import RemoteRecords
 from genpy_server.core.models import Memory
 from genpy_server.embedded import LocalServer
 from genpy_server.wire import End
+from genpy_tui.chat import answers
 from genpy_tui.commands import COMMANDS
+from genpy_tui.dialogs import leave
 
 NOTED = "aaaa0000-0000-4000-8000-000000000001"
 
@@ -29,7 +31,7 @@ async def living(tmp_path: Path, session: str = "first") -> AsyncIterator[Termin
     ):
         await tui.says("ready")
         await tui.type("We spoke of umbrellas")
-        await tui.until(lambda: "◆ GenPy" in tui.transcript)
+        await tui.until(lambda: "No model" in tui.transcript)
         await tui.says("ready")
         yield tui
 
@@ -40,7 +42,7 @@ async def another(tui: Terminal, text: str) -> None:
     await tui.until(lambda: "umbrellas" not in tui.transcript)
     await tui.says("ready")
     await tui.type(text)
-    await tui.until(lambda: "◆ GenPy" in tui.transcript)
+    await tui.until(lambda: "No model" in tui.transcript)
     await tui.says("ready")
 
 
@@ -230,13 +232,17 @@ async def test_leaving_a_remote_server_leaves_the_reply(
         assert "The reply goes on." in str(tui.app._exit_renderables[0])
 
 
-async def test_leaving_the_own_server_ends_the_conversation(tmp_path: Path) -> None:
+async def test_leaving_the_own_server_ends_the_conversation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On the embedded server, quitting ends the conversation and offers the rating once."""
+    monkeypatch.setattr(answers, "ANSWER_SECONDS", 60.0)
+    monkeypatch.setattr(leave, "RATING_SECONDS", 60)
     async with terminal(tmp_path, server=None, session="mine") as tui:
         await tui.says("ready")
         await tui.without_model()
         await tui.type("Remember the milk")
-        await tui.until(lambda: "◆ GenPy" in tui.transcript)
+        await tui.until(lambda: "No model" in tui.transcript)
         await tui.says("ready")
         await tui.press("ctrl+q")
         await tui.shows("1-5 rates it")
