@@ -212,7 +212,14 @@ async def test_where_a_text_was_cut_is_not_seen(call: Call, text: str):
 
 GROWING = (
     *("word *more* `code` ", "*a _b ", "# a\n", "- item *n*\n", "1. a\n\n   b\n", "> - item\n"),
-    *("> word *more*\n", "```py\nx = 1\n", "- a\n  - b\n", "| a |\n|---|\n| *b* |\n"),
+    *(
+        "text[^1] and[^2] ",
+        "two[*one*](https://a.example) ",
+        "> word *more*\n",
+        "```py\nx = 1\n",
+        "- a\n  - b\n",
+        "| a |\n|---|\n| *b* |\n",
+    ),
 )
 MADE = """async ([source, text, step]) => {
   const { Growing } = await import(source.replace("chat.js", "markdown.js"));

@@ -12,6 +12,7 @@ import { characters } from "./transcript.js";
 
 const LONG = 20_000; // characters of a whole text that is shown as it is until its HTML comes
 
+const TABLE = /<table>[^]*?<\/table>/g;
 const CODE = /(<pre[^>]*><code>)([^]+?)(?=<\/code><\/pre>)/g;
 const BLOCK = "(?:ul|ol|li|p|blockquote|table|thead|tbody|tr|th|td|pre|h[3-6]|hr)";
 /** Line breaks between blocks, which ours have not; in code no element of these begins or ends. */
@@ -25,7 +26,8 @@ const BREAKS = new RegExp(`\\n+(?=</?${BLOCK}\\b)|(</?${BLOCK}\\b[^>]*>)\\n+`, "
 function finished(html) {
   const lines = html
     .replace(BREAKS, "$1")
-    .replace(CODE, (_, head, code) => `${head}${chunked(code)}`);
+    .replace(CODE, (_, head, code) => `${head}${chunked(code)}`)
+    .replace(TABLE, parted);
   const fragment = nodes(lines);
   for (const pre of fragment.querySelectorAll("pre")) {
     const place = document.createComment("");
@@ -35,7 +37,6 @@ function finished(html) {
   for (const table of fragment.querySelectorAll("table")) {
     const place = document.createComment("");
     table.replaceWith(place);
-    parted(table);
     place.replaceWith(wide(table));
   }
   return [...fragment.childNodes];

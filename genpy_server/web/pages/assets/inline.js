@@ -105,7 +105,9 @@ class Inline {
       this.#last = index + all.length;
       if (index - (this.#openers[0]?.index ?? index) > FAR) this.#openers = [];
       if (index < text.length - CERTAIN && !this.#openers.length && !this.#unended.size) {
-        if (SPACE.test(text[index - 1])) this.#rests.push({ index, count: this.#made.length });
+        // What is before a note or a link changes nothing of it.
+        const free = note || label !== undefined || SPACE.test(text[index - 1]);
+        if (free) this.#rests.push({ index, count: this.#made.length });
       }
       if (single && isMoney(single)) {
         this.#made.push("$");

@@ -744,16 +744,22 @@ function bodyOf(table, columns) {
 }
 
 /**
- * Put the rows of a table in parts; see `bodyOf`.
+ * The HTML of a table with its rows in parts; see `bodyOf`.
  *
- * @param {HTMLTableElement} table
+ * @param {string} html
  */
-export function parted(table) {
-  const [first] = table.tBodies;
-  const columns = table.tHead?.rows[0].cells.length ?? 1;
-  if (!first || first.rows.length * columns <= CELLS) return;
-  const rows = [...first.rows].slice(Math.max(1, Math.floor(CELLS / columns)));
-  for (const row of rows) bodyOf(table, columns).append(row);
+export function parted(html) {
+  const [head, body = ""] = html.split("<tbody>");
+  const columns = head.split(/<t[hd]\b/).length - 1;
+  const count = Math.max(1, Math.floor(CELLS / columns));
+  const rows = body.split(/(?<=<\/tr>)/);
+  const end = rows.pop();
+  if (rows.length <= count) return html;
+  const parts = [head.replace("<table>", '<table class="many">')];
+  for (let at = 0; at < rows.length; at += count) {
+    parts.push(at ? "</tbody><tbody>" : "<tbody>", ...rows.slice(at, at + count));
+  }
+  return parts.join("") + end;
 }
 
 /** A text that grows, as blocks in a row at the end of an element. */
