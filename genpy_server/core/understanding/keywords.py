@@ -17,7 +17,7 @@ from genpy_server.core.patterns import lazy_pattern, lowered
 from genpy_server.core.phrases import PHRASES
 from genpy_server.core.understanding.families import ROLES, family_of, folded
 from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, ZERO, shipped
-from genpy_server.core.understanding.names import LETTER, parts, reach
+from genpy_server.core.understanding.names import parts, reach
 from genpy_server.core.words import APART, ENDS, UNSPACED, UNSPACED_CHARS, has_content
 
 MODEL = "keyword_model.json"
@@ -82,10 +82,6 @@ _SPOKEN_OF = lazy_pattern(
 _OF = {"de", "du", "di", "d'", "d\u2019"}
 _JOINED_ON = "\u0628\u0627\u0644"
 """Arabic "with the", which is written as the beginning of the next word."""
-_KIND = lazy_pattern(
-    lambda: rf"(?<!\w)(?:{PHRASES.any_of('kinds of things')})(?:(?!{LETTER})|(?<=['\u2019]))"
-)
-"""What says of which kind the thing is that is looked for: "the recipe for X"."""
 _HIRAGANA = lazy_pattern("[\u3041-\u309f]+")
 _KATAKANA = lazy_pattern("[\u30a1-\u30ff]+")
 _RUNS_ON = lazy_pattern("[\u4e00-\u9fff\u3005]+|[\u30a1-\u30ff]+")
@@ -157,33 +153,36 @@ def find_keyword(line: str) -> str:
     if not words:
         return ""
     model = tagger()
+    texts = [word.text.lower() for word in words]
     meant = PHRASES.short_for
-    kinds = [model.kind(meant.get(word.text, word.text)) for word in words]
+    kinds = [model.kind(meant.get(text, text)) for text in texts]
     weights = model.weigh(words, kinds)
-    for at in _stand_ins(line, words):
+    for at in _stand_ins(line, words, texts):
         kinds[at], weights[at] = words[at].text, -STAND_IN
-    asked = _Weighed(
-        line, words, kinds, weights, MOST_LETTERS if _LETTER.search(line) else MOST_WORDS
-    )
+    most = MOST_LETTERS if _LETTER.search(line) else MOST_WORDS
+    asked = _Weighed(line, words, texts, kinds, weights, most)
     weight, first, last = _heaviest(weights, asked.most)
     if weight <= 0 and not {OTHER, SEEN}.intersection(kinds[first : last + 1]):
         return ""
     english = _ENGLISH.search(line) is not None
     first, last = _named(asked, *_widened(asked, first, last, english=english))
     start, end = words[first].start, words[last].end
-    if _KANA.search(line):
+    if most == MOST_LETTERS and _KANA.search(line):
         start, end = _spoken_of(line, start, end)
-    found = _ASKS.sub("", line[start:end].strip(AROUND))
+    found = line[start:end].strip(AROUND)
+    if most == MOST_LETTERS:
+        found = _ASKS.sub("", found)
     if not has_content(found):
         return ""
     return without_tags(without_article(_FOR.sub("", found), english=english).lower())
 
 
 class _Weighed(NamedTuple):
-    """The words of a line, how well each is known, what each weighs, and the most of a keyword."""
+    """The words of a line, in lower case, how well each is known, its weight, and the most of a keyword."""
 
     line: str
     words: Sequence[Word]
+    texts: Sequence[str]
     kinds: Sequence[str]
     weights: Sequence[float]
     most: int
@@ -191,7 +190,7 @@ class _Weighed(NamedTuple):
 
 def _widened(asked: _Weighed, first: int, last: int, *, english: bool) -> tuple[int, int]:
     """The run with the words beside it that are part of it too."""
-    line, words, kinds, weights, most = asked
+    line, words, _, kinds, weights, most = asked
     part = [
         weight > -UNLIKELY and (kind == OTHER or _LETTER.match(word.text) is not None)
         for word, kind, weight in zip(words, kinds, weights, strict=True)
@@ -231,18 +230,20 @@ def _widened(asked: _Weighed, first: int, last: int, *, english: bool) -> tuple[
 
 def _named(asked: _Weighed, first: int, last: int) -> tuple[int, int]:
     """The run with what "of" or "with" joins to it; behind "recipe for" the name from its beginning."""
-    words, low, doubt = asked.words, lowered(asked.line), JOINED
-    kind = _KIND.search(low)
-    name = kind and reach(part for part in parts(low) if part.start >= kind.end())
-    if name and words[first].start < name[1] and name[0] < words[last].end:
-        doubt = JOINED_NAME
-        first = min(first, next(at for at, word in enumerate(words) if word.end > name[0]))
-    if first and words[first].text.lower() in _OF:
+    words, texts, doubt = asked.words, asked.texts, JOINED
+    of_kinds = PHRASES.words("kinds of things")
+    if not of_kinds.isdisjoint(texts):
+        kind = max(at for at, text in enumerate(texts) if text in of_kinds)
+        name = reach(part for part in parts(lowered(asked.line)) if part.start >= words[kind].end)
+        if name and words[first].start < name[1] and name[0] < words[last].end:
+            doubt = JOINED_NAME
+            first = min(first, next(at for at, word in enumerate(words) if word.end > name[0]))
+    if first and texts[first] in _OF:
         first -= 1
     joins = PHRASES.words("joins a keyword")
-    is_joined = words[last].text.lower() in joins
+    is_joined = texts[last] in joins
     for at in range(last + 1, min(first + asked.most, len(words))):
-        text = words[at].text.lower()
+        text = texts[at]
         if text in joins:
             is_joined = True
         elif (
@@ -256,28 +257,29 @@ def _named(asked: _Weighed, first: int, last: int) -> tuple[int, int]:
     return first, last
 
 
-def _stand_ins(line: str, words: Sequence[Word]) -> list[int]:
+def _stand_ins(line: str, words: Sequence[Word], texts: Sequence[str]) -> list[int]:
     """The places of words that are never looked for: pronouns, polite ones, "make" in "how to make X"."""
     if not line.isascii() and (said := _SAID.search(line)):
         return [at for at, word in enumerate(words) if said.start() <= word.start < said.end()]
-    never, verbs, short = map(
-        PHRASES.words, ("never looked for", "makes a thing", "short with you")
-    )
-    texts = [word.text if word.text.isupper() else word.text.lower() for word in words]
-    if all(map(frozenset.isdisjoint, (never, verbs, short), repeat(texts))):
+    sections = "never looked for", "makes a thing", "short with you"
+    if PHRASES.words(*sections).isdisjoint(texts):
         return []
+    never, verbs, short = map(PHRASES.words, sections)
     how, you = PHRASES.words("how to"), PHRASES.words("you")
+    around = zip(["", *texts], texts, [*texts[1:], ""], strict=False)
     return [
         at
-        for at, (before, text, after) in enumerate(
-            zip(["", *texts], texts, [*texts[1:], ""], strict=False)
-        )
-        if text in never or (text in verbs and before in how) or (text in short and after in you)
+        for at, (before, text, after) in enumerate(around)
+        if (text in never and not words[at].text.isupper())
+        or (text in verbs and before in how)
+        or (text in short and after in you)
     ]
 
 
 def without_tags(found: str) -> str:
     """A keyword without what is said to the listener behind it: "rent bro"."""
+    if " " not in found:
+        return found
     tags, before_names = PHRASES.words("tags"), PHRASES.words("joins a keyword", "before a name")
     said = found.split(" ")
     while len(said) > 1 and said[-1] in tags and said[-2] not in before_names:
