@@ -29,10 +29,10 @@ RETRY_SECONDS = 0.1
 """Seconds between writes while they fail, which then have one run only."""
 
 LATE_SECONDS = 0.1
-"""How much longer than usual a write may take before replies wait for it."""
+"""How much longer than twice the usual time a write may take before replies wait for it."""
 
-USUAL_SECONDS = 1.0
-"""The most that a write is expected to take, however slow the last ones were."""
+USUAL_SECONDS = 0.5
+"""The most that counts as usual, however slow the last writes were."""
 
 NO_ANSWER = StoreTimeout("The database does not answer.")
 FAILS = StoreError("The database fails.")
@@ -160,7 +160,7 @@ class ReplyJournal:
         """All that was shown by a time is written; replies wait if the next write is late."""
         self._rest()
         usual = min(*self._took, USUAL_SECONDS)
-        due = max(since + JOURNAL_SECONDS, _now()) + usual + LATE_SECONDS
+        due = max(since + JOURNAL_SECONDS, _now()) + 2 * usual + LATE_SECONDS
         self._late = asyncio.get_running_loop().call_at(due, self.shows_more.clear)
 
     def _rest(self) -> None:
