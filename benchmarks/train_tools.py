@@ -65,6 +65,8 @@ KEYWORDS = TARGET.with_name(keywords.MODEL)
 OTHERS_READ = 6_015
 """How many of them: those added later tell intents from each other, and are about nothing else."""
 LABELS = (NO_TOOL, "get_session_stats", SEARCH, "get_all_sessions")
+SLIPS, KEYWORD_SLIPS = 2, 3
+"""Each so many-th message of forms is there with slips of the keyboard, too, also for keywords."""
 KEYWORD_FORMS = 2_738
 """Lines of forms that teach what a keyword is: in those added later slang stands around it, whose
 words ("mano", "hen") are looked for elsewhere."""
@@ -116,11 +118,11 @@ def read() -> list[Row]:
     ]
 
 
-def of_forms(lines: int | None = None) -> list[Row]:
-    """The messages that are composed of so many lines, and half of them with slips of the keyboard."""
+def of_forms(slips: int, lines: int | None = None) -> list[Row]:
+    """The messages that are composed of so many lines, and each so many-th with slips of the keyboard."""
     chance = random.Random(SEED)
     rows = list(dict.fromkeys(map(_row, composed(FORMS, TIMES, chance, lines))))
-    return rows + [slipped(row, chance) for row in rows[::2]]
+    return rows + [slipped(row, chance) for row in rows[::slips]]
 
 
 def _row(made: Composed) -> Row:
@@ -291,7 +293,7 @@ class Keywords:
 
 
 def main() -> None:
-    rows, forms, more = read(), of_forms(), others()
+    rows, forms, more = read(), of_forms(SLIPS), others()
     truth = np.array([LABELS.index(row.tool) for row in rows])
     seen, unseen = next(KFold(FOLDS, shuffle=True, random_state=SEED).split(rows))
     trained = fit_requests([rows[at] for at in seen], forms, more)
@@ -308,7 +310,7 @@ def main() -> None:
         "requests": fit_requests(rows, forms, more).plain(temperature),
     }
     write(TARGET, model)
-    write(KEYWORDS, Keywords(rows, of_forms(KEYWORD_FORMS)).plain())
+    write(KEYWORDS, Keywords(rows, of_forms(KEYWORD_SLIPS, KEYWORD_FORMS)).plain())
     print(
         f"{len(rows)} + {len(forms)} + {len(more)} messages, temperature {temperature:.2f}, ",
         end="",
