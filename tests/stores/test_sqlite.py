@@ -465,6 +465,41 @@ async def test_a_search_reads_the_owners_terms_alone(path: Path, kind: str) -> N
     assert all(owner_of(people[0].id, "") in statement for statement in matches)
 
 
+async def test_few_messages_are_found_as_many_are(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which have a word is read at once or counted before; hits, order and scores are the same."""
+    async with opened(path) as store:
+        person = Person(store)
+        sessions = [str(uuid4()) for _ in range(7)]
+        last = 0
+        for n in range(120):
+            text = (
+                f"A {'penguin' if n % 3 else 'Zebra'} reads report {n % 9} of e-mail {n}, 天气 AT&T"
+            )
+            last = (await person.say(text[: 20 + n % 50], session=sessions[n * n % 7])).id
+    queries = ("penguin", "zebra report 7", "pengiun email", "天", "天气 reads", "nothing 119")
+    options: list[dict[str, Any]] = [
+        {"distinct": True, "about_records": False},
+        {"titles": True},
+        {"before": last - 40, "left_out": [last - 50, last]},
+        {"distinct": True, "before": last - 40, "left_out": [last - 41]},
+        {"session_id": sessions[2]},
+    ]
+    scored = {"SCORED": 16, "RANKED": 16}
+    with closing(schema.connect(path)) as connection:
+        found: list[list[object]] = []
+        for limits in ({"FEW": 1_000}, {"FEW": 0}, {"FEW": 1_000, **scored}, {"FEW": 0, **scored}):
+            for name, limit in limits.items():
+                monkeypatch.setattr(f"genpy_server.stores.sqlite.search.{name}", limit)
+            found.append([])
+            for query, option in itertools.product(queries, options):
+                found[-1] += search(connection, person.id, query, limit=8, **option)
+    assert found[0] == found[1]
+    assert found[2] == found[3] != found[1]
+    assert len(found[0]) > 100
+
+
 async def test_the_only_message_of_a_user_is_not_looked_for(path: Path) -> None:
     """The question itself is no hit, so that without another message the index is not read."""
     async with opened(path) as store:

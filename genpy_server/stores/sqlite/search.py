@@ -34,6 +34,8 @@ from genpy_server.stores.sqlite.schema import to_json
 
 READ: Final = 6_000
 """The most index entries that one search reads, those of rare terms first."""
+FEW: Final = 6_000
+"""So many messages of a user are few: which have a word is read at once, not counted before."""
 SCORED: Final = 500
 """Messages whose terms are counted for distinct hits, those with the most weight first."""
 SCORED_CHARS: Final = 500_000
@@ -345,7 +347,7 @@ def _known(scope: _Scope, wanted: Sequence[words.QueryWord], kinds: str) -> _Kno
     terms = dict.fromkeys(term for word in wanted for way in word.ways for term in way)
     forms = [*{form: 0 for term in terms if not term.is_beginning for form in term.forms}]
     counted = kinds
-    if known.documents <= READ and scope.session_id is None:
+    if known.documents <= FEW and scope.session_id is None:
         matches = [f'"{owners["m"]}{form}"' for form in forms]
         (found,) = scope.connection.execute(
             """
