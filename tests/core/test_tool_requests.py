@@ -340,15 +340,17 @@ def test_a_search_carries_what_it_names(text, args):
 
 
 def test_what_a_message_asks_for_is_weighed_once(monkeypatch):
-    """It is asked for when the message is indexed, and again by its reply."""
+    """It is asked for when the message is indexed, and again by its reply, after those of many others."""
     weighed, score = [], LinearModel.score
     monkeypatch.setattr(
         LinearModel, "score", lambda self, *found: weighed.append(found) or score(self, *found)
     )
     asked = "How many messages did we weigh in this chat?"
     first = find_tool_request(asked)
+    for number in range(200):
+        find_tool_request(f"How many messages of {number} did we weigh?")
     once = len(weighed)
-    assert once
+    assert once > 200
     assert find_tool_request(asked) == first
     assert len(weighed) == once
 

@@ -38,8 +38,8 @@ CERTAIN = 0.9
 """The probability of being none by its words alone from which a message is not read by their roles."""
 NO_DOUBT = 0.01
 """The same up to which it is a request, whatever their roles."""
-CACHED_REQUESTS = 64
-"""Messages whose request is cached."""
+CACHED_REQUESTS = 1_024
+"""Messages whose request is cached: as many as may wait for their replies at once."""
 LONGEST = 200
 """Characters of a message that can be a request."""
 
