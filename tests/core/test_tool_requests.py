@@ -218,6 +218,7 @@ def test_a_long_message_is_no_request():
         ("did I uh mention the uh dentist appointment", "dentist appointment"),
         ("क्या मैंने मतलब डेंटिस्ट का ज़िक्र किया", "डेंटिस्ट"),
         ("以前火災保険のことを書いたはず", "火災保険"),
+        ("上司について何て言ってましたっけ", "上司"),
         ("eu falei da minha mano", "mano"),
         ("هل ذكرت السخان يا صاحبي", "السخان"),
         ("你先说起张居正的是哪一句", "张居正"),

@@ -290,7 +290,7 @@ def without_tags(found: str) -> str:
 def _spoken_of(line: str, start: int, end: int) -> tuple[int, int]:
     """Where a Japanese keyword begins and ends, with those of its letters that look like particles."""
     for thing in _SPOKEN_OF.finditer(line):
-        if thing.start() <= start < thing.start(1) < end:
+        if thing.start() <= start < thing.start(1) < end and not _HIRAGANA.match(thing[1]):
             start = thing.start(1)
         if thing.start(1) <= start < thing.end(1):
             while start > thing.start(1) and _HIRAGANA.fullmatch(line[start - 1 : start + 1]):
