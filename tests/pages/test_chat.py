@@ -390,8 +390,9 @@ async def test_a_far_message_opens_among_its_neighbours(browser: Browser, server
         await expect(page.locator(f"#m{ids[100]}")).to_be_in_viewport()
         assert sum("/messages?" in url for url in asked) <= 1
         await expect(page.locator("article")).to_have_count(50)
-        marked = "[...CSS.highlights.get('found')].map(String)"
-        assert await page.evaluate(marked) == ["Message", "100"]
+        await page.wait_for_function(
+            "() => [...CSS.highlights.get('found') ?? []].map(String).join() === 'Message,100'"
+        )
         await page.evaluate(SCROLLED_DOWN)
         await expect(page.locator("article.last .body")).to_have_text("Message 319")
         numbers = [text.strip() for text in await page.locator("article .body").all_text_contents()]

@@ -281,3 +281,18 @@ PARSED = """async ([source, text, open]) => {
   new Growing(place).show(text, 0, open);
   return place.childNodes.length;
 }"""
+
+
+async def test_a_text_says_when_it_is_formatted(call: Call):
+    """Who marks words in a text learns when all of it is there, however many pictures that takes."""
+    assert await call(FORMATTED, "word *more* `code` " * 4_000)
+
+
+FORMATTED = """async ([source, text]) => {
+  const { $body: { Body } } = await import(source);
+  const place = document.createElement("div");
+  const formatted = new Promise((done) => place.addEventListener("formatted", done));
+  new Body(place).show({ text: "", blocks: [], html: `<p>${text}</p>`, status: "done" });
+  await formatted;
+  return place.textContent === text;
+}"""

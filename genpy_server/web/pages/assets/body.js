@@ -81,6 +81,7 @@ export class Body {
       yield* this.#steps(this.#entry);
     }
     this.#busy = false;
+    this.element.dispatchEvent(new Event("formatted", { bubbles: true }));
   }
 
   /**

@@ -46,6 +46,10 @@ export class View {
     this.list = list;
     this.act = act;
     this.entries = el("div", { class: "entries" });
+    this.entries.addEventListener("formatted", ({ target }) => {
+      const article = target instanceof Element && target.closest("article");
+      if (this.#marked && article && article.id === `m${this.#marked.id}`) this.#mark(this.#marked);
+    });
     this.pending = el("div", { class: "entries" });
     this.ending = el("section", {
       class: "ending",
