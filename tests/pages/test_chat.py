@@ -502,10 +502,12 @@ async def test_a_link_is_readable_before_any_file(
             await free.wait()
             await route.continue_()
 
+        await page.evaluate("localStorage.setItem('genpy-theme', 'dark')")
         await page.route("**/assets/**", hold)
         await page.goto(page.url, wait_until="commit")
         end = page.locator("article.assistant .body a", has_text="The end")
         await expect(end).to_be_in_viewport()
+        await expect(page.locator("html")).to_have_css("color-scheme", "dark")
         await expect(page.get_by_role("heading", level=1)).to_have_text("<b>Do it</b>")
         await expect(page.locator("article .code").last).to_have_css("border-top-style", "solid")
         place = "node => node.getBoundingClientRect().top"

@@ -42,6 +42,11 @@ _COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)\n", re.MULTILI
 """Comments on their own lines, a quarter of a script's bytes."""
 _EXPORT = re.compile(r"^export ((?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 
+_THEME = (
+    "try { document.documentElement.dataset.theme = localStorage.getItem('genpy-theme') ?? 'system'; }"
+    " catch {}"
+)
+"""Chooses the colours as theme.js does, which comes later than what it colours."""
 _SHEET = re.compile(r' *<link rel="stylesheet" href="\{assets\}/(\w+\.css)" />\n')
 
 VERSION_PATTERN = "[0-9a-f]{12}"
@@ -54,7 +59,7 @@ CONTENT_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types genpy"
 )
-"""What a page may load and run: what this server sends, and nothing written into the page.
+"""What a page may load and run: what this server sends, and nothing in the page itself but what a hash names.
 
 Only api.js makes nodes of HTML, through the one policy named here.
 """
@@ -154,16 +159,18 @@ def page_response(text: str, root: str = "./", policy: str = CONTENT_POLICY) -> 
 
 @cache
 def _chat_with_style() -> Response:
-    """The chat page that holds its style sheets, which its policy names by their hash.
+    """The chat page that holds its style sheets and its choice of a theme, by their hash in the policy.
 
     What stands in the document is then shown as it is to be, before any file has come.
     """
     text = page_text("chat.html")
     style = "".join(source(name) for name in _SHEET.findall(text))
-    text = _SHEET.sub("", text).replace("</head>", f"<style>{style}</style></head>")
-    digest = base64.b64encode(sha256(style.encode()).digest()).decode()
-    known = "style-src 'self'"
-    return page_response(text, policy=CONTENT_POLICY.replace(known, f"{known} 'sha256-{digest}'"))
+    head = f"<script>{_THEME}</script><style>{style}</style></head>"
+    policy = CONTENT_POLICY
+    for kind, inline in (("script", _THEME), ("style", style)):
+        digest = base64.b64encode(sha256(inline.encode()).digest()).decode()
+        policy = policy.replace(f"{kind}-src 'self'", f"{kind}-src 'self' 'sha256-{digest}'")
+    return page_response(_SHEET.sub("", text).replace("</head>", head), policy=policy)
 
 
 def chat_with_data(data: bytes, title: str, shown: str) -> Response:
