@@ -19,66 +19,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genpy_server.app import App
-    from genpy_server.client.http_records import RemoteRecords
-    from genpy_server.client.session_client import Link
-    from genpy_server.client.session_client import SessionClient as Client
-    from genpy_server.core.models import (
-        ChatMessage,
-        Message,
-        MessageMeta,
-        Session,
-        ToolCall,
-        ToolSpec,
-        Usage,
-    )
-    from genpy_server.core.modes import Mode
-    from genpy_server.errors import GenPyError
-    from genpy_server.llm.base import ChatRequest, Finish, Llm, ReasoningDelta, TextDelta
-    from genpy_server.runs.hooks import Hooks
-    from genpy_server.settings import Limits, Settings
-    from genpy_server.settings import load as load_settings
-    from genpy_server.stores.base import Store
-    from genpy_server.tools.base import Tool, ToolResult
-    from genpy_server.tools.base import ToolContext as Context
-    from genpy_server.tools.functions import tool
-    from genpy_server.wire import ApprovalRequested, Delta, MessageEvent, RunFinished
+    from genpy_server.app import App as App
+    from genpy_server.client.http_records import RemoteRecords as RemoteRecords
+    from genpy_server.client.session_client import Link as Link
+    from genpy_server.client.session_client import SessionClient
+    from genpy_server.core.models import ChatMessage as ChatMessage
+    from genpy_server.core.models import Message as Message
+    from genpy_server.core.models import MessageMeta as MessageMeta
+    from genpy_server.core.models import Session as Session
+    from genpy_server.core.models import ToolCall as ToolCall
+    from genpy_server.core.models import ToolSpec as ToolSpec
+    from genpy_server.core.models import Usage as Usage
+    from genpy_server.core.modes import Mode as Mode
+    from genpy_server.errors import GenPyError as GenPyError
+    from genpy_server.llm.base import ChatRequest as ChatRequest
+    from genpy_server.llm.base import Finish as Finish
+    from genpy_server.llm.base import Llm as Llm
+    from genpy_server.llm.base import ReasoningDelta as ReasoningDelta
+    from genpy_server.llm.base import TextDelta as TextDelta
+    from genpy_server.runs.hooks import Hooks as Hooks
+    from genpy_server.settings import Limits as Limits
+    from genpy_server.settings import Settings as Settings
+    from genpy_server.settings import load
+    from genpy_server.stores.base import Store as Store
+    from genpy_server.tools.base import Tool as Tool
+    from genpy_server.tools.base import ToolContext
+    from genpy_server.tools.base import ToolResult as ToolResult
+    from genpy_server.tools.functions import tool as tool
+    from genpy_server.wire import ApprovalRequested as ApprovalRequested
+    from genpy_server.wire import Delta as Delta
+    from genpy_server.wire import MessageEvent as MessageEvent
+    from genpy_server.wire import RunFinished as RunFinished
+
+    Client = SessionClient
+    Context = ToolContext
+    load_settings = load
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "App",
-    "ApprovalRequested",
-    "ChatMessage",
-    "ChatRequest",
-    "Client",
-    "Context",
-    "Delta",
-    "Finish",
-    "GenPyError",
-    "Hooks",
-    "Limits",
-    "Link",
-    "Llm",
-    "Message",
-    "MessageEvent",
-    "MessageMeta",
-    "Mode",
-    "ReasoningDelta",
-    "RemoteRecords",
-    "RunFinished",
-    "Session",
-    "Settings",
-    "Store",
-    "TextDelta",
-    "Tool",
-    "ToolCall",
-    "ToolResult",
-    "ToolSpec",
-    "Usage",
-    "load_settings",
-    "tool",
-]
 
 _MODULES = {
     "app": ("App",),
@@ -96,6 +73,7 @@ _MODULES = {
     "tools.functions": ("tool",),
     "wire": ("ApprovalRequested", "Delta", "MessageEvent", "RunFinished"),
 }  # fmt: skip
+__all__ = [name for names in _MODULES.values() for name in names]
 _NAMES_THERE = {"Client": "SessionClient", "Context": "ToolContext", "load_settings": "load"}
 
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -17,7 +18,9 @@ PORTS = range(65_536)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until stopped; exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted."""
     try:
-        return 0 if run(App(_with_options(load(), arguments)).serve(_announce)) else 130
+        app = App(_with_options(load(), arguments))
+        announce = partial(print, "GenPy listens on", flush=True)
+        return 0 if run(app.serve(announce)) else 130
     except GenPyError as error:
         print(error.message, file=sys.stderr)  # noqa: T201 - output of the program
         return 1
@@ -38,10 +41,6 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) not in PORTS:
         raise argparse.ArgumentTypeError("must be a whole number from 0 to 65535")
     return int(text)
-
-
-def _announce(address: str) -> None:
-    print(f"GenPy listens on {address}", flush=True)  # noqa: T201 - output of the program
 
 
 if __name__ == "__main__":

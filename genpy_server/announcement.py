@@ -91,13 +91,12 @@ async def find(settings: Settings) -> Announced:
     """The announced server of the database, if it answers."""
     path = _file(settings)
     found = read_json(path, Announcement) if path is not None and _is_private(path) else None
-    if found is None:
+    if found is None or not is_loopback(urlsplit(found.url).hostname or ""):
         return Announced()
-    if not is_loopback(urlsplit(found.url).hostname or "") or not await _answers(found):
+    if not await _answers(found):
         return Announced()
-    if found.fingerprint != fingerprint(settings):
-        return Announced(differs=True)
-    return Announced(found)
+    same = found.fingerprint == fingerprint(settings)
+    return Announced(found) if same else Announced(differs=True)
 
 
 def publish(settings: Settings, url: str, token: str | None) -> bool:
@@ -116,20 +115,17 @@ def publish(settings: Settings, url: str, token: str | None) -> bool:
 def withdraw(settings: Settings, url: str) -> None:
     """Remove the announcement of a server, unless another one has replaced it."""
     path = _file(settings)
-    found = None if path is None else read_json(path, Announcement)
-    if path is not None and found is not None and found.url == url:
+    found = path and read_json(path, Announcement)
+    if path and found and found.url == url:
         with suppress(OSError):
             path.unlink()
 
 
 def fingerprint(settings: Settings) -> str:
     """A hash of the settings that affect how a server answers a message."""
-    values = {
-        name: value
-        for name, value in msgspec.structs.asdict(settings).items()
-        if name not in _MAY_DIFFER
-    }
-    encoded = msgspec.json.encode(values, enc_hook=str, order="sorted")
+    values = msgspec.structs.asdict(settings)
+    named = {name: values[name] for name in values if name not in _MAY_DIFFER}
+    encoded = msgspec.json.encode(named, enc_hook=str, order="sorted")
     return hashlib.sha256(encoded).hexdigest()
 
 

@@ -7,8 +7,9 @@ import asyncio
 import gc
 import logging
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -146,7 +147,8 @@ class App:
         except BaseException:
             await store.close()
             raise
-        app.start()
+        app.hub.start(brief=brief)
+        app.tasks.spawn(app.hub.find_window(None))
         if servers is not None:
             servers.start()
         return app
@@ -190,7 +192,7 @@ class App:
         try:
             server = await app.listen()
             app.tasks.spawn(_prepare(app.warming))
-            with await _announced(app, settings, server.url):
+            async with _announced(app, settings, server.url):
                 return await serve_until_stopped(server, app.drain, announce or _log_address)
         finally:
             await app.close()
@@ -227,7 +229,7 @@ class OpenApp:
     ) -> None:
         self.settings = settings
         self._brief = brief
-        self.model_changed: Callable[[Settings], None] = lambda _: None
+        self.model_changed: Callable[[Settings], object] = lambda _: None
         """Called with the settings when another model is chosen."""
         self.store = store
         self.models = models
@@ -280,11 +282,6 @@ class OpenApp:
             prices=self.settings.prices,
             currency=self.settings.currency,
         )
-
-    def start(self) -> None:
-        """Start the hub, and look up the model's context window."""
-        self.hub.start(brief=self._brief)
-        self.tasks.spawn(self.hub.find_window(None))
 
     async def listen(self) -> "HttpServer":
         """Start to listen; port 0 takes any free one.
@@ -360,21 +357,18 @@ def configure_logging(level: str) -> None:
     logging.getLogger("genpy").setLevel(level)
 
 
-async def _announced(app: OpenApp, settings: Settings, url: str) -> ExitStack:
-    """Announce a server to the programs of this user until the context ends."""
+@asynccontextmanager
+async def _announced(app: OpenApp, settings: Settings, url: str) -> AsyncIterator[None]:
+    """Announce a server to the programs of this user, unless it is for others only."""
     token = next((t for t, user in settings.tokens.items() if user == settings.user), None)
-    stack = ExitStack()
-    if token is None and settings.tokens:
-        return stack  # a server for others only
-    if (await announcement.find(settings)).server is None:
+    own = token is not None or not settings.tokens
+    if own and (await announcement.find(settings)).server is None:
         announcement.publish(settings, url, token)
-
-        def published(changed: Settings) -> None:
-            announcement.publish(changed, url, token)
-
-        app.model_changed = published
-        stack.callback(announcement.withdraw, settings, url)
-    return stack
+        app.model_changed = partial(announcement.publish, url=url, token=token)
+    try:
+        yield
+    finally:
+        announcement.withdraw(settings, url)
 
 
 def _log_address(address: str) -> None:

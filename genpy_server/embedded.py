@@ -1,32 +1,38 @@
 """A server inside a client's process: a thread with its own event loop, on a free loopback port.
 
 Each run has its own token, so that other users of the machine cannot connect. A server for one
-question listens on no port.
+question listens on no port: its client's frames pass without a network.
 """
 
 import asyncio
 import logging
 import secrets
 import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import nullcontext, suppress
-from typing import Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from genpy_server import announcement
+from genpy_server import announcement, wire
 from genpy_server.announcement import Announcement
 from genpy_server.app import App, OpenApp
+from genpy_server.client.reconnect import TOO_BIG, Lost, closed_by
 from genpy_server.client.session_client import Query, Socket
-from genpy_server.direct import DirectSocket
-from genpy_server.errors import ConfigError
+from genpy_server.errors import ConfigError, GenPyError
+from genpy_server.sessions.connection import Connection, close_code, listed
 from genpy_server.settings import Settings
+
+T = TypeVar("T")
 
 HOST = "127.0.0.1"
 TOKEN_BYTES = 24
 CLOSE_SECONDS = 2.0
-"""Time limit for current requests when the server stops."""
+"""Time limit for current requests when the server stops, or a connection is closed."""
+FAILED = 1011
+SERVER = "this program's server"
 
 log = logging.getLogger("genpy.embedded")
 
@@ -207,3 +213,88 @@ class LocalServer:
             await asyncio.wait([self._taking])
         if self.own is not None:
             await self.own.stop(end_sessions=end_sessions)
+
+
+class DirectSocket:
+    """A client's connection to a server on another loop, the one `there`; see `Socket`."""
+
+    def __init__(self, app: OpenApp, there: asyncio.AbstractEventLoop) -> None:
+        self._app = app
+        self._here = asyncio.get_running_loop()
+        self._there = there
+        self._frames: asyncio.Queue[str | Lost] = asyncio.Queue()
+
+    async def open(self, ref: str, query: Query) -> "DirectSocket":
+        """Attach to a session; raises `Lost`."""
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        self._peer = _Peer(given, self._put)
+        try:
+            await self._run(self._peer.attach(self._app, ref, given))
+        except GenPyError as error:
+            raise Lost(error, again=close_code(error) in wire.CLOSE_AGAIN) from error
+        self._served = self._run(self._peer.serve())
+        return self
+
+    async def receive(self) -> str:
+        frame = await self._frames.get()
+        if isinstance(frame, Lost):
+            raise frame
+        return frame
+
+    async def send(self, text: str) -> None:
+        if len(text.encode()) > self._app.settings.limits.frame_bytes:
+            self._put(closed_by(SERVER, TOO_BIG))
+        else:
+            self._there.call_soon_threadsafe(self._peer.sent.put_nowait, text)
+
+    async def close(self) -> None:
+        with suppress(RuntimeError):  # its loop is closed
+            self._there.call_soon_threadsafe(self._peer.sent.put_nowait, None)
+        await asyncio.wait([self._served], timeout=CLOSE_SECONDS)
+
+    def _put(self, frame: str | Lost) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            self._here.call_soon_threadsafe(self._frames.put_nowait, frame)
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+        """Run on the server's loop."""
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._there))
+
+
+class _Peer:
+    """The side of the server, on its loop; see `Subscriber`."""
+
+    def __init__(self, query: dict[str, str], put: Callable[[str | Lost], None]) -> None:
+        self.is_open = True
+        self.approves = wire.APPROVALS in listed(query, "features")
+        self.allowed = listed(query, "allow")
+        self.sent: asyncio.Queue[str | None] = asyncio.Queue()
+        """The frames of the client, and None at the end."""
+        self._put = put
+        self._connection: Connection
+
+    async def attach(self, app: OpenApp, ref: str, query: dict[str, str]) -> None:
+        user, limits = app.settings.user, app.settings.limits
+        self._connection = await Connection.open(app.hub, user, ref, query, self, limits)
+
+    async def serve(self) -> None:
+        try:
+            while (text := await self.sent.get()) is not None:
+                await self._connection.receive(text, text_mode=False)
+        except Exception:
+            log.exception("a direct connection failed")
+            self.close(FAILED, "")
+        finally:
+            self._connection.close()
+
+    def offer(self, frame: wire.Frame, data: bytes) -> None:
+        self._put(data.decode())
+
+    def answer(self, frame: wire.Frame) -> None:
+        if isinstance(frame, wire.Ready):
+            frame.features = (*wire.OFFERED, *((wire.APPROVALS,) if self.approves else ()))
+        self._put(wire.encode(frame))
+
+    def close(self, code: int, reason: str) -> None:
+        self.is_open = False
+        self._put(closed_by(SERVER, code, reason))

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
@@ -183,8 +183,7 @@ def _supabase_url(text: str) -> str | None:
     return _url(text, "https://PROJECT.supabase.co")
 
 
-def _server_url(text: str) -> str | None:
-    return _url(text, "http://127.0.0.1:8001", ("http", "https", "ws", "wss"))
+_server_url = partial(_url, example="http://127.0.0.1:8001", schemes=("http", "https", "ws", "wss"))
 
 
 def _store(text: str) -> str | None:
@@ -369,7 +368,6 @@ class Settings(UserTables, frozen=True, kw_only=True):
 
 
 def _rows(settings: type[msgspec.Struct]) -> Iterator[Field]:
-    """The rows of the settings, from the annotations of their fields."""
     for name, hint in settings.__annotations__.items():  # evaluated when the class is made
         for row in getattr(hint, "__metadata__", ()):
             yield row._replace(name=name, variable=row.variable or variable(name))
@@ -440,7 +438,12 @@ def read_environment(
     secret is set elsewhere.
     """
     config = read_config() if config is None else config
-    path = _working_directory(directory) / DOTENV
+    try:
+        path = (directory or Path.cwd()) / DOTENV
+    except FileNotFoundError:
+        raise ConfigError(
+            "The working directory was deleted. Change to another one, for example `cd ~`."
+        ) from None
     file, lines = _dotenv(path) if path.is_file() else ({}, {})
     values = {**config.values, **file, **os.environ}
     sources = {
@@ -455,15 +458,6 @@ def read_environment(
         if source != ENVIRONMENT
     }
     return Environment(values, places, sources, config)
-
-
-def _working_directory(directory: Path | None) -> Path:
-    try:
-        return directory or Path.cwd()
-    except FileNotFoundError:
-        raise ConfigError(
-            "The working directory was deleted. Change to another one, for example `cd ~`."
-        ) from None
 
 
 def _dotenv(path: Path) -> tuple[dict[str, str], dict[str, int]]:
@@ -585,28 +579,24 @@ def _rank(source: str | None) -> int:
     return next(number for number, name in enumerate(order) if source.startswith(name))
 
 
-class _Values:
+class _Values(msgspec.Struct):
     """Parses values of the environment, and collects the errors."""
 
-    def __init__(self, environment: Environment) -> None:
-        self._texts = environment
-        self._places = environment.places
-        self._sources = environment.sources
-        self.wrong: list[str] = []
-        self.sources: dict[str, str] = {}
+    texts: Environment
+    wrong: list[str] = []
+    sources: dict[str, str] = {}
 
     def refuse(self, variable: str, reason: str, shown: str = "") -> None:
-        """Add an error for a variable, with its file and line."""
-        place = f"{self._places[variable]}: " if variable in self._places else ""
+        places = self.texts.places
+        place = f"{places[variable]}: " if variable in places else ""
         self.wrong.append(f"{place}{variable}{shown}: {reason}")
 
     def parsed(self, rows: tuple[Field, ...]) -> dict[str, Any]:
-        """The valid values by field."""
         values: dict[str, Any] = {}
         for row in rows:
-            text = self._texts.get(row.variable, "").strip()
+            text = self.texts.get(row.variable, "").strip()
             if text:
-                self.sources[row.variable] = self._sources.get(row.variable, ENVIRONMENT)
+                self.sources[row.variable] = self.texts.sources.get(row.variable, ENVIRONMENT)
             try:
                 values[row.name] = row.parse(text or row.default)
             except ValueError as error:
@@ -619,9 +609,9 @@ class _Values:
         secrets = {row.variable for row in FIELDS if row.secret}
         known = {row.variable for row in FIELDS}
         unknown = []
-        for name in self._texts:
+        for name in self.texts:
             is_unknown = name not in known and not name.startswith(LIMIT)
-            if self._sources.get(name) == CONFIG and (is_unknown or name in secrets):
+            if self.texts.sources.get(name) == CONFIG and (is_unknown or name in secrets):
                 reason = "unknown setting" if is_unknown else f"belongs into {KEYS}"
                 self.wrong.append(f"{CONFIG}: {config_name(name)}: {reason}")
             elif is_unknown and name.startswith("GENPY_"):
@@ -629,8 +619,7 @@ class _Values:
         return tuple(sorted(unknown))
 
     def limits(self) -> Limits:
-        """The limits; the defaults where none is set."""
-        named = {name for name, text in self._texts.items() if name.startswith(LIMIT) and text}
+        named = {name for name, text in self.texts.items() if name.startswith(LIMIT) and text}
         if not named:
             return Limits()
         for name in sorted(named - {row.variable for row in limit_fields()}):

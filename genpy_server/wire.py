@@ -9,16 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from genpy_server.core.models import (
-    ContextSize,
-    Effort,
-    Message,
-    MessageMeta,
-    Params,
-    RunStatus,
-    SessionSettings,
-    Usage,
-)
+from genpy_server.core import models
 from genpy_server.core.modes import ListedMode
 from genpy_server.errors import BadFrame, GenPyError
 
@@ -106,7 +97,7 @@ class ParamsChange(msgspec.Struct, omit_defaults=True):
 
     temperature: float | UnsetType | None = UNSET
     max_tokens: int | UnsetType | None = UNSET
-    reasoning_effort: Effort | UnsetType | None = UNSET
+    reasoning_effort: models.Effort | UnsetType | None = UNSET
     seed: int | UnsetType | None = UNSET
     stop: tuple[str, ...] | UnsetType | None = UNSET
 
@@ -120,11 +111,11 @@ class Set(Frame, tag="set"):
     system: str | UnsetType | None = UNSET
     """Instructions to the model, before everything else."""
 
-    def applied(self, settings: SessionSettings) -> SessionSettings:
+    def applied(self, settings: models.SessionSettings) -> models.SessionSettings:
         """The settings after this change, unchecked."""
         change: dict[str, Any] = _given(self, "model", "system")
         if self.params is None:
-            change["params"] = Params()
+            change["params"] = models.Params()
         elif self.params is not UNSET:
             given = _given(self.params, *ParamsChange.__struct_fields__)
             change["params"] = msgspec.structs.replace(settings.params, **given)
@@ -183,9 +174,9 @@ class Ready(Frame, tag="ready", omit_defaults=False):
     """Characters of a message at most; a longer one is refused. An older server does not tell them."""
     modes: tuple[ListedMode, ...] = ()
     """The modes: the values that `intent` may have."""
-    settings: SessionSettings = SessionSettings()
+    settings: models.SessionSettings = models.SessionSettings()
     """The settings of the conversation."""
-    context: ContextSize | None = None
+    context: models.ContextSize | None = None
     """Tokens of the last request, and how many the next one may have."""
     elsewhere: bool = False
     """As in `session`."""
@@ -228,7 +219,7 @@ class MessageEvent(Numbered, tag="message"):
     text: str
     at: str
     client_id: str | None = None
-    meta: MessageMeta = MessageMeta()
+    meta: models.MessageMeta = models.MessageMeta()
 
 
 class Ack(Frame, tag="ack", omit_defaults=False):
@@ -321,18 +312,18 @@ class RunFinished(RunEvent, tag="run_finished"):
     `model` may differ from `run_started`, if it was not known then.
     """
 
-    status: RunStatus
+    status: models.RunStatus
     ms: float
     first_token_ms: float | None = None
     message_id: int | None = None
     at: str | None = None
     """The time of the stored reply."""
-    usage: Usage | None = None
+    usage: models.Usage | None = None
     quota: dict[str, int] | None = None
     model: str | None = None
     question_chars: int | None = None
     """Characters of the question that were sent to the model, if it was cut."""
-    context: ContextSize | None = None
+    context: models.ContextSize | None = None
     """The size of the request; the model of the next one may be another, see `settings`."""
 
 
@@ -364,11 +355,11 @@ class SettingsEvent(Numbered, tag="settings"):
     """The settings of the conversation, or the context size of its model, changed; these are all."""
 
     model: str | None = None
-    params: Params = Params()
+    params: models.Params = models.Params()
     system: str | None = None
     message_bytes: int = 0
     """As in `ready`."""
-    context: ContextSize | None = None
+    context: models.ContextSize | None = None
     """As in `ready`."""
     default_model: str = ""
     """The model that answers where `model` is none; empty if it is not known yet."""
@@ -441,27 +432,27 @@ class _Tagged(msgspec.Struct):
     type: str
 
 
-def message_event(message: Message, seq: int = 0) -> MessageEvent:
+def message_event(message: models.Message, seq: int = 0) -> MessageEvent:
     """The event of a stored message."""
     return MessageEvent(seq=seq, message_id=message.id, **_shared(message, MessageEvent))
 
 
-def settings_event(settings: SessionSettings, **known: Any) -> SettingsEvent:
+def settings_event(settings: models.SessionSettings, **known: Any) -> SettingsEvent:
     """The event of settings that changed, or of what is `known` of their model."""
     return SettingsEvent(seq=0, **_shared(settings, SettingsEvent), **known)
 
 
-def run_started(meta: MessageMeta) -> RunStarted:
+def run_started(meta: models.MessageMeta) -> RunStarted:
     """The event of the start of a reply, from its metadata."""
     return RunStarted(seq=0, **_shared(meta, RunStarted))
 
 
 def run_finished(
-    meta: MessageMeta,
+    meta: models.MessageMeta,
     *,
-    reply: Message,
+    reply: models.Message,
     quota: dict[str, int] | None,
-    context: ContextSize | None = None,
+    context: models.ContextSize | None = None,
 ) -> RunFinished:
     """The event of the end of a reply, from its metadata; without an id the reply is not stored."""
     fields = _shared(meta, RunFinished)
@@ -475,10 +466,12 @@ def run_finished(
     )
 
 
-def with_frame(meta: MessageMeta, frame: RunStarted | RunFinished) -> MessageMeta:
+def with_frame(meta: models.MessageMeta, frame: RunStarted | RunFinished) -> models.MessageMeta:
     """The metadata of a reply, updated by a frame of its run."""
     fields = {
-        name: value for name, value in _shared(frame, MessageMeta).items() if value is not None
+        name: value
+        for name, value in _shared(frame, models.MessageMeta).items()
+        if value is not None
     }
     return msgspec.structs.replace(meta, **fields)
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from genpy_server.core.backoff import Backoff
 from genpy_server.errors import GenPyError, NotFound, Refused, TooLarge, Unauthorized, Unreachable
 from genpy_server.wire import CLOSE_AGAIN, CLOSE_UNAUTHORIZED
@@ -61,24 +63,23 @@ def closed_by(server: str, code: int, reason: str = "") -> Lost:
     return Lost(error, again=code == TOO_BIG, code=code)
 
 
-class ReconnectDelay:
+class ReconnectDelay(msgspec.Struct):
     """The delays of one client; `chance` returns random numbers from 0 to 1."""
 
-    def __init__(self, chance: Callable[[], float], clock: Callable[[], float]) -> None:
-        self._chance = chance
-        self._clock = clock
-        self._opened: float | None = None
-        self.failures = 0
+    chance: Callable[[], float]
+    clock: Callable[[], float]
+    failures: int = 0
+    opened_at: float | None = None
 
     def opened(self) -> None:
         """Note that a connection was opened."""
-        self._opened = self._clock()
+        self.opened_at = self.clock()
 
     def next(self, retry_after: float | None = None) -> float:
         """Seconds to wait before the next attempt to connect."""
-        if self._opened is not None and self._clock() - self._opened >= STEADY_SECONDS:
+        if self.opened_at is not None and self.clock() - self.opened_at >= STEADY_SECONDS:
             self.failures = 0
-        self._opened = None
-        delay = RECONNECT.delay(self.failures, chance=self._chance(), retry_after=retry_after)
+        self.opened_at = None
+        delay = RECONNECT.delay(self.failures, chance=self.chance(), retry_after=retry_after)
         self.failures += 1
         return delay

@@ -12,22 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Protocol, Self
 from uuid import uuid4
 
-from genpy_server import wire
+from genpy_server import errors, wire
 from genpy_server.client.address import Address
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.client.outbox import Outbox
 from genpy_server.client.reconnect import Link, Lost, ReconnectDelay
 from genpy_server.client.transcript import Gap, Transcript
 from genpy_server.core.text import storable
-from genpy_server.errors import (
-    BadFrame,
-    Conflict,
-    GenPyError,
-    TooLarge,
-    Unauthorized,
-    Unreachable,
-    from_wire,
-)
 
 __all__ = ["Event", "Link", "RemoteRecords", "SessionClient"]
 
@@ -224,7 +215,9 @@ class SessionClient:
                 except Gap:
                     # Without an epoch the server sends a snapshot.
                     self.transcript.epoch = None
-                    error = Unreachable("Events were missed. Loading the conversation again.")
+                    error = errors.Unreachable(
+                        "Events were missed. Loading the conversation again."
+                    )
                 delay = self._delay.next(error.retry_after)
                 self._show(Link("reconnecting", self._delay.failures, delay, error))
                 await self._sleep(delay)
@@ -273,10 +266,9 @@ class SessionClient:
             return  # the reader gets the same error and reconnects
 
     def _take(self, text: str) -> None:
-        """Decode and apply one frame."""
         try:
             frame = wire.decode_server(text)
-        except BadFrame as error:
+        except errors.BadFrame as error:
             self._events.put(wire.error_frame(error))
             return
         if frame is None:  # a frame of a later version
@@ -307,7 +299,7 @@ class SessionClient:
         if self.link.state != "open":
             self._close_error = frame
             return False
-        if frame.re in {"cancel", "approve"} and frame.code == Conflict.code:
+        if frame.re in {"cancel", "approve"} and frame.code == errors.Conflict.code:
             return False  # the reply has ended, or another client answered first
         head = self._outbox.head
         if head is None or frame.re != head.id:
@@ -324,22 +316,24 @@ class SessionClient:
         self._outbox.release()
         self._wake.set()
 
-    def _connection_error(self, lost: Lost) -> GenPyError:
+    def _connection_error(self, lost: Lost) -> errors.GenPyError:
         """Why the connection was lost: the error frame before it, if there was one."""
         head = self._outbox.head
         if lost.too_large and head is not None:
             most = self.transcript.message_chars
             limit = f", which takes {most:,} characters" if most else ""
-            error = TooLarge(f"That message is too large for the server{limit}. Send it in parts.")
+            error = errors.TooLarge(
+                f"That message is too large for the server{limit}. Send it in parts."
+            )
             self._outbox.remove(head.id)
             self._events.put(wire.error_frame(error, re=head.id))
             return error
-        if isinstance(lost.error, Unauthorized) and self._token is None:
+        if isinstance(lost.error, errors.Unauthorized) and self._token is None:
             return self._address.wants_token()
         error_ = self._close_error
         if error_ is None:
             return lost.error
-        return from_wire(error_.code, error_.message, error_.retry_after)
+        return errors.from_wire(error_.code, error_.message, error_.retry_after)
 
 
 class EventBuffer:
@@ -349,20 +343,13 @@ class EventBuffer:
     """
 
     def __init__(self) -> None:
-        self._items: deque[Event | list[wire.TextPiece]] = deque()
+        self._items: deque[Event] = deque()
         self._arrived = asyncio.Event()
         self._finished = False
 
     def put(self, event: Event) -> None:
         """Add an event."""
-        if isinstance(event, wire.TextPiece):
-            last = self._items[-1] if self._items else None
-            if isinstance(last, list) and _follows(last[-1], event):
-                last.append(event)
-            else:
-                self._items.append([event])
-        else:
-            self._items.append(event)
+        self._items.append(event)
         self._arrived.set()
 
     def finish(self) -> None:
@@ -377,15 +364,16 @@ class EventBuffer:
                 return None
             self._arrived.clear()
             await self._arrived.wait()
-        item = self._items.popleft()
-        return _joined(item) if isinstance(item, list) else item
-
-
-def _follows(last: wire.TextPiece, piece: wire.TextPiece) -> bool:
-    same = type(last) is type(piece) and last.run == piece.run
-    return same and last.offset + len(last.text) == piece.offset
-
-
-def _joined(pieces: list[wire.TextPiece]) -> wire.TextPiece:
-    text = "".join(piece.text for piece in pieces)
-    return type(pieces[0])(pieces[-1].seq, pieces[0].run, pieces[0].offset, text)
+        event = self._items.popleft()
+        if not isinstance(event, wire.TextPiece):
+            return event
+        texts, end = [event.text], event.offset + len(event.text)
+        while self._items and isinstance(piece := self._items[0], type(event)):
+            if (piece.run, piece.offset) != (event.run, end):
+                break
+            texts.append(piece.text)
+            end += len(piece.text)
+            event.seq = piece.seq
+            del self._items[0]
+        event.text = "".join(texts)
+        return event

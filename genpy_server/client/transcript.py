@@ -10,64 +10,46 @@ from typing import Any, Literal
 import msgspec
 
 from genpy_server import wire
-from genpy_server.core.models import (
-    ContextSize,
-    MessageMeta,
-    Role,
-    RunStatus,
-    SessionSettings,
-    ToolRecord,
-)
+from genpy_server.core import models
 from genpy_server.core.modes import ListedMode
 
-ReplyStatus = Literal["streaming"] | RunStatus
+ReplyStatus = Literal["streaming"] | models.RunStatus
 
 
 class Gap(Exception):
     """A delta does not follow the text received so far."""
 
 
-class ToolLine:
+class ToolLine(msgspec.Struct, eq=False):
     """One tool call of a reply; `ok` is None while it runs."""
 
-    def __init__(self, call: str, name: str, args: dict[str, Any]) -> None:
-        self.call = call
-        self.name = name
-        self.args = args
-        self.ok: bool | None = None
-        self.ms = 0.0
-        self.result = ""
-        self.error = ""
-        self.request: wire.ApprovalRequested | None = None
-        """The open approval request, if any."""
-        self.progress = ""
-        self.fraction: float | None = None
-        """Progress from 0 to 1, if known."""
-
-    @classmethod
-    def stored(cls, call: str, record: ToolRecord) -> "ToolLine":
-        """The line of a call that is stored with its reply."""
-        line = cls(call, record.name, record.args)
-        line.ok, line.ms = record.ok, record.ms
-        line.result = line.error = record.result
-        return line
+    call: str
+    name: str
+    args: dict[str, Any]
+    ok: bool | None = None
+    ms: float = 0.0
+    result: str = ""
+    error: str = ""
+    request: wire.ApprovalRequested | None = None
+    """The open approval request, if any."""
+    progress: str = ""
+    fraction: float | None = None
+    """Progress from 0 to 1, if known."""
 
 
-class GrowingText:
+class GrowingText(msgspec.Struct, eq=False):
     """A text that is received in pieces, each with its offset."""
 
-    def __init__(self, text: str = "") -> None:
-        self._parts = [text] if text else []
-        self.length = len(text)
+    parts: list[str] = []
+    length: int = 0
 
     def __str__(self) -> str:
-        if len(self._parts) > 1:
-            self._parts = ["".join(self._parts)]
-        return self._parts[0] if self._parts else ""
+        self.parts = ["".join(self.parts)]
+        return self.parts[0]
 
     def append(self, text: str) -> None:
         """Add to the end."""
-        self._parts.append(text)
+        self.parts.append(text)
         self.length += len(text)
 
     def take(self, piece: wire.TextPiece) -> None:
@@ -79,23 +61,22 @@ class GrowingText:
             self.append(piece.text[overlap:])
 
 
-class Entry:
+class Entry(msgspec.Struct, eq=False):
     """A message of a person, or a reply; `meta` is its metadata so far."""
 
-    def __init__(self, role: Role) -> None:
-        self.role = role
-        self.message_id: int | None = None
-        self.client_id: str | None = None
-        self.meta = MessageMeta()
-        self.replaced = False
-        """Whether a later message replaces it, or the message that it answers."""
-        self.at = ""
-        self.streaming = False
-        self.tools: list[ToolLine] = []
-        self.earlier: list[Entry] = []
-        """The replies to the same message before this one, oldest first."""
-        self._text = GrowingText()
-        self._reasoning = GrowingText()
+    role: models.Role
+    message_id: int | None = None
+    client_id: str | None = None
+    meta: models.MessageMeta = models.MessageMeta()
+    replaced: bool = False
+    """Whether a later message replaces it, or the message that it answers."""
+    at: str = ""
+    streaming: bool = False
+    tools: list[ToolLine] = []
+    earlier: list["Entry"] = []
+    """The replies to the same message before this one, oldest first."""
+    said: GrowingText = msgspec.field(default_factory=GrowingText)
+    thought: GrowingText = msgspec.field(default_factory=GrowingText)
 
     @property
     def status(self) -> ReplyStatus:
@@ -105,32 +86,33 @@ class Entry:
     @property
     def text(self) -> str:
         """The text so far."""
-        return str(self._text)
+        return str(self.said)
 
     @property
     def reasoning(self) -> str:
         """The model's reasoning so far."""
-        return str(self._reasoning)
+        return str(self.thought)
 
     @property
     def length(self) -> int:
         """The number of characters of the text so far."""
-        return self._text.length
+        return self.said.length
 
-    def append(self, text: str) -> None:
-        """Add to the end of the text."""
-        self._text.append(text)
-
-    def take(self, piece: wire.TextPiece) -> None:
-        """Add a piece of the text or of the reasoning; raises `Gap`."""
-        (self._text if isinstance(piece, wire.Delta) else self._reasoning).take(piece)
-
-    def fill(self, text: str, meta: MessageMeta) -> None:
-        """Set the stored text and metadata of the message."""
-        self.meta, self.streaming = meta, False
-        if text != self.text:
-            self._text = GrowingText(text)
-        self._reasoning = GrowingText(meta.reasoning or "")
+    def fill(self, frame: wire.MessageEvent) -> None:
+        """Set what is stored of the message."""
+        self.message_id, self.client_id, self.at = frame.message_id, frame.client_id, frame.at
+        self.meta, self.streaming = frame.meta, False
+        if frame.text != self.text:
+            self.said = GrowingText([frame.text], len(frame.text))
+        self.thought = GrowingText([frame.meta.reasoning or ""], len(frame.meta.reasoning or ""))
+        self.tools = [
+            ToolLine(
+                f"{frame.message_id}-{number}",
+                **msgspec.structs.asdict(record),
+                error=record.result,
+            )
+            for number, record in enumerate(frame.meta.tools)
+        ]
 
 
 class Transcript:
@@ -162,8 +144,8 @@ class Transcript:
         """The modes of the server."""
         self.summary: wire.SummaryEvent | None = None
         self.quota: dict[str, int] = {}
-        self.settings = SessionSettings()
-        self.context: ContextSize | None = None
+        self.settings = models.SessionSettings()
+        self.context: models.ContextSize | None = None
         """Tokens of the last request, and how many the next one may have, if known."""
         self._configured = ""
         self._replaced: set[int] = set()
@@ -200,7 +182,7 @@ class Transcript:
                 self.title, self.status, self.rating = frame.title, frame.status, frame.rating
                 self.elsewhere = frame.elsewhere
             case wire.SettingsEvent():
-                self.settings = SessionSettings(frame.model, frame.params, frame.system)
+                self.settings = models.SessionSettings(frame.model, frame.params, frame.system)
                 self.message_bytes = frame.message_bytes or self.message_bytes
                 self.context = frame.context or self.context
                 self._configured = frame.default_model or self._configured
@@ -211,7 +193,10 @@ class Transcript:
             case wire.RunFinished():
                 self.model = frame.model or self.model
                 self.quota = frame.quota or self.quota
-                self._used(frame.context)
+                size = frame.context
+                if size is not None and self.context is not None:  # the next model may be another
+                    size = msgspec.structs.replace(self.context, used=size.used)
+                self.context = size or self.context
         entry = self._run(getattr(frame, "run", None))
         if entry is not None:
             _apply_to_reply(entry, frame)
@@ -233,12 +218,6 @@ class Transcript:
         if frame.replay != "complete":
             self.seq = frame.seq
 
-    def _used(self, size: ContextSize | None) -> None:
-        """The size of a request that ended; its model may be another than the next one's."""
-        if size is not None and self.context is not None:
-            size = msgspec.structs.replace(self.context, used=size.used)
-        self.context = size or self.context
-
     def older(self, frames: list[wire.MessageEvent], before: int | None) -> None:
         """Insert an older page of stored messages; `before` as in `Ready`."""
         newer, self.entries = self.entries, []
@@ -252,9 +231,9 @@ class Transcript:
         entry = next((e for e in reversed(self.entries) if _same(e, frame)), None)
         if entry is None:
             entry = Entry(frame.role)
-            entry.append(frame.text)
+            entry.said.append(frame.text)
             self._insert(entry, frame.meta.reply_to)
-        _fill(entry, frame)
+        entry.fill(frame)
         if entry.meta.replaces is not None:
             self._replaced.add(entry.meta.replaces)
             for other in self.entries:
@@ -315,7 +294,7 @@ def _apply_to_reply(entry: Entry, frame: wire.ServerFrame) -> None:
     line = next((line for line in entry.tools if line.call == call), None)
     match frame:
         case wire.Delta() | wire.Reasoning():
-            entry.take(frame)
+            (entry.said if isinstance(frame, wire.Delta) else entry.thought).take(frame)
         case wire.ToolStarted() if line is None:
             entry.tools.append(ToolLine(frame.call, frame.name, frame.args))
         case wire.ToolProgress() if line is not None:
@@ -340,12 +319,3 @@ def _same(entry: Entry, frame: wire.MessageEvent) -> bool:
     if entry.message_id:
         return entry.message_id == frame.message_id
     return entry.client_id is not None and entry.client_id == frame.client_id
-
-
-def _fill(entry: Entry, frame: wire.MessageEvent) -> None:
-    entry.message_id, entry.client_id, entry.at = frame.message_id, frame.client_id, frame.at
-    entry.fill(frame.text, frame.meta)
-    entry.tools = [
-        ToolLine.stored(f"{frame.message_id}-{number}", record)
-        for number, record in enumerate(frame.meta.tools)
-    ]

@@ -17,7 +17,6 @@ class _LazyPattern:
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
-        """The compiled pattern."""
         pattern = self._pattern if isinstance(self._pattern, str) else self._pattern()
         return re.compile(pattern, self._flags)
 

@@ -9,7 +9,7 @@ import math
 import re
 import time
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -160,11 +160,11 @@ async def list_models(
 
 async def _of_provider(provider: Provider, kept: _Kept | None, *, refresh: bool) -> ProviderModels:
     url = without_password(provider.url)
-    age = None if kept is None else max(0.001, time.time() - kept.at)
-    if kept is not None and age is not None and age < FRESH_SECONDS and not refresh:
+    age = math.inf if kept is None else max(0.001, time.time() - kept.at)
+    if kept is not None and age < FRESH_SECONDS and not refresh:
         return ProviderModels(provider.name, url, kept.models, age_seconds=age)
     models, error = await _ask(provider)
-    if error and kept is not None and age is not None:
+    if error and kept is not None:
         return ProviderModels(provider.name, url, kept.models, error, age)
     return ProviderModels(provider.name, url, models, error)
 
@@ -234,12 +234,8 @@ def _words(row: dict[str, Any]) -> Iterable[str]:
         value = row.get(key)
         if isinstance(value, dict):
             yield from (name.lower() for name, able in value.items() if able)
-        else:
-            yield from _texts(value)
-
-
-def _texts(value: Any) -> Sequence[str]:
-    return [str(item).lower() for item in value] if isinstance(value, list) else ()
+        elif isinstance(value, list):
+            yield from (str(item).lower() for item in value)
 
 
 def listed(answer: bytes) -> list[str] | None:

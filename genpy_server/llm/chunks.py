@@ -395,11 +395,9 @@ class ChunkReader:
             self.finish_reason = word
 
     def _fail(self, body: Any) -> None:
-        """Store the first error that the service reports."""
         self.error = body if self.error is None else self.error
 
     def _count(self, holder: Any) -> None:
-        """Add the usage counts of a chunk."""
         if holder:
             self.usage = usage_of(holder, self.usage)
 
@@ -413,7 +411,6 @@ def _index(choice: dict[str, Any]) -> object:
 
 
 def _value(data: bytes) -> Any:
-    """JSON, or else text."""
     try:
         value = lenient_json.loads(data)
     except ValueError:

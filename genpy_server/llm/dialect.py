@@ -134,7 +134,10 @@ def body_of(
         body[limit] = asked.max_tokens + budget
         body.pop("temperature", None)
     if native:
-        body["tools"] = [_tool_row(tool) for tool in asked.tools]
+        body["tools"] = [
+            _function(name=tool.name, description=tool.description, parameters=tool.parameters)
+            for tool in asked.tools
+        ]
     if asked.form is not None and form is not None and has(form):
         kind = form.partition(":")[2]
         wanted = {"name": "answer", "strict": True, "schema": strict_schema(asked.form)}
@@ -150,7 +153,6 @@ def body_of(
 def _effort(
     effort: Effort, left_out: Collection[str], has: Callable[[str], bool], service: Service
 ) -> dict[str, Any]:
-    """The parameter for the reasoning effort."""
     own = next((own for name, own in THINKING.items() if service.host.endswith(name)), None)
     if own is not None:
         return own(effort) if has(f"reasoning_effort:{effort}") else {}
@@ -285,10 +287,6 @@ def _native_row(message: ChatMessage) -> dict[str, Any]:
     if message.tool_call_id is not None:
         row["tool_call_id"] = message.tool_call_id
     return row
-
-
-def _tool_row(tool: ToolSpec) -> dict[str, Any]:
-    return _function(name=tool.name, description=tool.description, parameters=tool.parameters)
 
 
 def _function(**fields: Any) -> dict[str, Any]:

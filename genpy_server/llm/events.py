@@ -52,8 +52,10 @@ class EventSplitter:
                 return
             data = data.removeprefix(_BOM)
             self._begun = True
-        if self._carriage_return or _CR in data:
-            data = self._with_newlines(data)
+        if self._carriage_return or _CR in data:  # CR LF may be cut between two reads
+            data = data.removeprefix(b"\n") if self._carriage_return else data
+            self._carriage_return = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         data = self._rest + data
         if not (self._data or self._event or self._bare):
             whole, end, data = data.rpartition(b"\n\n")
@@ -85,13 +87,6 @@ class EventSplitter:
             self._line(line)
         self._line(b"")
 
-    def _with_newlines(self, data: bytes) -> bytes:
-        """Every line end as LF; CR LF may be cut between two reads."""
-        if self._carriage_return:
-            data = data.removeprefix(b"\n")
-        self._carriage_return = data.endswith(b"\r")
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-
     def _line(self, line: bytes) -> None:
         if line.startswith(b"data:"):
             data = line[6:] if line.startswith(b"data: ") else line[5:]
@@ -118,7 +113,7 @@ class EventSplitter:
             self._reader.fail(value)
         elif name == b"data":
             self._line(b"data:" + value)
-        elif line and self._data and _goes_on(self._data):
+        elif line and sum(part.count(b"{") - part.count(b"}") for part in self._data) > 0:
             self._data.append(line)  # a chunk was written in several lines
             self._held += len(line)
         elif line and (name not in (b"", b"id", b"retry") or self._bare):
@@ -158,13 +153,7 @@ class EventSplitter:
         self._reader.read_event(event.decode("utf-8", "replace"), data)
 
 
-def _goes_on(lines: list[bytes]) -> bool:
-    """Whether lines are the beginning of an object."""
-    return sum(line.count(b"{") - line.count(b"}") for line in lines) > 0
-
-
 def _is_object(line: bytes) -> bool:
-    """Whether a line is a whole JSON object."""
     try:
         return line.startswith(b"{") and isinstance(lenient_json.loads(line), dict)
     except ValueError:

@@ -8,7 +8,7 @@ out for a day; the run waits and retries in other cases.
 import asyncio
 import base64
 import time
-from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -20,6 +20,7 @@ import msgspec
 from genpy_server.core.identity import is_loopback
 from genpy_server.core.models import ChatMessage, ToolCall, ToolSpec
 from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown, LlmTooLarge
+from genpy_server.llm import dialect
 from genpy_server.llm.base import (
     ChatRequest,
     LeftOut,
@@ -29,15 +30,7 @@ from genpy_server.llm.base import (
     TextDelta,
 )
 from genpy_server.llm.catalog import chatting, is_listed, listed
-from genpy_server.llm.dialect import (
-    FORMS,
-    LIMIT_FIRST,
-    Asked,
-    body_of,
-    refused,
-    shorter,
-    unnamed,
-)
+from genpy_server.llm.dialect import FORMS, Asked
 from genpy_server.llm.reply import ReplyReader, ServiceError
 from genpy_server.llm.structured import read
 from genpy_server.llm.transport import Transport, Waits, reads_of
@@ -56,6 +49,8 @@ PROBE_TOKENS = 64
 PROBE_TOOL = ToolSpec("get_time", "The time now.", {"type": "object", "properties": {}})
 """Offered to a model only to check whether its service accepts tools."""
 STRICT_MODELS = "openai/gpt-oss"
+TOKENS, UNCLEAR = " tokens", " unclear"
+"""Beside the parts of a request: its size, and whatever was refused though each part was left out."""
 REFUSED_SECONDS = 86_400.0
 """How long a part of requests that a service refused is left out before it is tried again."""
 SAME_METHOD = {307, 308}
@@ -71,25 +66,10 @@ class HttpClient(httpx.AsyncClient):
         super().__init__(transport=transport, trust_env=False, follow_redirects=False)
         self._requests = transport
 
-    def build_request(
-        self,
-        method: str,
-        url: httpx.URL | str,
-        *,
-        headers: Any = None,
-        content: Any = None,
-        extensions: Any = None,
-        **_: Any,
-    ) -> httpx.Request:
+    def build_request(self, method: str, url: httpx.URL | str, **given: Any) -> httpx.Request:
         """A request of the SDK, which has all headers that are sent; there are no defaults to merge."""
-        return httpx.Request(
-            method,
-            url,
-            headers=headers,
-            cookies=self.cookies,
-            content=content,
-            extensions=extensions,
-        )
+        parts = {name: given.get(name) for name in ("headers", "content", "extensions")}
+        return httpx.Request(method, url, cookies=self.cookies, **parts)
 
     async def send(
         self, request: httpx.Request, *, stream: bool = False, **_: Any
@@ -105,43 +85,26 @@ class HttpClient(httpx.AsyncClient):
         return response
 
 
-class RefusedParts:
+class RefusedParts(msgspec.Struct):
     """The parts of a request that a service refused for one model, each until it is tried again."""
 
-    def __init__(self) -> None:
-        self._until: dict[str, float] = {}
-        self._tokens: tuple[int, float] | None = None
-        self._unclear_until = 0.0
-        self.opens_in_reasoning = False
-        """The model's template opens the reasoning, so that a reply has only its end."""
+    until: dict[str, float] = {}
+    tokens: int = 0
+    """The size of the largest accepted request, while `TOKENS` is a part that was refused."""
+    opens_in_reasoning: bool = False
+    """The model's template opens the reasoning, so that a reply has only its end."""
 
     @property
     def parts(self) -> set[str]:
-        """The parts of a request that are left out."""
+        """The parts of a request that are left out, with `TOKENS` and `UNCLEAR`."""
         now = time.monotonic()
-        return {part for part, until in self._until.items() if now < until}
+        return {part for part, until in self.until.items() if now < until}
 
-    @property
-    def is_unclear(self) -> bool:
-        """Whether a request was refused whatever was left out of it."""
-        return time.monotonic() < self._unclear_until
-
-    def give_up(self) -> None:
-        """Leave nothing out after an unclear refusal, until parts are tried again."""
-        self._unclear_until = time.monotonic() + REFUSED_SECONDS
-
-    @property
-    def tokens(self) -> int | None:
-        """The size of the largest accepted request; None if none was refused as too large."""
-        limit = self._tokens
-        return limit[0] if limit is not None and time.monotonic() < limit[1] else None
-
-    def learn(self, parts: Collection[str], tokens: int | None) -> None:
+    def learn(self, *parts: str, tokens: int | None = None) -> None:
         """Leave these parts out of requests, and limit requests to so many tokens."""
-        until = time.monotonic() + REFUSED_SECONDS
-        self._until |= dict.fromkeys(parts, until)
         if tokens is not None:
-            self._tokens = (tokens, until)
+            self.tokens, parts = tokens, (*parts, TOKENS)
+        self.until |= dict.fromkeys(parts, time.monotonic() + REFUSED_SECONDS)
 
 
 class Terms:
@@ -150,14 +113,13 @@ class Terms:
     def __init__(
         self, asked: Asked, model: str, refused_parts: RefusedParts, service: Service
     ) -> None:
-        limit = refused_parts.tokens
-        if limit is not None and asked.tokens > limit:
-            asked = shorter(asked, limit)
+        self._left_out = refused_parts.parts
+        if TOKENS in self._left_out and asked.tokens > refused_parts.tokens:
+            asked = dialect.shorter(asked, refused_parts.tokens)
         self._asked = asked
         self._model = model
         self._refused_parts = refused_parts
         self._service = service
-        self._left_out = refused_parts.parts
         if service.kind == "groq" and not model.startswith(STRICT_MODELS):
             self._left_out.add(FORMS[0])
         self._parts: tuple[str, ...] = ()
@@ -173,7 +135,7 @@ class Terms:
     def body(self) -> dict[str, Any]:
         """The body of the next request."""
         left_out = self._left_out | self._dropped
-        body, self._parts, self._wanting = body_of(
+        body, self._parts, self._wanting = dialect.body_of(
             self._asked, self._model, left_out, self._service
         )
         return body
@@ -189,13 +151,14 @@ class Terms:
             complaint = Complaint(error.body)
         else:
             return False
-        if complaint.kind is LlmTooLarge and not LIMIT_FIRST.match(complaint.text):
+        if complaint.kind is LlmTooLarge and not dialect.LIMIT_FIRST.match(complaint.text):
             if self._fitting is not None:
                 return False
-            self._fitting = _smaller(self._asked.tokens, complaint.limit)
-            self._asked = shorter(self._asked, self._fitting)
+            half = max(self._asked.tokens // 2, 64)
+            self._fitting = min(half, complaint.limit // 2) if complaint.limit else half
+            self._asked = dialect.shorter(self._asked, self._fitting)
             return True
-        if new := refused(complaint, self._parts):
+        if new := dialect.refused(complaint, self._parts):
             self._dropped |= set(new)
             return True
         return self._guess(complaint)
@@ -204,11 +167,11 @@ class Terms:
         """Leave out another part alone, where a refusal names none; False if none is left."""
         if self._guesses is None:
             self._named = self._dropped
-            known = self._service.kind == "groq" or self._refused_parts.is_unclear
-            self._guesses = iter(() if known else unnamed(complaint, self._parts))
+            known = self._service.kind == "groq" or UNCLEAR in self._refused_parts.parts
+            self._guesses = iter(() if known else dialect.unnamed(complaint, self._parts))
         part = next(self._guesses, None)
         if part is None and self._dropped != self._named:
-            self._refused_parts.give_up()
+            self._refused_parts.learn(UNCLEAR)  # leave nothing out, until parts are tried again
         self._dropped = self._named | (part or set())
         return part is not None
 
@@ -217,7 +180,7 @@ class Terms:
         if self._accepted:
             return None
         self._accepted = True
-        self._refused_parts.learn(self._dropped, self._fitting)
+        self._refused_parts.learn(*self._dropped, tokens=self._fitting)
         names = dict.fromkeys(part.partition(":")[0] for part in self._wanting)
         return LeftOut(tuple(names)) if names else None
 
@@ -360,7 +323,7 @@ class GroqLlm:
                         if (left_out := terms.accepted()) is not None:
                             yield left_out
                         if reader.over:
-                            refused_parts.opens_in_reasoning = reader.end_only
+                            refused_parts.opens_in_reasoning = reader.split.end_only
                         for event in events:
                             yield event
             except TROUBLE as error:
@@ -443,15 +406,9 @@ class GroqLlm:
 
     def _health(self) -> LlmHealth:
         known = self._refused.get(self.model)
-        names = {part.replace(":", " ", 1) if part in FORMS else part.split(":")[0]
-                 for part in (known.parts if known else ())}  # fmt: skip
+        parts = known.parts - {TOKENS, UNCLEAR} if known else set()
+        names = {p.replace(":", " ", 1) if p in FORMS else p.split(":")[0] for p in parts}
         return LlmHealth(self.kind, self._service.where, self.model, tuple(sorted(names)))
-
-
-def _smaller(tokens: int, limit: int | None) -> int:
-    """How large the shorter request may be, the limit known or not."""
-    half = max(tokens // 2, 64)
-    return min(half, limit // 2) if limit is not None else half
 
 
 def _same_host(error: groq.APIStatusError) -> str | None:

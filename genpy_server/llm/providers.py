@@ -6,15 +6,14 @@ A model is named `provider/name`. A name without a provider's is a model of the 
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
-from genpy_server.config import GROQ
+from genpy_server.config import GROQ, Provider
 from genpy_server.core.models import ChatMessage
 from genpy_server.errors import LlmError, LlmKeyRejected, LlmModelUnknown, LlmUnavailable
 from genpy_server.llm.base import ChatRequest, Llm, LlmEvent, Quota
@@ -39,8 +38,6 @@ GROUP = "genpy.models"
 """Entry points named like a provider: functions that take the settings and make an `Llm`."""
 OWN = ""
 """The name of the service at GENPY_LLM_URL, or of none: its models are named without a provider."""
-
-
 MAX_CONTEXT_TOKENS = 32_000
 """The default limit of a request, whatever the model's window: more would cost more than it helps."""
 MIN_CONTEXT_TOKENS = 500
@@ -101,7 +98,7 @@ class Providers:
         self._verified: set[str] = set()
         self._settings = settings
         self._known = providers_to_ask(settings)
-        self._urls = {one.name: one.url for one in reversed(self._known)}
+        self._named = {one.name: one for one in reversed(self._known)}
         self._default = settings.provider
         self._opened = {}
         self._plugin_names = plugin_names = {point.name for point in points(GROUP)}
@@ -111,26 +108,10 @@ class Providers:
         elif llm is not None or (self._default == GROQ and settings.groq_key is None):
             self._default = OWN
             self._opened[OWN] = OfflineLlm() if llm is None else llm
-        own, model = settings, settings.llm_model
-        self._openers: dict[str, Callable[[], Llm]] = {
-            name: partial(
-                self._open,
-                key=one.key,
-                url=one.url,
-                provider=one.name,
-                model=model if one.name == self._default else None,
-            )
-            for name, one in own.providers.items()
-        }
-        self._openers[GROQ] = partial(
-            self._open, key=own.groq_key, model=own.groq_model, groq_url=own.groq_base_url
-        )
-        self._openers[OWN] = partial(self._open, key=own.llm_key, model=model, url=own.llm_url)
-        for name in plugin_names:
-            self._openers.setdefault(name, partial(self._open_plugin, name))
-        if llm is None and self.is_offline and own.model:
+        self._names = {GROQ, *settings.providers, *plugin_names}
+        if llm is None and self.is_offline and settings.model:
             try:
-                self.find(own.model)
+                self.find(settings.model)
             except LlmError as error:
                 self._opened[OWN] = OfflineLlm(error.message)
 
@@ -154,7 +135,7 @@ class Providers:
         """The model of a name, None for the configured one; raises `LlmError` for an unknown one."""
         provider, model = self.find(name)
         if provider not in self._opened:
-            self._opened[provider] = self._openers[provider]()
+            self._opened[provider] = self._open(provider)
         return ChosenModel(self._opened[provider], provider, model)
 
     def find(self, name: str | None) -> tuple[str, str | None]:
@@ -162,13 +143,13 @@ class Providers:
         if not name:
             return self._default, None
         provider, slash, model = name.partition("/")
-        if slash and provider in self._openers and provider != OWN:
+        if slash and provider in self._names:
             self._check(provider)
             return provider, model or None
         if self.is_offline:
             raise LlmModelUnknown(
                 f"No provider has the model {name!r}. Name one as provider/name, with one "
-                f"of {self._names()}."
+                f"of {self._shown_names}."
             )
         return self._default, name
 
@@ -181,26 +162,27 @@ class Providers:
         own = self._settings
         name = name or (own.model if own.model in {own.llm_model, own.groq_model} else None) or ""
         first, slash, _ = name.partition("/")
-        if not slash or first in self._openers or not named_for_chat(name):
+        if not slash or not first or first in self._names or not named_for_chat(name):
             return
-        named = [p for p in self._known if p.name == self._default]
-        if not named or name in self._verified or self.is_offline:
+        own_provider = self._named.get(self._default)
+        if own_provider is None or name in self._verified or self.is_offline:
             return
-        (found,) = await self._catalog.listed(named)
+        (found,) = await self._catalog.listed([own_provider])
         if found.age_seconds and not found.error and not _lists(found, name):
-            (found,) = await self._catalog.listed(named, refresh=True)
+            (found,) = await self._catalog.listed([own_provider], refresh=True)
         if found.error or not found.models or _lists(found, name):
             self._verified.add(name)
             return
-        meant = get_close_matches(first, self._openers, 1)
+        meant = get_close_matches(first, self._names, 1)
         raise LlmModelUnknown(
-            f"Unknown provider {first!r}, and {without_password(named[0].url)} lists no model "
+            f"Unknown provider {first!r}, and {found.url} lists no model "
             f"{name!r}. {f'Did you mean {meant[0]}? ' if meant else ''}"
-            f"Known: {self._names()}; `genpy models` lists what they have."
+            f"Known: {self._shown_names}; `genpy models` lists what they have."
         )
 
-    def _names(self) -> str:
-        return ", ".join(sorted(filter(None, self._openers)))
+    @property
+    def _shown_names(self) -> str:
+        return ", ".join(sorted(self._names))
 
     def _check(self, provider: str) -> None:
         if provider != GROQ or provider == self._default:
@@ -215,10 +197,9 @@ class Providers:
 
     def window(self, model: ChosenModel) -> int | None:
         """The context window of a model in tokens; None if its provider's stored list has none."""
-        return self._catalog.window(self._url(model), model.id or model.llm.model)
-
-    def _url(self, model: ChosenModel) -> str:
-        return self._urls.get(model.provider, "")
+        named = self._named.get(model.provider)
+        url = "" if named is None else named.url
+        return self._catalog.window(url, model.id or model.llm.model)
 
     def context_tokens(self, model: ChosenModel, reply_tokens: int | None = None) -> int:
         """Tokens that a request to a model may have: the setting, or else what the model accepts.
@@ -257,13 +238,15 @@ class Providers:
 
         Not in a program with settings of its own, which decides what is requested.
         """
-        own, url = self._settings, self._url(model)
+        own, named = self._settings, self._named.get(model.provider)
         sized = own.context_set or model.llm.kind != "compatible"
-        if own.folder is None or sized or not url or (model.name and self._catalog.has(url)):
+        if own.folder is None or sized or named is None:
             return
-        if url not in self._first_lists:
-            self._first_lists[url] = asyncio.create_task(self._first_list(url, model))
-        await asyncio.wait({self._first_lists[url]}, timeout=FIRST_LIST_SECONDS)
+        if model.name and self._catalog.has(named.url):
+            return
+        if named.url not in self._first_lists:
+            self._first_lists[named.url] = asyncio.create_task(self._first_list(named, model))
+        await asyncio.wait({self._first_lists[named.url]}, timeout=FIRST_LIST_SECONDS)
 
     async def trouble(self, name: str | None) -> LlmError | None:
         """Why a model cannot answer now, by its provider's list of models; None if it may answer.
@@ -276,23 +259,23 @@ class Providers:
             await self.verify(name)
         except LlmError as error:
             return error
-        named = [p for p in self._known if p.name == model.provider]
-        if model.llm.kind == "offline" or not named:
+        named = self._named.get(model.provider)
+        if model.llm.kind == "offline" or named is None:
             return None
         asked, failure = self._troubles.get(model.provider, (-math.inf, ""))
         if time.monotonic() - asked > ASKED_SECONDS:
-            (found,) = await self._catalog.listed(named[:1], refresh=True)
+            (found,) = await self._catalog.listed([named], refresh=True)
             failure = "" if found.error.startswith(UNLISTED) else found.error
             self._troubles[model.provider] = time.monotonic(), failure
         if not failure:
             await self._find_name(model)
             return None
-        where = without_password(named[0].url)
+        where = without_password(named.url)
         shown = model.name or model.provider or "The model"
         return LlmUnavailable(f"{shown} at {where}: {failure} {WHAT_TO_DO}")
 
-    async def _first_list(self, url: str, model: ChosenModel) -> None:
-        await self._catalog.listed([p for p in self._known if p.url == url][:1])
+    async def _first_list(self, provider: Provider, model: ChosenModel) -> None:
+        await self._catalog.listed([provider])
         await self._find_name(model)
 
     @staticmethod
@@ -318,18 +301,21 @@ class Providers:
         for llm in (*self._opened.values(), *self._before):
             await llm.close()
 
-    # The SDK is imported only when a service is opened
+    def _open(self, name: str) -> Llm:
+        own, service = self._settings, dict[str, Any]()
+        if name == GROQ:
+            service |= {"key": own.groq_key, "model": own.groq_model, "groq_url": own.groq_base_url}
+        elif name == OWN:
+            service |= {"key": own.llm_key, "model": own.llm_model, "url": own.llm_url}
+        elif (one := own.providers.get(name)) is not None:
+            model = own.llm_model if name == self._default else None
+            service |= {"key": one.key, "model": model, "url": one.url, "provider": name}
+        else:  # of an installed package, whose function takes the settings
+            return ForeignLlm(f"The model {name}", lambda: made(GROUP, name, own))
+        from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - the SDK takes a quarter of a second
 
-    def _open(self, **service: Any) -> Llm:
-        from genpy_server.llm.groq import GroqLlm  # noqa: PLC0415 - a quarter of a second
-
-        own = self._settings
         waits = own.llm_connect_seconds, own.llm_first_token_seconds, own.llm_token_seconds
         return GroqLlm(**service, waits=waits)
-
-    def _open_plugin(self, name: str) -> Llm:
-        """The service of an installed package, whose function takes the settings."""
-        return ForeignLlm(f"The model {name}", lambda: made(GROUP, name, self._settings))
 
 
 def _lists(found: ProviderModels, model: str) -> bool:

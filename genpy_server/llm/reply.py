@@ -72,7 +72,7 @@ class ReplyReader:
     """Reads the events of one reply.
 
     `opened` means that the model's replies begin within reasoning, without an opening tag; that is
-    learned from `end_only` of an earlier reply.
+    learned from `split.end_only` of an earlier reply.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class ReplyReader:
         self._max_chars = max(max_tokens * ENDLESS_CHARS_PER_TOKEN, ENDLESS_CHARS)
         self._parser = ChunkReader()
         self._events = EventSplitter(self._parser)
-        self._split = ReplyText(tools, opened=opened)
+        self.split = ReplyText(tools, opened=opened)
         self.begun = False
         """Whether a part of the reply was received."""
         self._chars = 0
@@ -104,11 +104,6 @@ class ReplyReader:
         self._rested = False
         self._quiet_since: float | None = None
         self._failure: Exception | None = None
-
-    @property
-    def end_only(self) -> bool:
-        """Whether the text had the end of reasoning, but not its beginning."""
-        return self._split.end_only
 
     async def events(self) -> Sequence[LlmEvent]:
         """Wait for the next read, and return its events; empty once the reply is over.
@@ -137,10 +132,10 @@ class ReplyReader:
             if not data:
                 break
             text, thought = parser.take()
-            if text and not self._split.passes(text):
-                text, inner = self._split.feed(text)
+            if text and not self.split.passes(text):
+                text, inner = self.split.feed(text)
                 thought += inner
-                self._reading = self._reading and not self._split.over
+                self._reading = self._reading and not self.split.over
             if not (text or thought):
                 now = time.monotonic()
                 self._quiet_since = self._quiet_since or now
@@ -159,27 +154,22 @@ class ReplyReader:
         """The text held back until the end of the stream, then the last events, then nothing."""
         if not self._rested:
             self._rested = True
-            rest = self._rest()
-            if rest:
+            if not self._parser.done:
+                self._events.end()
+            text, thought = self._parser.take(last=True)
+            fed, last = self.split.feed(text), self.split.finish()
+            thoughts = thought + fed.reasoning + last.reasoning
+            if rest := self._deltas(fed.text + last.text, thoughts):
                 return rest
         if self.over:
             return ()
         self.over = True
         return await self._end()
 
-    def _rest(self) -> tuple[LlmEvent, ...]:
-        """The text that was held back until the end of the stream."""
-        if not self._parser.done:
-            self._events.end()
-        text, thought = self._parser.take(last=True)
-        fed, last = self._split.feed(text), self._split.finish()
-        thoughts = thought + fed.reasoning + last.reasoning
-        return self._deltas(fed.text + last.text, thoughts)
-
     def _deltas(self, text: str, thought: str) -> tuple[LlmEvent, ...]:
-        if self._split.ended_at is not None:
-            self._reasoning_chars = self._chars - self._thought_chars + self._split.ended_at
-            self._split.ended_at = None
+        if self.split.ended_at is not None:
+            self._reasoning_chars = self._chars - self._thought_chars + self.split.ended_at
+            self.split.ended_at = None
         size = len(text) + len(thought)
         self._chars += size
         self._thought_chars += len(thought)
@@ -199,12 +189,12 @@ class ReplyReader:
         if parser.error is not None:
             raise ServiceError(parser.error)
         reason, usage = parser.finish_reason, parser.usage
-        empty = not (self._chars or parser.calls or self._split.calls)
+        empty = not (self._chars or parser.calls or self.split.calls)
         if self._chars > self._max_chars:
             return (Finish("length", usage, self._quota, self._reasoning_chars),)
         filtered = REASONS["content_filter"].search(reason)
         broken = BROKEN.search(reason) and not filtered
-        broken = broken or not (reason or parser.done or self._split.over)
+        broken = broken or not (reason or parser.done or self.split.over)
         if broken or (empty and parser.suspect is not None):
             if parser.suspect is not None and (parser.readable or parser.suspect != parser.unread):
                 raise ServiceError(parser.suspect)
@@ -219,7 +209,7 @@ class ReplyReader:
         if named is not None:  # a call may be cut in the middle, so none is made
             return (Finish(named, usage, self._quota, self._reasoning_chars),)
         collector = CallCollector()
-        for piece in (*parser.calls, *self._split.calls):
+        for piece in (*parser.calls, *self.split.calls):
             collector.add(piece)
         wanted = collector.calls(self._tools)
         if not wanted and CALLING.search(reason) and not self._chars:

@@ -367,7 +367,6 @@ class ReplyText:
         return False
 
     def _behind(self, tag: str) -> None:
-        """Continue after a tag."""
         written, self._held = self._held[: len(tag)], self._held[len(tag) :]
         if tag in LONE_ENDS:
             if not self.end_only:
@@ -533,7 +532,6 @@ class ReplyText:
         return [piece for piece in found if piece] if all(found) else []
 
     def _fields(self, name: str) -> list[str]:
-        """The names of a tool's arguments."""
         written = tool_name(name, self._tools)
         spec = next((tool for tool in self._tools if tool.name == written), None)
         return list(spec.parameters.get("properties", {})) if spec else []
@@ -554,7 +552,6 @@ class ReplyText:
         return found
 
     def _tagged(self, text: str, name: str) -> dict[str, Any]:
-        """Arguments in tags of their names."""
         fields = self._fields(name)
         return {key: held for key, held in _FIELD.findall(text) if key in fields}
 
@@ -581,5 +578,4 @@ def _inner_calls(row: dict[str, object]) -> list[dict[str, object]]:
 
 
 def _parameters(text: str) -> dict[str, str]:
-    """The arguments that are written in tags."""
     return {a.strip() or b.strip(): c or d for a, c, b, d in _PARAMETER.findall(text)}

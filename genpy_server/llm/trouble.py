@@ -8,7 +8,6 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -17,23 +16,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 
+from genpy_server import errors
 from genpy_server.core.identity import is_near
-from genpy_server.errors import (
-    BY_CODE,
-    LlmBadOutput,
-    LlmBadToolCall,
-    LlmCutOff,
-    LlmError,
-    LlmKeyRejected,
-    LlmLoading,
-    LlmModelUnknown,
-    LlmQuotaSpent,
-    LlmRateLimited,
-    LlmTimeout,
-    LlmTooLarge,
-    LlmUnavailable,
-)
 from genpy_server.llm import field_names
 from genpy_server.llm.base import Quota
 from genpy_server.llm.field_names import PHRASES, plain
@@ -51,8 +37,7 @@ LOADING_SECONDS = 2.0
 """When to retry while a model is loaded, if the service does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(msgspec.Struct, frozen=True):
     """A service: its dialect, its address, and the names of its settings for error messages."""
 
     kind: Literal["groq", "compatible"]
@@ -72,36 +57,36 @@ class Service:
 
 
 CHOOSE_ANOTHER = "Choose another one with /model, -m or GENPY_MODEL"
-_SENTENCES: dict[type[LlmError], str] = {
-    LlmBadToolCall: "The model called a tool in a way that its service refuses. Try again.",
-    LlmBadOutput: "The model's answer is not in the form asked for. Try again.",
-    LlmModelUnknown: "The model {model!r} is not available at {where}{reason}. "
+_SENTENCES: dict[type[errors.LlmError], str] = {
+    errors.LlmBadToolCall: "The model called a tool in a way that its service refuses. Try again.",
+    errors.LlmBadOutput: "The model's answer is not in the form asked for. Try again.",
+    errors.LlmModelUnknown: "The model {model!r} is not available at {where}{reason}. "
     f"{CHOOSE_ANOTHER}; `genpy models` lists them.",
-    LlmTooLarge: "The conversation is larger than the model accepts{reason}. "
+    errors.LlmTooLarge: "The conversation is larger than the model accepts{reason}. "
     "Lower GENPY_CONTEXT_TOKENS or GENPY_REPLY_TOKENS.",
-    LlmTimeout: "The model at {where} took too long{reason}. Try again in a moment.",
-    LlmQuotaSpent: "The account at the model's service has no credit left{reason}.",
-    LlmLoading: "The model at {where} is still loading. Try again in a moment.",
+    errors.LlmTimeout: "The model at {where} took too long{reason}. Try again in a moment.",
+    errors.LlmQuotaSpent: "The account at the model's service has no credit left{reason}.",
+    errors.LlmLoading: "The model at {where} is still loading. Try again in a moment.",
 }
-CODES: dict[str, type[LlmError]] = {
+CODES: dict[str, type[errors.LlmError]] = {
     code: kind
     for own, codes in PHRASES.pairs("codes").items()
-    if issubclass(kind := BY_CODE[own], LlmError)
+    if issubclass(kind := errors.BY_CODE[own], errors.LlmError)
     for code in codes.split()
 }
-STATUSES: dict[int, type[LlmError]] = {
-    401: LlmKeyRejected,
-    402: LlmQuotaSpent,
-    403: LlmKeyRejected,
-    407: LlmUnavailable,
-    408: LlmTimeout,
-    413: LlmTooLarge,
-    425: LlmUnavailable,
-    429: LlmRateLimited,
-    498: LlmUnavailable,  # Groq: at capacity
-    504: LlmTimeout,
-    522: LlmUnavailable,
-    524: LlmTimeout,
+STATUSES: dict[int, type[errors.LlmError]] = {
+    401: errors.LlmKeyRejected,
+    402: errors.LlmQuotaSpent,
+    403: errors.LlmKeyRejected,
+    407: errors.LlmUnavailable,
+    408: errors.LlmTimeout,
+    413: errors.LlmTooLarge,
+    425: errors.LlmUnavailable,
+    429: errors.LlmRateLimited,
+    498: errors.LlmUnavailable,  # Groq: at capacity
+    504: errors.LlmTimeout,
+    522: errors.LlmUnavailable,
+    524: errors.LlmTimeout,
 }
 NOT_FOUND = 404
 NOTHING_THERE = {404, 405, 410}
@@ -149,14 +134,14 @@ _NO_ROUTE_PAGE = _any_of("no route page")
 """Titles of pages that give no reason beyond "not found"."""
 _NO_SERVER = _any_of("no server")
 """Messages of tunnels whose other end is not connected."""
-_BY_TEXT: tuple[tuple[re.Pattern[str], type[LlmError]], ...] = (
-    (_NO_SERVER, LlmUnavailable),
-    (_LOADING, LlmLoading),
-    (_TOO_LONG, LlmTooLarge),
-    (_QUOTA, LlmQuotaSpent),
-    (_FILTERED, LlmError),
-    (_BAD_KEY, LlmKeyRejected),
-    (_NO_MODEL, LlmModelUnknown),
+_BY_TEXT: tuple[tuple[re.Pattern[str], type[errors.LlmError]], ...] = (
+    (_NO_SERVER, errors.LlmUnavailable),
+    (_LOADING, errors.LlmLoading),
+    (_TOO_LONG, errors.LlmTooLarge),
+    (_QUOTA, errors.LlmQuotaSpent),
+    (_FILTERED, errors.LlmError),
+    (_BAD_KEY, errors.LlmKeyRejected),
+    (_NO_MODEL, errors.LlmModelUnknown),
 )
 """The kind of trouble by the text; the first match counts."""
 _SIGN_IN = _any_of("sign in")
@@ -295,31 +280,34 @@ class Complaint:
         return min((n for n in numbers if n >= 256), default=None)  # noqa: PLR2004 - no window is smaller
 
     @property
-    def kind(self) -> type[LlmError]:
+    def kind(self) -> type[errors.LlmError]:
         """The class of the error."""
         kinds = [CODES[code.lower()] for code in self.codes if code.lower() in CODES]
-        known = next((kind for kind in kinds if kind is not LlmRateLimited), None)
+        known = next((kind for kind in kinds if kind is not errors.LlmRateLimited), None)
         by_status = STATUSES.get(self.status or 0)
         if known is not None:
             return known
         # Groq sends rate_limit_exceeded with status 413 for a request that is always too large.
-        if by_status is LlmTooLarge:
+        if by_status is errors.LlmTooLarge:
             return by_status
-        if LlmRateLimited in (*kinds, by_status):
+        if errors.LlmRateLimited in (*kinds, by_status):
             passes = self.retry_after is not None or _PASSES.search(self.text)
-            return LlmQuotaSpent if _QUOTA.search(self.text) and not passes else LlmRateLimited
-        if self.status in TEXT_DECIDES and (by_text := self._kind_by_text()) is not None:
-            return by_text
+            return (
+                errors.LlmQuotaSpent
+                if _QUOTA.search(self.text) and not passes
+                else errors.LlmRateLimited
+            )
+        if self.status in TEXT_DECIDES:
+            by_text = next((kind for words, kind in _BY_TEXT if words.search(self.text)), None)
+            if by_text is None and self.status == NOT_FOUND and _MODEL.search(self.text):
+                by_text = errors.LlmModelUnknown
+            if by_text is not None:
+                return by_text
         if by_status is not None:
             return by_status
         failed = self.status is None or self.status >= SERVER_TROUBLE
         failed = failed and not self.nothing_there
-        return LlmUnavailable if failed else LlmError
-
-    def _kind_by_text(self) -> type[LlmError] | None:
-        found = next((kind for words, kind in _BY_TEXT if words.search(self.text)), None)
-        named = self.status == NOT_FOUND and _MODEL.search(self.text)
-        return LlmModelUnknown if found is None and named else found
+        return errors.LlmUnavailable if failed else errors.LlmError
 
 
 def _page_text(page: str) -> str:
@@ -340,7 +328,7 @@ def refusal(
     status: int | None,
     body: Any,
     headers: Mapping[str, str] | None = None,
-) -> LlmError:
+) -> errors.LlmError:
     """The error of a response; `status` is None for an error inside a stream."""
     headers = headers or {}
     if isinstance(body, dict) and "unreadable" in body:
@@ -349,46 +337,46 @@ def refusal(
         target = _shown(headers.get("location", ""))
         if _SIGN_IN.search(target):
             return _asks_to_sign_in(service, target)
-        return LlmError(
+        return errors.LlmError(
             f"{service.where} redirects to {target}. "
             f"Put that address into {service.address_setting}, without /chat/completions."
         )
     complaint = Complaint(body, status)
     kind = complaint.kind
     wait = _wait(complaint, headers)
-    if kind is LlmRateLimited:
+    if kind is errors.LlmRateLimited:
         why = f": {complaint.quoted}" if wait is None and complaint.quoted else ""
-        return LlmRateLimited(
+        return errors.LlmRateLimited(
             f"The model's service limits how much you may ask{why}. Try again {_when(wait)}.".replace(
                 "..", "."
             ),
             retry_after=wait,
         )
-    if kind is LlmLoading:
+    if kind is errors.LlmLoading:
         wait = LOADING_SECONDS if wait is None else wait
     sentence = _sentence(kind, complaint, service, model)
-    if kind is LlmUnavailable:
+    if kind is errors.LlmUnavailable:
         sentence += f" Try again {_when(wait)}."
-    return kind(sentence, retry_after=wait if issubclass(kind, LlmUnavailable) else None)
+    return kind(sentence, retry_after=wait if issubclass(kind, errors.LlmUnavailable) else None)
 
 
-def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
+def lost(error: BaseException, service: Service, *, begun: bool) -> errors.LlmError:
     """The error of a failed connection; `begun`: a part of the reply was received."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, BadVariable):
-            return LlmUnavailable(str(cause))
+            return errors.LlmUnavailable(str(cause))
     if any(isinstance(cause, httpx.ConnectTimeout) for cause in causes):
-        return LlmUnavailable(
+        return errors.LlmUnavailable(
             f"{service.where} takes no connection. GENPY_LLM_CONNECT_SECONDS allows more time."
         )
     if any(isinstance(cause, TimeoutError | httpx.TimeoutException) for cause in causes):
         setting = "GENPY_LLM_TOKEN_SECONDS" if begun else "GENPY_LLM_FIRST_TOKEN_SECONDS"
-        return LlmTimeout(
+        return errors.LlmTimeout(
             f"The model at {service.where} took too long. Try again, or allow more with {setting}."
         )
     if begun:
-        return LlmCutOff("The connection to the model broke off. Try again.")
+        return errors.LlmCutOff("The connection to the model broke off. Try again.")
     if any("certificate" in str(cause).lower() for cause in causes):
         sentence = (
             f"The certificate of {service.where} is not trusted. "
@@ -402,14 +390,16 @@ def lost(error: BaseException, service: Service, *, begun: bool) -> LlmError:
     else:
         check = "the network" if service.kind == "groq" else "that it runs and the address is right"
         sentence = f"No model answers at {service.where}. Check {check}."
-    return LlmUnavailable(sentence)
+    return errors.LlmUnavailable(sentence)
 
 
-def _sentence(kind: type[LlmError], complaint: Complaint, service: Service, model: str) -> str:
+def _sentence(
+    kind: type[errors.LlmError], complaint: Complaint, service: Service, model: str
+) -> str:
     reason = f": {complaint.quoted}" if complaint.quoted else ""
-    if kind is LlmKeyRejected:
+    if kind is errors.LlmKeyRejected:
         sentence = _key_rejected(complaint, service, reason)
-    elif kind is LlmUnavailable:
+    elif kind is errors.LlmUnavailable:
         sentence = _unavailable(complaint, service, reason)
     elif kind in _SENTENCES:
         sentence = _SENTENCES[kind].format(model=model, where=service.where, reason=reason)
@@ -462,7 +452,7 @@ def _refused(complaint: Complaint, service: Service, reason: str) -> str:
     return f"The model's service refused the request ({why}){reason or '.'}"
 
 
-def _unreadable(service: Service, text: str) -> LlmError:
+def _unreadable(service: Service, text: str) -> errors.LlmError:
     """The error of a response with status 200 that is not a reply."""
     complaint = Complaint(text)
     if complaint.page and _SIGN_IN.search(complaint.text):
@@ -473,13 +463,13 @@ def _unreadable(service: Service, text: str) -> LlmError:
     else:
         what = "a web page" if complaint.page else "something that is not a reply"
     quoted = f": {complaint.quoted}" if complaint.quoted and not broken else ""
-    return LlmCutOff(
+    return errors.LlmCutOff(
         f"{service.where} answered with {what}{quoted}. Check {service.address_setting}."
     )
 
 
-def _asks_to_sign_in(service: Service, page: str) -> LlmError:
-    return LlmKeyRejected(
+def _asks_to_sign_in(service: Service, page: str) -> errors.LlmError:
+    return errors.LlmKeyRejected(
         f"{service.where} asks to sign in on a web page ({page}). Make it reachable without that, "
         f"as a public port is, or check {service.address_setting}."
     )
@@ -507,15 +497,12 @@ def duration(text: str) -> float | None:
         seconds = float(text)
     except ValueError:
         text = text.removeprefix("PT")
-        parts = _PART.findall(text)
+        parts = _PART.findall(text.lower())
         if not parts or _PART.sub("", text):
             return None
-        seconds = sum(float(number) * _unit(unit.lower()) for number, unit in parts)
+        sizes = (0.001 if u.startswith(("ms", "milli")) else _SECONDS[u[0]] for _, u in parts)
+        seconds = sum(float(number) * size for (number, _), size in zip(parts, sizes, strict=True))
     return min(seconds, MAX_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def _unit(name: str) -> float:
-    return 0.001 if name.startswith(("ms", "milli")) else _SECONDS[name[0]]
 
 
 def _wait(complaint: Complaint, headers: Mapping[str, str]) -> float | None:
@@ -575,12 +562,10 @@ def _when(wait: float | None) -> str:
 
 def quota(headers: Mapping[str, str]) -> Quota | None:
     """The remaining quota by the headers of a response; None if it has none of them."""
-    names = {
-        "requests_left": "x-ratelimit-remaining-requests",
-        "requests_limit": "x-ratelimit-limit-requests",
-        "tokens_left": "x-ratelimit-remaining-tokens",
-        "tokens_limit": "x-ratelimit-limit-tokens",
+    numbers = {
+        f"{what}_{end}": int(text)
+        for what in ("requests", "tokens")
+        for end, word in (("left", "remaining"), ("limit", "limit"))
+        if _COUNT.fullmatch(text := headers.get(f"x-ratelimit-{word}-{what}", ""))
     }
-    found = {name: headers.get(header, "") for name, header in names.items()}
-    numbers = {n: int(text) for n, text in found.items() if _COUNT.fullmatch(text)}
     return Quota(**numbers) if numbers else None

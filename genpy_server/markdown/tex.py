@@ -66,7 +66,6 @@ def readable(source: str) -> str:
 
 @lru_cache(maxsize=1)
 def _reader() -> "tuple[Any, LatexNodes2Text]":
-    """The macros for the parser, and the converter to text."""
     from pylatexenc import latex2text, latexwalker, macrospec  # noqa: PLC0415 - when needed
 
     words = latexwalker.get_default_latex_context_db()

@@ -373,7 +373,6 @@ class McpServer:
         return "\n\n".join(_shown(message.content) for message in result.messages)
 
     def _own_name(self, name: str) -> str:
-        """The name of a tool or prompt with the server's name as prefix."""
         return _NOT_IN_NAMES.sub("_", f"{self._name}_{name}")[:NAME_CHARS]
 
 

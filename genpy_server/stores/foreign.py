@@ -16,17 +16,7 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec.structs import FieldInfo
 
-from genpy_server.core.models import (
-    UNTITLED,
-    Message,
-    MessageMeta,
-    Metrics,
-    Session,
-    SessionSettings,
-    any_title,
-    checked_rating,
-    checked_settings,
-)
+from genpy_server.core import models
 from genpy_server.errors import BadRequest
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -34,49 +24,49 @@ S = TypeVar("S", bound=msgspec.Struct)
 _NO_TIME: Final = "1970-01-01T00:00:00.000000Z"
 
 _MISSING: dict[type[msgspec.Struct], dict[str, Any]] = {
-    Session: {
+    models.Session: {
         "user_id": "",
-        "title": UNTITLED,
+        "title": models.UNTITLED,
         "status": "completed",
         "started_at": _NO_TIME,
         "updated_at": _NO_TIME,
         "last_message_id": 0,
     },
-    Message: {"text": "", "at": _NO_TIME, "role": "system"},
+    models.Message: {"text": "", "at": _NO_TIME, "role": "system"},
 }
 """The defaults of required fields that cannot be read."""
 
 _TIMES: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
-    Session: ("started_at", "updated_at", "ended_at", "rated_at"),
-    Message: ("at",),
-    Metrics: ("first_at", "last_at"),
+    models.Session: ("started_at", "updated_at", "ended_at", "rated_at"),
+    models.Message: ("at",),
+    models.Metrics: ("first_at", "last_at"),
 }
 _YEARS: Final = range(1000, 9999)
 """Years with four digits in every time zone."""
 _WRITTEN: Final = len(_NO_TIME)
 
 _texts = msgspec.json.Decoder(tuple[str, ...])
-_metrics = msgspec.json.Decoder(Metrics)
+_metrics = msgspec.json.Decoder(models.Metrics)
 
 
-def session_of(row: dict[str, Any]) -> Session:
+def session_of(row: dict[str, Any]) -> models.Session:
     """The session of a row with the names of its JSON."""
     metrics = row["metrics"]
     if not isinstance(metrics, dict) or "total_messages" not in metrics:  # GenPy always writes it
         metrics = None
     texts = {name: texts_of(row[name]) for name in ("topics", "key_outcomes")}
-    session = read(Session, row | texts | {"metrics": metrics})
-    if session.settings == SessionSettings():
+    session = read(models.Session, row | texts | {"metrics": metrics})
+    if session.settings == models.SessionSettings():
         return session
     return msgspec.structs.replace(session, settings=_as_far_as_settable(session.settings))
 
 
-def message_of(row: dict[str, Any]) -> Message:
+def message_of(row: dict[str, Any]) -> models.Message:
     """The message of a row with the names of its JSON."""
-    return with_links(read(Message, row))
+    return with_links(read(models.Message, row))
 
 
-def with_links(message: Message) -> Message:
+def with_links(message: models.Message) -> models.Message:
     """The message without links to what cannot be: a reply or an edit names an earlier message."""
     meta = message.meta
     if meta.reply_to is None and meta.replaces is None:
@@ -193,17 +183,17 @@ def decoded(text: str | None) -> Any:
         return None
 
 
-def _as_far_as_settable(settings: SessionSettings) -> SessionSettings:
+def _as_far_as_settable(settings: models.SessionSettings) -> models.SessionSettings:
     """The settings without those that a person could not have set."""
-    kept = SessionSettings()
+    kept = models.SessionSettings()
     for name in settings.__struct_fields__:
         with suppress(BadRequest):
             one = {name: getattr(settings, name)}
-            kept = checked_settings(msgspec.structs.replace(kept, **one))
+            kept = models.checked_settings(msgspec.structs.replace(kept, **one))
     return kept
 
 
-def counts_of(text: str | None) -> Metrics | None:
+def counts_of(text: str | None) -> models.Metrics | None:
     """The stored metrics; None if they are invalid, so that all messages must be counted."""
     try:
         counts = _metrics.decode(text or "null")
@@ -225,22 +215,24 @@ def texts_of(value: Any) -> tuple[str, ...]:
     return tuple(item.strip() for item in value if isinstance(item, str) and item.strip())
 
 
-def checked_session(session: Session) -> Session:
+def checked_session(session: models.Session) -> models.Session:
     """The session in the form in which it is stored; raises `BadRequest` if it is invalid."""
     try:
         return msgspec.structs.replace(
             _in_utc(session, "started_at", "updated_at", "ended_at", "rated_at"),
             id=str(UUID(session.id)),
-            title=any_title(session.title),
+            title=models.any_title(session.title),
             metrics=session.metrics and _in_utc(session.metrics, "first_at", "last_at"),
-            rating=None if session.rating is None else checked_rating(session.rating),
+            rating=None if session.rating is None else models.checked_rating(session.rating),
         )
     except (ValueError, OverflowError, BadRequest) as error:
         why = str(error).removesuffix(".")
         raise BadRequest(f"The exported session {session.id!r} cannot be read: {why}.") from None
 
 
-def checked_messages(session: Session, messages: Iterable[dict[str, Any]]) -> Iterator[Message]:
+def checked_messages(
+    session: models.Session, messages: Iterable[dict[str, Any]]
+) -> Iterator[models.Message]:
     """The messages in the form in which they are stored; raises `BadRequest` for an invalid one.
 
     They must be ordered by id.
@@ -248,7 +240,7 @@ def checked_messages(session: Session, messages: Iterable[dict[str, Any]]) -> It
     last = 0
     for value in messages:
         try:
-            message = _in_utc(msgspec.convert(value, Message), "at")
+            message = _in_utc(msgspec.convert(value, models.Message), "at")
             uid = str(
                 UUID(message.uid) if message.uid else uuid5(UUID(session.id), str(message.id))
             )
@@ -264,7 +256,7 @@ def checked_messages(session: Session, messages: Iterable[dict[str, Any]]) -> It
         yield msgspec.structs.replace(message, session_id=session.id, uid=uid)
 
 
-def with_own_ids(meta: MessageMeta, ids: dict[int, int]) -> MessageMeta:
+def with_own_ids(meta: models.MessageMeta, ids: dict[int, int]) -> models.MessageMeta:
     """The metadata with ids of this database; `ids` maps the ids of the export to them."""
     if meta.reply_to is None and meta.replaces is None:
         return meta

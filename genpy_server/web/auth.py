@@ -37,7 +37,7 @@ class Gate:
     """Checks every request by the settings."""
 
     def __init__(self, settings: Settings) -> None:
-        self._tokens = [(_bytes(token), user) for token, user in settings.tokens.items()]
+        self._tokens = [(token.encode(), user) for token, user in settings.tokens.items()]
         self._user = settings.user
         self._wrong = WrongTokens()
         self._hosts = {host.lower() for host in (settings.host, *settings.hosts)}
@@ -90,7 +90,7 @@ class Gate:
         if not self._tokens:
             return self._user
         self._wrong.check(address)
-        given = _bytes(token)
+        given = token.encode("utf-8", "surrogatepass")
         # No early exit: the time must not tell how much of a token is right.
         users = [user for known, user in self._tokens if hmac.compare_digest(known, given)]
         if not users:
@@ -114,10 +114,6 @@ class Gate:
             return True
         # An attacker can point a host name at this machine, but not an address.
         return self._every_address and address_of(name) is not None
-
-
-def _bytes(token: str) -> bytes:
-    return token.encode("utf-8", "surrogatepass")
 
 
 def _authority(text: str, scheme: str) -> tuple[str, int]:

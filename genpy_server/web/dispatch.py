@@ -27,6 +27,11 @@ COMPRESSED_FROM = 1_400
 """Size of an answer from which compression saves a packet."""
 COMPRESSED_INLINE = 32 * 1024
 """Largest size that is compressed in less than a millisecond."""
+PREFLIGHT = {
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
+"""Header fields of the answer to a CORS preflight of a listed origin."""
 
 Connect = Callable[[SessionSocket], Awaitable[None]]
 """Serves one WebSocket that passed the gate."""
@@ -109,24 +114,17 @@ class Dispatcher:
         if request.path.startswith(SESSION_PATH):
             raise UpgradeRequired("This address serves WebSockets only.")
         if request.method == "OPTIONS" and self._gate.listed_origin(request) is not None:
-            return self._preflight(request)
+            return Response(
+                204,
+                headers=PREFLIGHT
+                | {"Access-Control-Allow-Methods": ", ".join(self.router.allowed(request.path))},
+            )
         user = self._gate.user(request, peer.address)
         if user is not None:
             peer.identified()
         return await self.router.answer(msgspec.structs.replace(request, user=user))
 
-    def _preflight(self, request: Request) -> Response:
-        """The answer to a CORS preflight of a listed origin."""
-        allowed = ", ".join(self.router.allowed(request.path))
-        headers = {
-            "Access-Control-Allow-Methods": allowed,
-            "Access-Control-Allow-Headers": "Authorization, Content-Type",
-            "Access-Control-Max-Age": "600",
-        }
-        return Response(204, headers=headers)
-
     def _shared(self, request: Request, response: Response) -> Response:
-        """The answer with CORS headers for a listed origin."""
         origin = self._gate.listed_origin(request)
         if origin is None:
             return response

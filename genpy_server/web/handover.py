@@ -181,7 +181,6 @@ def _text_frame(data: bytes) -> bytes:
 
 
 def _head(request: Request) -> bytes:
-    """The head of the request for the library."""
     lines = ["GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket"]
     lines += [f"{name}: {request.headers[name]}" for name in FIELDS if name in request.headers]
     lines += [f"sec-websocket-version: {VERSION}", "", ""]

@@ -20,8 +20,7 @@ class HealthCheck:
     """Checks the store and the model; concurrent callers share one result."""
 
     def __init__(self, store: Store, models: Providers) -> None:
-        self._store = store
-        self._models = models
+        self._store, self._models = store, models
         self.users = 0
         """Users with conversations, at the last check."""
         self._last: ServerHealth | None = None

@@ -7,7 +7,10 @@ it.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
+
+import msgspec
 
 from genpy_server.errors import Busy
 from genpy_server.web.renderer import Renderer
@@ -41,7 +44,9 @@ class HtmlFeed:
         self._renderer = renderer
         self._sleep = sleep
         self._runs: dict[str, _GrowingReply] = {}
-        self._stored: dict[Reader, _StoredMessages] = {}
+        self._stored: dict[Reader, asyncio.Task[None]] = {}
+        self._waiting: dict[Reader, list[tuple[int, str]]] = {}
+        """Stored messages that are to be rendered."""
 
     def watch(self, reader: Reader, frame: Frame) -> None:
         """Handle a frame that was sent to a reader."""
@@ -52,7 +57,9 @@ class HtmlFeed:
             if run is None:
                 if frame.offset:
                     return  # the beginning is missing; the HTML comes with the stored message
-                self._forget_left()
+                left = [name for name, one in self._runs.items() if not one.readers]
+                for name in left[: max(0, len(left) - REPLIES_LEFT)]:
+                    self._runs.pop(name).close()
                 run = _GrowingReply(frame.run, reader.user, self._renderer, self._sleep)
                 self._runs[frame.run] = run
             run.join(reader)
@@ -67,140 +74,99 @@ class HtmlFeed:
                 del self._runs[frame.run]
 
     def _add(self, reader: Reader, message_id: int, text: str) -> None:
+        waiting = self._waiting.setdefault(reader, [])
+        waiting.append((message_id, text))
         if reader not in self._stored:
-            self._stored[reader] = _StoredMessages(reader, self._renderer)
-        self._stored[reader].add(message_id, text)
+            self._stored[reader] = asyncio.create_task(self._render_stored(reader, waiting))
+
+    async def _render_stored(self, reader: Reader, waiting: list[tuple[int, str]]) -> None:
+        """Render the messages of a reader, the newest first, since it is seen first."""
+        await asyncio.sleep(0)  # until all messages that are sent together are added
+        while waiting:
+            message_id, text = waiting.pop()
+            with suppress(Busy):  # the client shows its text
+                html = await self._renderer.render(text, reader.user)
+                reader.answer(Html(html, message_id=message_id, end=len(text)))
+        del self._stored[reader]
 
     def left(self, reader: Reader) -> None:
         """Remove a reader; its running replies are kept for a client that resumes."""
-        stored = self._stored.pop(reader, None)
-        if stored is not None:
-            stored.close()
+        self._waiting.pop(reader, None)
+        if (rendering := self._stored.pop(reader, None)) is not None:
+            rendering.cancel()
         for run in self._runs.values():
             run.readers.discard(reader)
 
-    def _forget_left(self) -> None:
-        left = [name for name, run in self._runs.items() if not run.readers]
-        for name in left[: max(0, len(left) - REPLIES_LEFT)]:
-            self._runs.pop(name).close()
 
-
-class _StoredMessages:
-    """The messages of one reader that are to be rendered."""
-
-    def __init__(self, reader: Reader, renderer: Renderer) -> None:
-        self._reader = reader
-        self._renderer = renderer
-        self._waiting: list[tuple[int, str]] = []
-        self._task: asyncio.Task[None] | None = None
-
-    def add(self, message_id: int, text: str) -> None:
-        """Add a message; the newest is rendered first, since it is seen first."""
-        self._waiting.append((message_id, text))
-        if self._task is None:
-            self._task = asyncio.create_task(self._work())
-
-    def close(self) -> None:
-        """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _work(self) -> None:
-        await asyncio.sleep(0)  # until all messages that are sent together are added
-        while self._waiting:
-            message_id, text = self._waiting.pop()
-            try:
-                html = await self._renderer.render(text, self._reader.user)
-            except Busy:
-                continue  # the client shows its text
-            self._reader.answer(Html(html, message_id=message_id, end=len(text)))
-        self._task = None
-
-
-class _GrowingReply:
+class _GrowingReply(msgspec.Struct, eq=False):
     """A running reply: the HTML of its complete blocks, for all readers."""
 
-    def __init__(self, run: str, user: str, renderer: Renderer, sleep: Sleep) -> None:
-        self.readers: set[Reader] = set()
-        self._run = run
-        self._user = user
-        self._renderer = renderer
-        self._sleep = sleep
-        self._blocks: list[Html] = []
-        self._text = ""
-        self._pieces: list[str] = []
-        """Text after `_text`."""
-        self._length = 0
-        self._start = 0
-        """Offset of the text after the complete blocks."""
-        self._headings: tuple[str, ...] = ()
-        """The headings above that text."""
-        self._due = False
-        self._line_ended = False
-        self._task: asyncio.Task[None] | None = None
+    run: str
+    user: str
+    renderer: Renderer
+    sleep: Sleep
+    readers: set[Reader] = set()
+    blocks: list[Html] = []
+    pieces: list[str] = []
+    """The text so far."""
+    length: int = 0
+    start: int = 0
+    """Offset of the text after the complete blocks."""
+    headings: tuple[str, ...] = ()
+    """The headings above that text."""
+    due: bool = False
+    line_ended: bool = False
+    task: asyncio.Task[None] | None = None
 
     @property
     def text(self) -> str:
-        """The reply so far."""
-        if self._pieces:
-            self._text += "".join(self._pieces)
-            self._pieces.clear()
-        return self._text
+        self.pieces = ["".join(self.pieces)]
+        return self.pieces[0]
 
     def join(self, reader: Reader) -> None:
         """Send a reader the blocks so far, and each later one when it is complete."""
         if reader not in self.readers:
             self.readers.add(reader)
-            for block in self._blocks:
+            for block in self.blocks:
                 reader.answer(block)
 
     def take(self, delta: Delta) -> None:
         """Add the text of a delta; the same one comes for every reader."""
-        added = delta.text[max(0, self._length - delta.offset) :]
-        if delta.offset > self._length or not added:
+        added = delta.text[max(0, self.length - delta.offset) :]
+        if delta.offset > self.length or not added:
             return
-        self._pieces.append(added)
-        self._length += len(added)
+        self.pieces.append(added)
+        self.length += len(added)
         # A block ends with its line, or with the beginning of the next one.
-        self._due = self._due or self._line_ended or "\n" in added
-        self._line_ended = added.endswith("\n")
-        if self._due and self._task is None:
-            self._task = asyncio.create_task(self._look())
+        self.due = self.due or self.line_ended or "\n" in added
+        self.line_ended = added.endswith("\n")
+        if self.due and self.task is None:
+            self.task = asyncio.create_task(self._look())
 
     def close(self) -> None:
-        """Stop; the HTML of the whole message follows."""
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     async def _look(self) -> None:
         """Send complete blocks, until none can have been added since the last search."""
         clock = asyncio.get_running_loop().time
-        while self._due:
-            began, self._due = clock(), False
+        while self.due:
+            began, self.due = clock(), False
             try:
-                found = await self._renderer.finished_blocks(
-                    self.text[self._start :], self._headings
-                )
+                rest = self.text[self.start :]
+                found = await self.renderer.finished_blocks(rest, self.headings)
                 for _ in found:
-                    self._renderer.charge(self._user)
+                    self.renderer.charge(self.user)
             except Busy:
                 found = []
             done = 0
             for block in found:
-                self._send(
-                    Html(
-                        block.html,
-                        run=self._run,
-                        start=self._start + done,
-                        end=self._start + block.end,
-                    )
-                )
-                done, self._headings = block.end, block.headings
-            self._start += done
-            await self._sleep(max(LEAST_PAUSE, PAUSE_RATIO * (clock() - began)))
-        self._task = None
-
-    def _send(self, block: Html) -> None:
-        self._blocks.append(block)
-        for reader in tuple(self.readers):
-            reader.answer(block)
+                start, end = self.start + done, self.start + block.end
+                html = Html(block.html, run=self.run, start=start, end=end)
+                self.blocks.append(html)
+                for reader in tuple(self.readers):
+                    reader.answer(html)
+                done, self.headings = block.end, block.headings
+            self.start += done
+            await self.sleep(max(LEAST_PAUSE, PAUSE_RATIO * (clock() - began)))
+        self.task = None

@@ -10,16 +10,18 @@ import logging
 from collections.abc import Coroutine
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from genpy_server.errors import GenPyError, Refused, RequestTimeout
-from genpy_server.web.dispatch import Dispatcher
 from genpy_server.web.handover import CLOSE_SECONDS, Upgrade
 from genpy_server.web.http_request import RequestReader
 from genpy_server.web.messages import SECURITY_HEADERS, Request, Response, StoredBody
 from genpy_server.web.strangers import RemotePeer
+
+if TYPE_CHECKING:
+    from genpy_server.web.server import HttpServer
 
 log = logging.getLogger("genpy.server")
 
@@ -53,19 +55,13 @@ class HttpConnection(asyncio.Protocol):
     _reader: RequestReader
     _peer: RemotePeer
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        connections: "set[HttpConnection]",
-        turned_away: LimitedWarning,
-    ) -> None:
-        self._dispatcher = dispatcher
-        self._connections = connections
-        """The open connections, with this one."""
-        self._turned_away = turned_away
+    def __init__(self, server: "HttpServer") -> None:
+        self._server = server
+        self._dispatcher = server.dispatcher
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
+        """The task of the current answer."""
         self._ending = False
         self._given_up = False
         """Whether the current handler is cancelled when the client disconnects."""
@@ -83,10 +79,10 @@ class HttpConnection(asyncio.Protocol):
         found = transport.get_extra_info("peername")
         address = str(found[0]) if found else ""
         self._peer = RemotePeer(self._dispatcher.strangers, address, self._transport.abort)
-        self._connections.add(self)
+        self._server.connections.add(self)
         self._next(self._dispatcher.limits.request_seconds)
         if not self._dispatcher.strangers.add(self._peer):
-            self._turned_away.happened(address)
+            self._server.turned_away.happened(address)
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -111,7 +107,7 @@ class HttpConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Keep the connection for the answer to a client that has finished sending."""
-        if self._ending or self._given_up or not (self._reader.started or self._task):
+        if self._ending or self._given_up or not (self._reader.started or self.task):
             return False
         self._peer_finished = True
         try:
@@ -122,8 +118,8 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         """Remove the connection; the current handler is cancelled or runs to its end."""
-        if self._given_up and self._task is not None:
-            self._task.cancel()
+        if self._given_up and self.task is not None:
+            self.task.cancel()
         self._peer.left()
         self._released()
         self.resume_writing()
@@ -140,21 +136,16 @@ class HttpConnection(asyncio.Protocol):
 
     # Its life
 
-    @property
-    def busy(self) -> asyncio.Task[None] | None:
-        """The task of the current answer."""
-        return self._task
-
     def close(self) -> None:
         """Close now, or once the current request is answered."""
-        if self._task is None and not self._ending and not self._reader.started:
+        if self.task is None and not self._ending and not self._reader.started:
             self._transport.close()
 
     def abort(self) -> None:
         """Drop the connection."""
         self._transport.abort()
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     def _next(self, seconds: float) -> None:
         limits = self._dispatcher.limits
@@ -177,7 +168,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _released(self) -> None:
         self._wait(None)
-        self._connections.discard(self)
+        self._server.connections.discard(self)
         if not self.released.done():
             self.released.set_result(None)
 
@@ -214,8 +205,8 @@ class HttpConnection(asyncio.Protocol):
         self._work(self._send(request, response, began, kept=False))
 
     def _work(self, work: Coroutine[Any, Any, None]) -> None:
-        self._task = self._loop.create_task(work)
-        self._task.add_done_callback(self._worked)
+        self.task = self._loop.create_task(work)
+        self.task.add_done_callback(self._worked)
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         """Abort the connection after a bug in an answer, which nothing else would close."""
@@ -237,7 +228,9 @@ class HttpConnection(asyncio.Protocol):
         """Send an answer, wait until it is written, and read the next request or close."""
         try:
             last = request is None or not kept or self._peer_finished or self._dispatcher.closing
-            shown = response if request is None else _for(request, response)
+            shown = response
+            if request is not None and response.unchanged_for(request):
+                shown = msgspec.structs.replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
             fields = _fields(shown, self._dispatcher.server_header, last=last)
             if self._transport.is_closing():
                 return
@@ -253,7 +246,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
             return
         finally:
-            self._task = None
+            self.task = None
             if response.stored is not None:
                 self._loop.run_in_executor(None, response.stored.close)
         if self._transport.is_closing():
@@ -297,13 +290,6 @@ class HttpConnection(asyncio.Protocol):
             self._transport.resume_reading()
         except OSError:  # the peer has reset the connection
             self._transport.abort()
-
-
-def _for(request: Request, response: Response) -> Response:
-    """The answer, or 304 if the client has its content already."""
-    if not response.unchanged_for(request):
-        return response
-    return msgspec.structs.replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
 
 
 def _fields(response: Response, server: str, *, last: bool) -> list[tuple[str, str]]:

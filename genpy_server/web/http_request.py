@@ -90,13 +90,8 @@ class RequestReader:
 
     def continue_bytes(self) -> bytes:
         """The answer 100 if the client waits for it before it sends the body; else empty."""
-        waiting = (
-            not self.finished
-            and self._request is not None
-            and not self._fed
-            and self._h11.they_are_waiting_for_100_continue
-        )
-        if not waiting:
+        reading = self._request is not None and not self.finished and not self._fed
+        if not (reading and self._h11.they_are_waiting_for_100_continue):
             return b""
         return self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 

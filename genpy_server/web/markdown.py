@@ -5,7 +5,7 @@ http, https and mailto only, and turns an image into a link, since the request f
 a conversation. The sanitiser then allows only what this parser produces.
 """
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import cache, lru_cache
 from html import escape
 from itertools import pairwise
@@ -61,6 +61,8 @@ _LANGUAGE = pattern(r"[A-Za-z0-9+#.-]{1,24}")
 _LINE = pattern(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _ALIGN = pattern(r"text-align:(right|center)")
 _BOX = pattern(r"\[([ xX])\] ")
+
+_Rule = Callable[["Token", dict[str, Any]], str]
 
 
 def render(text: str) -> str:
@@ -154,17 +156,16 @@ def _parser(bare_links: bool) -> "MarkdownIt":  # noqa: FBT001 - one of two pars
     parser.core.ruler.push("cells", lambda state: _set_alignment(state.tokens))
     parser.core.ruler.push("boxes", lambda state: _set_boxes(state.tokens))
     parser.core.ruler.push("bare", lambda state: _set_bare(state.tokens))
-    parser.add_render_rule("math", _math)
-    parser.add_render_rule("math_block", _math)
-    parser.add_render_rule("footnote_ref", _footnote)
-    parser.add_render_rule("footnote_open", _footnote)
-    parser.add_render_rule("footnote_close", _footnote)
-    parser.add_render_rule("script", _script)
-    parser.add_render_rule("plain", _plain)
-    parser.add_render_rule("image", _image)
-    parser.add_render_rule("fence", _fence)
-    parser.add_render_rule("code_block", _fence)
+    for name, rule in _RULES.items():
+        parser.add_render_rule(name, _as_rule(rule))
     return parser
+
+
+def _as_rule(rule: _Rule) -> Callable[..., str]:
+    def render(_: Any, tokens: Sequence["Token"], index: int, __: Any, env: dict[str, Any]) -> str:
+        return rule(tokens[index], env)
+
+    return render
 
 
 def _set_plain(tokens: Sequence["Token"]) -> None:
@@ -172,11 +173,6 @@ def _set_plain(tokens: Sequence["Token"]) -> None:
     for token in tokens:
         if token.type == "inline" and token.content.count("[") > BRACKETS:
             token.type = "plain"
-
-
-def _plain(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
-    """A paragraph as plain text."""
-    return escape(tokens[index].content)
 
 
 def _is_link(url: str) -> bool:
@@ -232,44 +228,32 @@ def _set_bare(tokens: Sequence["Token"]) -> None:
             token.attrs["class"] = "bare"
 
 
-def _math(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
-    """A formula as Unicode text."""
-    token = tokens[index]
-    shown = escape(readable(token.info))
-    if token.type == "math_block":
-        return f'<p class="math">{shown}</p>\n'
-    return f'<span class="math">{shown}</span>'
+def _image(token: "Token", _: Any) -> str:
+    source = escape(str(token.attrs.get("src", "")))
+    return f'<a href="{source}">{escape(token.content) or source}</a>'
 
 
-def _footnote(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
-    """A footnote or a reference to it: its label, raised."""
-    token = tokens[index]
-    if token.type == "footnote_close":
-        return "</p>\n"
-    label = f"<sup>{escape(token.info)}</sup>"
-    return f'<p class="footnote">{label} ' if token.type == "footnote_open" else label
-
-
-def _script(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
-    """Raised or lowered text."""
-    token = tokens[index]
-    return f"<{token.tag}>{escape(token.info)}</{token.tag}>"
-
-
-def _image(_: Any, tokens: Sequence["Token"], index: int, *__: Any) -> str:
-    """An image as a link."""
-    source = escape(str(tokens[index].attrs.get("src", "")))
-    label = escape(tokens[index].content) or source
-    return f'<a href="{source}">{label}</a>'
-
-
-def _fence(_: Any, tokens: Sequence["Token"], index: int, __: Any, env: Any) -> str:
+def _fence(token: "Token", env: dict[str, Any]) -> str:
     """A block of code, with its language and the classes of its tokens."""
-    code = tokens[index].content
-    words = tokens[index].info.split(maxsplit=1)
+    words = token.info.split(maxsplit=1)
     language = words[0] if words and _LANGUAGE.fullmatch(words[0]) else ""
     attribute = f' data-language="{escape(language)}"' if language else ""
-    return f"<pre{attribute}><code>{_highlight(code, language, env)}</code></pre>\n"
+    return f"<pre{attribute}><code>{_highlight(token.content, language, env)}</code></pre>\n"
+
+
+_RULES: dict[str, _Rule] = {
+    "math": lambda token, _: f'<span class="math">{escape(readable(token.info))}</span>',
+    "math_block": lambda token, _: f'<p class="math">{escape(readable(token.info))}</p>\n',
+    "footnote_ref": lambda token, _: f"<sup>{escape(token.info)}</sup>",
+    "footnote_open": lambda token, _: f'<p class="footnote"><sup>{escape(token.info)}</sup> ',
+    "footnote_close": lambda *_: "</p>\n",
+    "script": lambda token, _: f"<{token.tag}>{escape(token.info)}</{token.tag}>",
+    "plain": lambda token, _: escape(token.content),
+    "image": _image,
+    "fence": _fence,
+    "code_block": _fence,
+}
+"""The HTML of the tokens that the parser's own renderer does not know, or writes otherwise."""
 
 
 def _highlight(code: str, language: str, env: dict[str, Any]) -> str:

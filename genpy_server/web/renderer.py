@@ -43,10 +43,10 @@ log = logging.getLogger("genpy.renderer")
 R = TypeVar("R")
 
 
-class RenderTexts(msgspec.Struct, tag="texts"):
-    """Whole texts to render."""
+class RenderText(msgspec.Struct, tag="text"):
+    """A whole text to render."""
 
-    texts: list[str]
+    text: str
 
 
 class RenderBlocks(msgspec.Struct, tag="blocks"):
@@ -93,7 +93,7 @@ class Renderer:
         self.charge(user)
         made = self._making[text] = asyncio.get_running_loop().create_future()
         try:
-            (html,) = await self._job(RenderTexts([text]), list[str], lambda: [unrendered(text)])
+            html = await self._job(RenderText(text), str, lambda: unrendered(text))
         except BaseException as error:
             made.set_exception(error if isinstance(error, Busy) else Busy("Not rendered."))
             made.exception()  # marks it as retrieved: there may be no other caller
@@ -101,18 +101,20 @@ class Renderer:
         finally:
             del self._making[text]
         made.set_result(html)
-        self._keep(text, html)
+        self._cache[text] = html
+        self._cached_bytes += len(text) + len(html)
+        while self._cached_bytes > CACHE_BYTES:
+            old, its = self._cache.popitem(last=False)
+            self._cached_bytes -= len(old) + len(its)
         return html
 
     async def render_all(self, texts: Sequence[str], user: str) -> list[str | None]:
         """The HTML of each text, in the same order; None for those that cannot be rendered now."""
-        return [await self._try(text, user) for text in texts]
-
-    async def _try(self, text: str, user: str) -> str | None:
-        try:
-            return await self.render(text, user)
-        except Busy:
-            return None
+        found: list[str | None] = [None] * len(texts)
+        for place, text in enumerate(texts):
+            with suppress(Busy):
+                found[place] = await self.render(text, user)
+        return found
 
     async def finished_blocks(
         self, text: str, headings: tuple[str, ...] = ()
@@ -125,15 +127,8 @@ class Renderer:
         async with self._lock:
             await self._end()
 
-    def _keep(self, text: str, html: str) -> None:
-        self._cache[text] = html
-        self._cached_bytes += len(text) + len(html)
-        while self._cached_bytes > CACHE_BYTES:
-            old, its = self._cache.popitem(last=False)
-            self._cached_bytes -= len(old) + len(its)
-
     async def _job(
-        self, job: RenderTexts | RenderBlocks, kind: type[R], otherwise: Callable[[], R]
+        self, job: RenderText | RenderBlocks, kind: type[R], otherwise: Callable[[], R]
     ) -> R:
         """Run a job; `otherwise` makes the result if the process fails."""
         if self._waiting >= WAITING_JOBS:
@@ -150,7 +145,7 @@ class Renderer:
         finally:
             self._waiting -= 1
 
-    async def _ask(self, job: RenderTexts | RenderBlocks, kind: type[R]) -> R:
+    async def _ask(self, job: RenderText | RenderBlocks, kind: type[R]) -> R:
         try:
             process = await self._started()
             assert process.stdin is not None  # noqa: S101 - as `_started` made it
@@ -216,7 +211,7 @@ def main() -> None:
 
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    decoder = msgspec.json.Decoder(RenderTexts | RenderBlocks)
+    decoder = msgspec.json.Decoder(RenderText | RenderBlocks)
     source, target = sys.stdin.buffer, sys.stdout.buffer
     render("ready *to* `go`")  # imports the parser before the first job
     target.write(_LENGTH.pack(0))
@@ -225,8 +220,8 @@ def main() -> None:
         length, seconds = _JOB.unpack(head)
         job = decoder.decode(source.read(length))
         _limit(seconds)
-        if isinstance(job, RenderTexts):
-            answer = msgspec.json.encode([render(text) for text in job.texts])
+        if isinstance(job, RenderText):
+            answer = msgspec.json.encode(render(job.text))
         else:
             found = finished_blocks(job.text, job.headings)
             answer = msgspec.json.encode([RenderedBlock(*block) for block in found])

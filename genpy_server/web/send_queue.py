@@ -76,7 +76,7 @@ class QueueSums:
 
 
 class SendQueue:
-    """The queue of one client; see the module."""
+    """The queue of one client; see the module, and `Subscriber`."""
 
     def __init__(self, ws: SessionSocket, sums: QueueSums, feed: HtmlFeed) -> None:
         text_mode, query = ws.subprotocol is None, ws.attach.query
@@ -99,21 +99,16 @@ class SendQueue:
 
     @property
     def is_open(self) -> bool:
-        """See `Subscriber`."""
         return self.closing is None and self._ws.state is State.OPEN
 
-    def offer(self, frame: wire.Frame, data: bytes) -> None:
-        """See `Subscriber`."""
-        self._put(frame, data)
-        if self._feed is not None:
-            self._feed.watch(self, frame)
-
     def answer(self, frame: wire.Frame) -> None:
-        """See `Subscriber`."""
         if isinstance(frame, wire.Ready):
             html = () if self._feed is None else (FEATURE,)
             frame.features = (*wire.OFFERED, *html, *((wire.APPROVALS,) if self.approves else ()))
-        self._put(frame, None)
+        self.offer(frame, None)
+
+    def offer(self, frame: wire.Frame, data: bytes | None) -> None:
+        self._put(frame, data)
         if self._feed is not None:
             self._feed.watch(self, frame)
 
@@ -199,7 +194,12 @@ class SendQueue:
         try:
             while self._queue and self.closing is None:
                 entry = self._queue.pop(0)
-                await self._ws.send(self._bytes(entry), text=True)
+                if isinstance(entry, bytes):
+                    data = entry
+                else:
+                    text = self._text_mode
+                    data = bytes(entry.text) if text else wire.encode_bytes(entry.frame())
+                await self._ws.send(data, text=True)
                 if self.closing is None:  # else the bytes are no longer counted
                     self._count(-len(entry) - ENTRY_BYTES)
             if self.closing is not None:
@@ -208,11 +208,6 @@ class SendQueue:
             self._drop()
         finally:
             self._task = None
-
-    def _bytes(self, entry: bytes | _Joined) -> bytes:
-        if isinstance(entry, bytes):
-            return entry
-        return bytes(entry.text) if self._text_mode else wire.encode_bytes(entry.frame())
 
 
 def plain(frame: wire.Frame) -> str:

@@ -35,12 +35,15 @@ async def listen(
     """
     check_exposure(settings)
     server = HttpServer(Dispatcher(settings, gate, router, connect))
-    loop = asyncio.get_running_loop()
     try:
-        listening = await loop.create_server(server.connection, settings.host, settings.port)
+        await server.start(settings.host, settings.port)
     except OSError as error:
-        raise ConfigError(_listen_failure(settings, error)) from None
-    server.start(listening)
+        where = f"port {settings.port} of {settings.host}"
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(
+                f"Another program listens on {where}. Stop it, or choose another with --port."
+            ) from None
+        raise ConfigError(f"Cannot listen on {where}: {error.strerror or error}.") from None
     return server
 
 
@@ -49,29 +52,21 @@ class HttpServer:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.connections: set[HttpConnection] = set()
-        self._dispatcher = dispatcher
+        self.dispatcher = dispatcher
         self.sockets, self.strangers = dispatcher.sockets, dispatcher.strangers
-        self._turned_away = LimitedWarning("refused a connection of an address with too many")
+        self.turned_away = LimitedWarning("refused a connection of an address with too many")
         self._out_of_descriptors = LimitedWarning("no descriptor left for a connection")
-        self._listening: asyncio.Server | None = None
+        self.url = ""
+        """The address of the server, once it has started."""
 
-    def connection(self) -> HttpConnection:
-        """A new connection, for the asyncio server."""
-        return HttpConnection(self._dispatcher, self.connections, self._turned_away)
-
-    def start(self, listening: asyncio.Server) -> None:
-        """Use the asyncio server that accepts the connections."""
-        self._listening = listening
+    async def start(self, host: str, port: int) -> None:
+        """Accept connections; raises `OSError`."""
         loop = asyncio.get_running_loop()
+        listening = await loop.create_server(lambda: HttpConnection(self), host, port)
         loop.set_exception_handler(partial(self._loop_failed, loop.get_exception_handler()))
         self.sockets.wrap(listening)
-
-    @property
-    def url(self) -> str:
-        """The address of the server."""
-        assert self._listening is not None  # noqa: S101 - `listen` started it
-        host, port = self._listening.sockets[0].getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        name, number = listening.sockets[0].getsockname()[:2]
+        self.url = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
 
     @property
     def empty(self) -> bool:
@@ -85,7 +80,7 @@ class HttpServer:
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES and "socket" in context:
             self._out_of_descriptors.happened(error.strerror or "")
-        elif self._dispatcher.closing and "_start_serving" in context.get("message", ""):
+        elif self.dispatcher.closing and "_start_serving" in context.get("message", ""):
             pass  # asyncio tries to accept a second after it could not, also when that was closed
         elif before is not None:
             before(loop, context)
@@ -96,7 +91,7 @@ class HttpServer:
 
     def close(self) -> None:
         """Accept no more connections, close sockets with 1001, and finish current answers."""
-        self._dispatcher.closing = True
+        self.dispatcher.closing = True
         self.sockets.server.close()
         for connection in tuple(self.connections):
             connection.close()
@@ -109,7 +104,7 @@ class HttpServer:
 
     async def cut(self) -> None:
         """Abort all connections of a closed server, and cancel their answers."""
-        tasks = [one.busy for one in self.connections if one.busy is not None]
+        tasks = [one.task for one in self.connections if one.task is not None]
         for connection in tuple(self.connections):
             connection.abort()
         await self.sockets.cut()
@@ -169,10 +164,3 @@ def _stop_signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
-
-
-def _listen_failure(settings: Settings, error: OSError) -> str:
-    where = f"port {settings.port} of {settings.host}"
-    if error.errno == errno.EADDRINUSE:
-        return f"Another program listens on {where}. Stop it, or choose another with --port."
-    return f"Cannot listen on {where}: {error.strerror or error}."

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+import msgspec
+
 from genpy_server.core.identity import address_of, is_loopback
 from genpy_server.errors import TooMany
 
@@ -56,26 +58,25 @@ class Proxies:
         return address
 
 
-class RemotePeer:
+class RemotePeer(msgspec.Struct, eq=False):
     """One connection; `drop` closes it when the limit is reached."""
 
-    def __init__(self, strangers: "Strangers", address: str, drop: Callable[[], None]) -> None:
-        self._strangers = strangers
-        self.address = address
-        self.drop = drop
+    strangers: "Strangers"
+    address: str
+    drop: Callable[[], None]
 
     def moved(self, address: str) -> None:
         """Count it for the address behind a proxy; raises `TooMany` over the limit."""
         if address != self.address:
-            counted = self in self._strangers
-            self._strangers.remove(self)
+            counted = self in self.strangers
+            self.strangers.remove(self)
             self.address = address
-            if counted and not self._strangers.add(self):
+            if counted and not self.strangers.add(self):
                 raise TooMany("Too many connections from your address have not sent a token.")
 
     def identified(self) -> None:
         """Stop counting it: it is authenticated or closed."""
-        self._strangers.remove(self)
+        self.strangers.remove(self)
 
     left = identified
 
@@ -145,7 +146,10 @@ class WrongTokens:
     def wait(self, address: str) -> float:
         """Seconds that an address still has to wait."""
         count, at = self._seen.get(bucket(address), (0, 0.0))
-        return max(0.0, at + _wait(count) - self._clock())
+        if count < FREE_ATTEMPTS:
+            return 0.0
+        pause = min(2.0 ** min(count - FREE_ATTEMPTS, 10), LONGEST_WAIT)
+        return max(0.0, at + pause - self._clock())
 
     def add(self, address: str) -> None:
         """Count a wrong token."""
@@ -156,9 +160,3 @@ class WrongTokens:
         if len(self._seen) >= ADDRESSES:
             del self._seen[next(iter(self._seen))]
         self._seen[key] = (count + 1, now)
-
-
-def _wait(count: int) -> float:
-    if count < FREE_ATTEMPTS:
-        return 0.0
-    return min(2.0 ** min(count - FREE_ATTEMPTS, 10), LONGEST_WAIT)

@@ -77,7 +77,7 @@ class Stack:
         """Show a message at the end, until the server acknowledges it."""
         entry = Entry("user")
         entry.client_id = client_id
-        entry.append(text)
+        entry.said.append(text)
         block = self._outgoing[client_id] = MessageBlock(entry)
         block.sending = "◌ waiting to be sent"
 

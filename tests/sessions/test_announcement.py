@@ -165,7 +165,7 @@ async def test_ask_attaches_to_a_server(tmp_path):
     environment = {k: v for k, v in genpy.environment.items() if k.startswith("GENPY_")}
     local = await reached(load(environment))
     async with Peer(local.url, "trip", token=local.token) as peer:
-        await genpy.beside("ask", "hello", "--session", "trip")
+        await genpy.beside("ask", "hello", "--session", "trip", code=1)
         assert (await peer.until("message"))["text"] == "hello"
     await local.stop()
 

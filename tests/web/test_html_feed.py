@@ -66,7 +66,7 @@ async def test_finished_blocks_of_a_reply_come_while_it_grows(server, upstream, 
 async def gone(server):
     """Whether the feed has forgotten everybody, after a while at most."""
     async with asyncio.timeout(10):
-        while server.app.web.feed._stored:  # noqa: ASYNC110 - nothing tells
+        while server.app.web.feed._waiting:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.001)
     return True
 

@@ -12,11 +12,12 @@ from support.raw_client import Peer
 from support.running_server import serving
 from support.scripted_model import DONE, Script, chunk
 
+from genpy_server.core.models import MessageMeta
 from genpy_server.web.markdown import render
 from genpy_server.web.pages import preload
 from genpy_server.web.pages.preload import MESSAGES
 from genpy_server.web.pages.still import MOST_CHARS, still
-from genpy_server.wire import Html, MessageEvent, MessageMeta, Send
+from genpy_server.wire import Html, MessageEvent, Send
 
 ID = "6ea7f0c2-4a4e-4f0f-8f5e-0f6a4ff2a6f1"
 DATA = re.compile(r'<script type="application/json" id="sent">(.*?)</script></body>', re.DOTALL)

@@ -18,17 +18,8 @@ import msgspec
 from postgrest import CountMethod
 from supabase import AsyncClient, AsyncClientOptions
 
+from genpy_server import errors
 from genpy_server.core.backoff import Backoff
-from genpy_server.errors import (
-    Conflict,
-    NotFound,
-    StoreError,
-    StoreForbidden,
-    StoreKeyRejected,
-    StoreSchemaMissing,
-    StoreTimeout,
-    StoreUnavailable,
-)
 from genpy_server.network import BadVariable, certificates
 
 T = TypeVar("T")
@@ -98,18 +89,18 @@ NOT_SUPABASE = (
 )
 
 
-class StoreRolledBack(StoreUnavailable):
+class StoreRolledBack(errors.StoreUnavailable):
     """The database rolled a call back because of a concurrent one; it can be repeated."""
 
 
-_Kind = tuple[type[StoreError], str]
+_Kind = tuple[type[errors.StoreError], str]
 
-_SCHEMA: Final[_Kind] = (StoreSchemaMissing, SCHEMA_MISSING)
-_UNAVAILABLE: Final[_Kind] = (StoreUnavailable, UNREACHABLE)
-_FAILING: Final[_Kind] = (StoreUnavailable, FAILING)
-_NOT_IN_TIME: Final[_Kind] = (StoreUnavailable, NOT_IN_TIME)
-_TIMEOUT: Final[_Kind] = (StoreTimeout, SLOW)
-_NOT_SUPABASE: Final[_Kind] = (StoreUnavailable, NOT_SUPABASE)
+_SCHEMA: Final[_Kind] = (errors.StoreSchemaMissing, SCHEMA_MISSING)
+_UNAVAILABLE: Final[_Kind] = (errors.StoreUnavailable, UNREACHABLE)
+_FAILING: Final[_Kind] = (errors.StoreUnavailable, FAILING)
+_NOT_IN_TIME: Final[_Kind] = (errors.StoreUnavailable, NOT_IN_TIME)
+_TIMEOUT: Final[_Kind] = (errors.StoreTimeout, SLOW)
+_NOT_SUPABASE: Final[_Kind] = (errors.StoreUnavailable, NOT_SUPABASE)
 
 _ROLLED_BACK: Final[_Kind] = (
     StoreRolledBack,
@@ -131,13 +122,13 @@ _CODES: Final[dict[str, _Kind]] = {
     "42703": _SCHEMA,
     "42883": _SCHEMA,
     "3F000": _SCHEMA,
-    "42501": (StoreForbidden, FORBIDDEN),
+    "42501": (errors.StoreForbidden, FORBIDDEN),
     "40003": _FAILING,  # whether it was rolled back is not known
     "25P03": _TIMEOUT,  # idle_in_transaction_session_timeout
     "25P04": _TIMEOUT,  # transaction_timeout
     "57014": _TIMEOUT,  # statement_timeout
     "55P03": _TIMEOUT,  # lock_timeout
-    "25006": (StoreUnavailable, READ_ONLY),  # while it fails over, or for want of space
+    "25006": (errors.StoreUnavailable, READ_ONLY),  # while it fails over, or for want of space
 }
 _CLASSES: Final[dict[str, _Kind]] = {
     "08": _FAILING,  # connection
@@ -147,15 +138,15 @@ _CLASSES: Final[dict[str, _Kind]] = {
     "58": _FAILING,  # system error
 }
 _STATUSES: Final[dict[int, _Kind]] = {
-    401: (StoreKeyRejected, REJECTED),
-    402: (StoreUnavailable, RESTRICTED),
-    403: (StoreUnavailable, REFUSED),
+    401: (errors.StoreKeyRejected, REJECTED),
+    402: (errors.StoreUnavailable, RESTRICTED),
+    403: (errors.StoreUnavailable, REFUSED),
     404: _NOT_SUPABASE,
     408: _TIMEOUT,
-    429: (StoreUnavailable, "Supabase at {url} asks to slow down. Try again in a moment."),
+    429: (errors.StoreUnavailable, "Supabase at {url} asks to slow down. Try again in a moment."),
     504: _TIMEOUT,
     524: _TIMEOUT,
-    540: (StoreUnavailable, PAUSED),
+    540: (errors.StoreUnavailable, PAUSED),
     544: _TIMEOUT,
 }
 SQLSTATE_CHARS = 5
@@ -179,7 +170,7 @@ class Functions:
         try:
             trusted = certificates()
         except BadVariable as error:
-            raise StoreUnavailable(str(error)) from error
+            raise errors.StoreUnavailable(str(error)) from error
         self._http = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(verify=trusted, limits=LIMITS, retries=1),
             timeout=self._timeout,
@@ -224,7 +215,7 @@ class Functions:
 
     async def _call(self, function: str, arguments: dict[str, Any]) -> Any:
         if self._client is None:
-            raise StoreUnavailable("The store is not open.")
+            raise errors.StoreUnavailable("The store is not open.")
         named = {f"p_{name}": value for name, value in arguments.items()}
         request = self._client.rpc(f"genpy_{function}", named)
         try:
@@ -242,9 +233,9 @@ class Functions:
             raise not_supabase(self._url)
         refused = data.get("refused") if isinstance(data, dict) else None
         if refused == "conflict":
-            raise Conflict("This message id was used before with another text.")
+            raise errors.Conflict("This message id was used before with another text.")
         if refused == "not_found":
-            raise NotFound("Session not found.")
+            raise errors.NotFound("Session not found.")
         return data
 
     async def rows(self, table: str, having: str | None = None) -> int:
@@ -253,7 +244,7 @@ class Functions:
         Raises `StoreError` if the table or the column does not exist.
         """
         if self._client is None:
-            raise StoreUnavailable("The store is not open.")
+            raise errors.StoreUnavailable("The store is not open.")
         counted = self._client.table(table).select("id", count=CountMethod.exact, head=True)
         if having is not None:
             counted = counted.not_.is_(having, "null")
@@ -272,13 +263,13 @@ class Functions:
     def check_version(self, version: Any) -> None:
         """Raise an error if the schema is older than this program needs."""
         if self.read(version, int) < SCHEMA_VERSION:
-            raise StoreSchemaMissing(SCHEMA_MISSING)
+            raise errors.StoreSchemaMissing(SCHEMA_MISSING)
 
 
-def refused_locally(key: str) -> StoreKeyRejected | None:
+def refused_locally(key: str) -> errors.StoreKeyRejected | None:
     """Why a key is invalid without a request: it is the publishable key, in its new or old form."""
     if key.startswith("sb_publishable_") or _role(key) in {"anon", "authenticated"}:
-        return StoreKeyRejected(PUBLISHABLE)
+        return errors.StoreKeyRejected(PUBLISHABLE)
     return None
 
 
@@ -293,7 +284,7 @@ def _role(key: str) -> str | None:
     return role if isinstance(role, str) else None
 
 
-def refusal(response: httpx.Response, url: str) -> StoreError:
+def refusal(response: httpx.Response, url: str) -> errors.StoreError:
     """The error of an unsuccessful response whose body was read."""
     body, status = _body(response), response.status_code
     code = body.get("code")
@@ -312,11 +303,11 @@ def refusal(response: httpx.Response, url: str) -> StoreError:
     if known is None and response.is_redirect:
         known = _NOT_SUPABASE
     if known is None:
-        known = (StoreError, "Supabase at {url} failed with the code {code}. Try again.")
+        known = (errors.StoreError, "Supabase at {url} failed with the code {code}. Try again.")
     return _made(known, url, code or str(status))
 
 
-def not_supabase(url: str) -> StoreError:
+def not_supabase(url: str) -> errors.StoreError:
     """The error for an address at which another service answers."""
     return _made(_NOT_SUPABASE, url)
 
@@ -329,12 +320,12 @@ def _body(response: httpx.Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _made(kind: _Kind, url: str, code: str = "") -> StoreError:
+def _made(kind: _Kind, url: str, code: str = "") -> errors.StoreError:
     error, sentence = kind
     return error(sentence.format(url=url, code=code))
 
 
-def unanswered(error: httpx.HTTPError, url: str) -> StoreError:
+def unanswered(error: httpx.HTTPError, url: str) -> errors.StoreError:
     """The error to raise if there was no response."""
     slow = isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout)
     return _made(_TIMEOUT if slow else _UNAVAILABLE, url)

@@ -17,28 +17,12 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from genpy_server.core import words
+from genpy_server import errors
+from genpy_server.core import models, words
 from genpy_server.core.context.recall import titles_first
 from genpy_server.core.costs import UsageRow
-from genpy_server.core.models import (
-    UNTITLED,
-    Hit,
-    Memory,
-    Message,
-    MessageMeta,
-    Metrics,
-    Session,
-    checked_rating,
-)
 from genpy_server.core.text import storable_value
 from genpy_server.core.understanding.tool_requests import is_about_records
-from genpy_server.errors import (
-    NotFound,
-    StoreError,
-    StoreSchemaMissing,
-    StoreTimeout,
-    StoreUnavailable,
-)
 from genpy_server.stores.base import (
     EVENT_TYPES,
     Appended,
@@ -112,7 +96,7 @@ def _calls(
     return method
 
 
-def _of_message(user_id: str, message: Message) -> dict[str, Any]:
+def _of_message(user_id: str, message: models.Message) -> dict[str, Any]:
     """The columns `terms`, `about_records` and `cut` of a message."""
     return {
         "terms": _vector({owner_of(user_id): message.text}),
@@ -124,7 +108,6 @@ def _of_message(user_id: str, message: Message) -> dict[str, Any]:
 def _of_session(
     user_id: str, title: str | None, summary: str | None = None, topics: Sequence[str] = ()
 ) -> str:
-    """The column `search` of a session."""
     about = " ".join([summary or "", *topics])
     return _vector({owner_of(user_id, "t"): title or "", owner_of(user_id, "s"): about})
 
@@ -199,9 +182,9 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "messages": lambda rows: [message_of(row) for row in rows],
     "questions": lambda rows: tuple(map(message_of, rows)),
     "replies": lambda rows: tuple(_struct(JournaledReply, row) for row in rows),
-    "memory": lambda row: msgspec.convert(row, Memory),
-    "meta": partial(read, MessageMeta),
-    "metrics": partial(read, Metrics),
+    "memory": lambda row: msgspec.convert(row, models.Memory),
+    "meta": partial(read, models.MessageMeta),
+    "metrics": partial(read, models.Metrics),
 }
 """How a field of an answer is read."""
 
@@ -225,16 +208,16 @@ def _ending_of(answer: Arguments | None, given: Arguments) -> Ending | None:
     return Ending(*ids, answer["attempt"], content)
 
 
-def _session(row: Arguments | None, _: Arguments) -> Session:
+def _session(row: Arguments | None, _: Arguments) -> models.Session:
     if row is None:
-        raise NotFound("Session not found.")
+        raise errors.NotFound("Session not found.")
     return session_of(row)
 
 
 def _appending(given: Arguments) -> Arguments:
     text, role, meta = given.pop("text"), given.pop("role"), given.pop("meta")
     indexed = _of_message(
-        given["user_id"], Message(0, given["session_id"], role, text, "", meta=meta)
+        given["user_id"], models.Message(0, given["session_id"], role, text, "", meta=meta)
     )
     return (
         given
@@ -251,9 +234,12 @@ def _appending(given: Arguments) -> Arguments:
     )
 
 
-def _found(answer: dict[str, Any] | None, given: Arguments) -> list[Hit]:
+def _found(answer: dict[str, Any] | None, given: Arguments) -> list[models.Hit]:
     rows = answer["hits"] if answer else ()
-    hits = [_struct(Hit, row | {"session_title": row["session_title"] or UNTITLED}) for row in rows]
+    hits = [
+        _struct(models.Hit, row | {"session_title": row["session_title"] or models.UNTITLED})
+        for row in rows
+    ]
     return titles_first(hits)[: given["limit"]]
 
 
@@ -303,7 +289,7 @@ def _pairs(rows: list[list[str]], _: Arguments) -> list[tuple[str, str]]:
 
 def _deleted(answer: Any, _: Arguments) -> None:
     if not answer:
-        raise NotFound("Session not found.")
+        raise errors.NotFound("Session not found.")
 
 
 class SupabaseStore:
@@ -328,7 +314,7 @@ class SupabaseStore:
         """Index rows of earlier versions and of other programs in small batches, the newest first."""
         try:
             await repeat_with_rests(self._index_batch)
-        except StoreError as error:
+        except errors.StoreError as error:
             log.warning("index not finished: %s", error.code)
 
     async def _index_batch(self) -> bool:
@@ -348,7 +334,7 @@ class SupabaseStore:
         try:
             version = await self.call("version")
             self._functions.check_version(version)
-        except (StoreUnavailable, StoreTimeout) as error:
+        except (errors.StoreUnavailable, errors.StoreTimeout) as error:
             log.info("%s", error.message)
         except BaseException:
             await self.close()
@@ -359,7 +345,7 @@ class SupabaseStore:
         self._functions.open()
         try:
             return self._functions.read(await self.call("version"), int)
-        except StoreSchemaMissing:
+        except errors.StoreSchemaMissing:
             return 0
 
     async def table_rows(self) -> tuple[int, int, int]:
@@ -368,7 +354,7 @@ class SupabaseStore:
         messages = await self._functions.rows("session_logs")
         try:
             return sessions, messages, await self._functions.rows("session_logs", "terms")
-        except StoreError:  # the first versions have no such column
+        except errors.StoreError:  # the first versions have no such column
             return sessions, messages, 0
 
     async def close(self) -> None:
@@ -393,7 +379,7 @@ class SupabaseStore:
     find_client_id = _calls(Store.find_client_id, lambda row, _: row and message_of(row))
     messages = _calls(Store.messages, lambda rows, _: [message_of(row) for row in rows], _page)
     search = _calls(Store.search, _found, query_of)
-    metrics = _calls(Store.metrics, lambda row, _: read(Metrics, row))
+    metrics = _calls(Store.metrics, lambda row, _: read(models.Metrics, row))
 
     usage = _calls(Store.usage, lambda rows, _: msgspec.convert(rows, list[UsageRow], strict=False))
 
@@ -406,7 +392,9 @@ class SupabaseStore:
         lambda given: given | {"settings": msgspec.to_builtins(given["settings"])},
     )
     rate = _calls(
-        Store.rate, _session, lambda given: given | {"rating": checked_rating(given["rating"])}
+        Store.rate,
+        _session,
+        lambda given: given | {"rating": models.checked_rating(given["rating"])},
     )
     delete = _calls(Store.delete, _deleted)
 
@@ -433,7 +421,7 @@ class SupabaseStore:
     take_over = _calls(Store.take_over, lambda answer, _: _struct(LeftBehind, answer))
     interrupted = _calls(Store.interrupted, _pairs, _page)
 
-    memory = _calls(Store.memory, lambda row, _: row and msgspec.convert(row, Memory))
+    memory = _calls(Store.memory, lambda row, _: row and msgspec.convert(row, models.Memory))
     extend_memory = _calls(Store.extend_memory, lambda moved, _: bool(moved), _remembering)
 
     approved_tools = _calls(

@@ -72,7 +72,13 @@ def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[s
     operation: dict[str, Any] = {
         "operationId": operation_id(route),
         "summary": route.doc,
-        "parameters": [*_path_parameters(route), *_query_parameters(route, schemas)],
+        "parameters": [
+            *(
+                {"name": name, "in": "path", "required": True, "schema": PATH_PARTS[name]}
+                for name in _PART.findall(route.pattern)
+            ),
+            *_query_parameters(route, schemas),
+        ],
         "responses": {
             "200": {"description": route.doc, "content": content},
             "default": {
@@ -98,13 +104,6 @@ def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[s
 def operation_id(route: Route) -> str:
     """A unique name for a route: `post_api_session_ref_rate`."""
     return "_".join([route.method.lower(), *re.findall(r"\w+", route.pattern)])
-
-
-def _path_parameters(route: Route) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": PATH_PARTS[name]}
-        for name in _PART.findall(route.pattern)
-    ]
 
 
 def _query_parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
