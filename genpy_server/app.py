@@ -16,7 +16,7 @@ import msgspec
 
 from genpy_server import announcement
 from genpy_server.core.models import ToolSource
-from genpy_server.core.modes import Mode, Modes
+from genpy_server.core.modes import Mode
 from genpy_server.core.patterns import compile_all
 from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
@@ -138,12 +138,18 @@ class App:
         store = self._store_of(settings)
         await store.open()
         try:
-            models = Providers(settings, self._llm_of(settings))
-            access = ToolAccess(store, registry, acting, failures, servers)
-            hooks = HookRunner(self._hooks, settings.limits.hook_seconds)
-            app = OpenApp(
-                settings, store, models, modes, access, hooks, personal=personal, brief=brief
+            presence = Presence(store, settings)
+            chat = Chat(
+                store,
+                Providers(settings, self._llm_of(settings)),
+                settings,
+                modes,
+                ToolAccess(store, registry, acting, failures, servers),
+                HookRunner(self._hooks, settings.limits.hook_seconds),
+                server=presence.server,
+                live_seconds=presence.live_seconds,
             )
+            app = OpenApp(chat, presence, personal=personal, brief=brief)
         except BaseException:
             await store.close()
             raise
@@ -215,50 +221,26 @@ def _mcp_servers(
 class OpenApp:
     """The parts of a running server."""
 
-    def __init__(  # noqa: PLR0917 - its parts
-        self,
-        settings: Settings,
-        store: Store,
-        models: Providers,
-        modes: Modes,
-        tools: ToolAccess,
-        hooks: HookRunner,
-        *,
-        personal: bool = False,
-        brief: bool = False,
-    ) -> None:
-        self.settings = settings
-        self._brief = brief
+    def __init__(self, chat: Chat, presence: Presence, *, personal: bool, brief: bool) -> None:
+        self.chat, self.presence, self.settings = chat, presence, chat.settings
+        self.store, self.models = chat.store, chat.models
+        self.personal, self._brief = personal, brief
         self.model_changed: Callable[[Settings], object] = lambda _: None
         """Called with the settings when another model is chosen."""
-        self.store = store
-        self.models = models
-        self.tools = tools
-        self.presence = Presence(store, settings)
-        self.summaries = Summaries(store, models, settings, self.presence, hooks)
+        self.summaries = Summaries(chat.store, chat.models, chat.settings, presence, chat.hooks)
         self.tasks = BackgroundTasks()
         self.web: WebApp | None = None
         """What it answers over the network, while it listens."""
-        self.personal = personal
-        self.chat = Chat(
-            store,
-            models,
-            settings,
-            modes,
-            tools,
-            hooks,
-            server=self.presence.server,
-            live_seconds=self.presence.live_seconds,
-        )
+        limits = chat.settings.limits
         services = RunServices(
-            self.chat,
-            MemoryKeeper(store, settings.context_tokens),
+            chat,
+            MemoryKeeper(chat.store, chat.settings.context_tokens),
             self.tasks,
-            ReplyJournal(store, self.presence.server),
-            Admission(settings.limits.starting_at_once, settings.limits.starting_waiting),
+            ReplyJournal(chat.store, presence.server),
+            Admission(limits.starting_at_once, limits.starting_waiting),
         )
-        self.rates = Rates(settings.limits.messages_per_minute)
-        self.hub = SessionHub(services, self.summaries, self.rates, self.presence, settings)
+        self.rates = Rates(limits.messages_per_minute)
+        self.hub = SessionHub(services, self.summaries, self.rates, presence, chat.settings)
 
     def use_model(self, settings: Settings) -> None:
         """Use the model of these settings from the next message on."""
@@ -310,7 +292,7 @@ class OpenApp:
 
     async def close(self) -> None:
         """Close the models and the store."""
-        await self.tools.servers.close()
+        await self.chat.tools.servers.close()
         if self.web is not None:
             await self.web.renderer.close()
         await self.models.close()

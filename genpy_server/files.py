@@ -2,22 +2,24 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from genpy_server.core.text import decoded
+
 T = TypeVar("T")
 
 
 def read_json(path: Path, kind: type[T]) -> T | None:
     """The value in a JSON file; None for a file that cannot be read or has another value."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    with suppress(OSError):
+        value: T | None = decoded(path.read_bytes(), kind)
+        return value
+    return None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from genpy_server.core import models
 from genpy_server.core.modes import ListedMode
+from genpy_server.core.text import decoded
 from genpy_server.errors import BadFrame, GenPyError
 
 F = TypeVar("F")
@@ -515,10 +516,8 @@ def decode_server(text: str) -> ServerFrame | None:
 
 def _type_of(text: str) -> str | None:
     """The type of a frame; None where there is none."""
-    try:
-        return msgspec.json.decode(text, type=_Tagged).type
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
-        return None
+    tagged: _Tagged | None = decoded(text, _Tagged)
+    return None if tagged is None else tagged.type
 
 
 def _decode(decoder: msgspec.json.Decoder[F], text: str) -> F:

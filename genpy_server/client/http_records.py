@@ -32,6 +32,7 @@ from genpy_server.core.models import (
     checked_rating,
     checked_title,
 )
+from genpy_server.core.text import decoded
 from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable, from_wire
 from genpy_server.records import Records
 
@@ -58,11 +59,8 @@ class _Explained(msgspec.Struct, frozen=True):
 
 def read_error(body: bytes) -> GenPyError | None:
     """The error in the body of an HTTP answer; None when it is not a GenPy error."""
-    try:
-        detail = msgspec.json.decode(body, type=ErrorAnswer).error
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    return from_wire(detail.code, detail.message, detail.retry_after)
+    answer: ErrorAnswer | None = decoded(body, ErrorAnswer)
+    return None if answer is None else from_wire(**msgspec.structs.asdict(answer.error))
 
 
 class RemoteRecords(Records):
@@ -252,10 +250,10 @@ class RemoteRecords(Records):
             if isinstance(refused, Unauthorized) and self._token is None:
                 raise self.address.wants_token()
             raise refused or self.address.no_server(response.status_code)
-        try:
-            return msgspec.json.decode(response.content, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise self.address.no_server(response.status_code) from None
+        answer: T | None = decoded(response.content, kind)
+        if answer is None:
+            raise self.address.no_server(response.status_code)
+        return answer
 
     def _client(self) -> "httpx.AsyncClient":
         from genpy_server.network import BadVariable, http_client  # noqa: PLC0415 - imports httpx

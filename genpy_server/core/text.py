@@ -20,6 +20,14 @@ _UNSEEN = lazy_pattern(
 """Characters that are visible only beside others, or not at all."""
 
 
+def decoded(data: str | bytes | None, kind: Any = Any) -> Any:
+    """The value of a JSON text; None if it is not JSON of the type `kind`."""
+    try:
+        return msgspec.json.decode(data or "null", type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
 def storable(text: str) -> str:
     """`text` with U+FFFD for NUL and lone surrogates, which databases do not accept."""
     text = text.replace("\0", "\ufffd")

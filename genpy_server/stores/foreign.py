@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import FieldInfo
 
 from genpy_server.core import models
+from genpy_server.core.text import decoded
 from genpy_server.errors import BadRequest
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -44,9 +45,6 @@ _TIMES: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
 _YEARS: Final = range(1000, 9999)
 """Years with four digits in every time zone."""
 _WRITTEN: Final = len(_NO_TIME)
-
-_texts = msgspec.json.Decoder(tuple[str, ...])
-_metrics = msgspec.json.Decoder(models.Metrics)
 
 
 def session_of(row: dict[str, Any]) -> models.Session:
@@ -175,14 +173,6 @@ def read_json(kind: type[S], text: str | None) -> S:
         return read(kind, decoded(text))
 
 
-def decoded(text: str | None) -> Any:
-    """The value of a JSON text; None if it is not JSON."""
-    try:
-        return msgspec.json.decode(text or "null")
-    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
-        return None
-
-
 def _as_far_as_settable(settings: models.SessionSettings) -> models.SessionSettings:
     """The settings without those that a person could not have set."""
     kept = models.SessionSettings()
@@ -195,21 +185,18 @@ def _as_far_as_settable(settings: models.SessionSettings) -> models.SessionSetti
 
 def counts_of(text: str | None) -> models.Metrics | None:
     """The stored metrics; None if they are invalid, so that all messages must be counted."""
-    try:
-        counts = _metrics.decode(text or "null")
-    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
-        return None
-    return counts if counts.messages and counts == with_times(counts) else None
+    counts: models.Metrics | None = decoded(text, models.Metrics)
+    return counts if counts and counts.messages and counts == with_times(counts) else None
 
 
 def texts_of(value: Any) -> tuple[str, ...]:
     """A list of texts, or one text with a line for each, as GenPy's first version stored outcomes."""
     if isinstance(value, str):
-        try:
-            return _texts.decode(value)
-        except (msgspec.MsgspecError, UnicodeEncodeError):
-            inner = decoded(value)
-            value = inner if isinstance(inner, list) else value.splitlines()
+        texts: tuple[str, ...] | None = decoded(value, tuple[str, ...])
+        if texts is not None:
+            return texts
+        inner = decoded(value)
+        value = inner if isinstance(inner, list) else value.splitlines()
     if not isinstance(value, list):
         return ()
     return tuple(item.strip() for item in value if isinstance(item, str) and item.strip())

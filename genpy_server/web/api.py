@@ -257,14 +257,9 @@ async def models(call: Call[None, None]) -> ModelList:
     """The models that can be chosen, of every provider."""
     found = await call.app.chat.models.listed()
     models = [
-        ListedModel(
-            full_name(one.provider, model.name),
-            one.provider,
-            model.context_tokens,
-            model.abilities,
-        )
-        for one in found
-        for model in one.models
+        ListedModel(full_name(by.provider, m.name), by.provider, m.context_tokens, m.abilities)
+        for by in found
+        for m in by.models
     ]
     providers = [
         ListedProvider(one.provider, one.url, one.error or None, one.age_seconds) for one in found

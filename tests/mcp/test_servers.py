@@ -185,7 +185,7 @@ async def test_tools_of_a_server_run_with_approval(database, upstream, entry, tm
                 "(resource, file:///big.bin, 3.4 MB)\nbig",
             ]
             await call(peer, upstream, "notes_learn", {})
-            (notes,) = server.app.tools.servers._servers
+            (notes,) = server.app.chat.tools.servers._servers
             await eventually(lambda: asyncio.sleep(0, "notes_extra" in names(notes._registry)))
             failed = await call(peer, upstream, "notes_broken", {})
             assert "no paper" in failed["error"]
@@ -193,7 +193,7 @@ async def test_tools_of_a_server_run_with_approval(database, upstream, entry, tm
         offered = {tool["function"]["name"]: tool["function"] for tool in
                    upstream.requests[-2]["body"]["tools"]}  # fmt: skip
         assert offered["notes_add_note"]["parameters"]["required"] == ["text"]
-        listed = await server.app.tools.listed("local")
+        listed = await server.app.chat.tools.listed("local")
         assert [(one.origin, one.state) for one in listed.sources] == [("mcp notes", "connected")]
 
 
@@ -258,7 +258,7 @@ async def test_a_server_that_dies_is_started_again(database, upstream, entry, mo
         async with Peer(server.url, "one", features="approvals") as peer:
             first = await call(peer, upstream, "notes_process", {}, "session")
             os.kill(int(first["result"]), signal.SIGKILL)
-            (notes,) = server.app.tools.servers._servers
+            (notes,) = server.app.chat.tools.servers._servers
             await eventually(lambda: asyncio.sleep(0, notes.state != "connected"))
             second = await call(peer, upstream, "notes_process", {}, None)
             assert second["ok"]
@@ -301,7 +301,7 @@ async def test_a_server_that_does_not_start_is_named(
             told_of = {frame["text"] for frame in peer.of("notice")}
         assert len(told_of) == len(servers)
         assert "The tools of mcp quiet cannot be used: The server ended." in told_of
-        states = {one.origin: one for one in (await server.app.tools.listed("local")).sources}
+        states = {one.origin: one for one in (await server.app.chat.tools.listed("local")).sources}
         assert {one.state for one in states.values()} == {"failed"}
         assert states["mcp gone"].message.startswith("genpy-no-such-program cannot be started: ")
         assert states["mcp away"].message.startswith(
@@ -368,7 +368,7 @@ async def test_a_server_that_starts_slowly_holds_up_one_reply(
     os.mkfifo(ready)
     entry = McpEntry(sys.executable, ("-c", LEGACY, str(ready)))
     async with serving(database, mcp={"old": entry}, GENPY_LLM_URL=upstream.url) as server:
-        (old,) = server.app.tools.servers._servers
+        (old,) = server.app.chat.tools.servers._servers
         async with Peer(server.url, "one", features="approvals") as peer:
             for number in range(2):
                 upstream.say("Hello.")
@@ -503,9 +503,9 @@ async def test_an_example_of_the_sdk_over_http(database, upstream):
                 assert greeted["result"] == "Hello, Ann!"
                 several = await call(peer, upstream, "hello_multi-greet", {"name": "Bo"})
                 assert several["result"] == "Good morning, Bo!"
-            prompts = (await server.app.tools.prompts()).prompts
+            prompts = (await server.app.chat.tools.prompts()).prompts
             (name,) = (one.name for one in prompts)
-            filled = await server.app.tools.prompt(name, {"name": "Cy"})
+            filled = await server.app.chat.tools.prompt(name, {"name": "Cy"})
             assert "Cy" in filled.text
     finally:
         process.terminate()

@@ -220,24 +220,19 @@ def _window(past: Sequence[Turn], room: int) -> tuple[list[Turn], int]:
     stays the same for several turns.
     """
     costs = [turn.tokens for turn in past]
-    tokens = sum(costs)
+    start, tokens = 0, sum(costs)
     if tokens > room > 0:
         step = max(int(room * STEP_SHARE), 1)
-        too_many = -(-(tokens - room) // step) * step
-        gone = start = 0
-        while gone < too_many and start < len(past):
-            gone += costs[start]
+        most = tokens + (room - tokens) // step * step
+        while tokens > most and start < len(past):
+            tokens -= costs[start]
             start += 1
-        if start < len(past):
-            return list(past[start:]), tokens - gone
-    window: list[Turn] = []
-    tokens = 0
-    for turn, cost in zip(reversed(past), reversed(costs), strict=True):
-        if tokens + cost > room:
-            break
-        window.append(turn)
-        tokens += cost
-    return window[::-1], tokens
+    if start == len(past) or tokens > room:  # such a step leaves none
+        start, tokens = len(past), 0
+        while start and tokens + costs[start - 1] <= room:
+            start -= 1
+            tokens += costs[start]
+    return list(past[start:]), tokens
 
 
 def _share(left: int, share: float) -> int:
@@ -252,10 +247,9 @@ def _fit_recall(
     `left_out` has the ids of messages that are sent whole already, or not to be sent.
     """
     used = count_tokens(RECALL_HEADING) + FRAME_TOKENS + 2
-    excerpts = Excerpts(question, EXCERPT_CHARS)
+    excerpts, seen = Excerpts(question, EXCERPT_CHARS), set(left_out)
     lines: list[str] = []
     kept: list[Hit] = []
-    seen = set(left_out)
     for hit in hits:
         if hit.message.id in seen or used + MIN_EXCERPT_TOKENS > budget:
             continue

@@ -17,10 +17,10 @@ from genpy_server.core.models import (
     SessionStatus,
     checked_rating,
 )
+from genpy_server.core.text import decoded
 from genpy_server.errors import NotFound
 from genpy_server.stores import foreign
 from genpy_server.stores.base import Ending, Hosted, Result, md5_hex
-from genpy_server.stores.foreign import decoded
 from genpy_server.stores.sqlite.index import index_session, unindexed
 from genpy_server.stores.sqlite.schema import NOW, TIME, from_now, to_json
 
