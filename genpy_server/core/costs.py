@@ -1,12 +1,14 @@
 """Token usage and cost of replies, summed by day, model and conversation."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 SESSIONS = 20
 """Most conversations of a report: those with the most tokens."""
 MILLION = 1_000_000
+COUNTS = ("replies", "prompt_tokens", "completion_tokens", "cached_tokens")
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,14 +93,8 @@ def _summed(
         known = sums.get(name, Spending(name))
         price = prices.get(row.model)
         money = known.money if price is None else (known.money or 0.0) + cost(row, price)
-        sums[name] = Spending(
-            name,
-            known.replies + row.replies,
-            known.prompt_tokens + row.prompt_tokens,
-            known.completion_tokens + row.completion_tokens,
-            known.cached_tokens + row.cached_tokens,
-            money,
-        )
+        counts: dict[str, Any] = {n: getattr(known, n) + getattr(row, n) for n in COUNTS}
+        sums[name] = Spending(name, money=money, **counts)
     return list(sums.values())
 
 

@@ -12,7 +12,8 @@ shows its glyph, and `restore` returns the original text.
 
 import re
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
+
+from genpy_server.core.patterns import lazy_pattern
 
 _CONTROL_PICTURES = 0x2400
 _DELETE = 0x7F
@@ -43,6 +44,9 @@ _PROTECTED: dict[int, int | str] = {
     ord(_QUOTE): _QUOTE * 2,
     **_LOST,
 }
+_RESTORABLE = lazy_pattern(
+    lambda: f"{_QUOTE}(.)|[{''.join(chr(_PRIVATE + code) for code in _ACTING)}]", re.DOTALL
+)
 _GLYPHS |= {_PRIVATE + code: glyph for code, glyph in _GLYPHS.items()} | _LOST
 _ESCAPES: dict[int, str] = {
     code: f"\\u{code:04x}" for code in (_DELETE, *_C1, *_BIDI, *_SEPARATORS)
@@ -61,17 +65,9 @@ def protect(text: str) -> str:
 
 def restore(text: str) -> str:
     """The original text of a protected one."""
-    return text if text.isascii() else _restorable().sub(_restored, text)
-
-
-@lru_cache(maxsize=1)
-def _restorable() -> re.Pattern[str]:
-    private = "".join(chr(_PRIVATE + code) for code in _ACTING)
-    return re.compile(f"{_QUOTE}(.)|[{private}]", re.DOTALL)
-
-
-def _restored(match: re.Match[str]) -> str:
-    return match[1] or chr(ord(match[0]) - _PRIVATE)
+    if text.isascii():
+        return text
+    return _RESTORABLE.sub(lambda found: found[1] or chr(ord(found[0]) - _PRIVATE), text)
 
 
 def newlines(text: str) -> str:

@@ -19,6 +19,7 @@ def counted(metrics: Metrics, message: Message) -> Metrics:
     words = len(message.text.split())
     is_reply = role == "assistant"
     first_at = metrics.first_at or message.at
+    between = datetime.fromisoformat(message.at) - datetime.fromisoformat(first_at)
     return msgspec.structs.replace(
         metrics,
         messages=metrics.messages + 1,
@@ -28,18 +29,13 @@ def counted(metrics: Metrics, message: Message) -> Metrics:
         assistant_words=metrics.assistant_words + words * is_reply,
         first_at=first_at,
         last_at=message.at,
-        duration_seconds=_seconds(first_at, message.at),
+        duration_seconds=max(0.0, round(between.total_seconds(), 3)),
         tools=_added(metrics.tools, (tool.name for tool in message.meta.tools if is_reply)),
         intents=_added(metrics.intents, filter(None, [message.meta.intent if is_reply else None])),
         prompt_tokens=metrics.prompt_tokens + (usage.prompt_tokens if usage else 0),
         completion_tokens=metrics.completion_tokens + (usage.completion_tokens if usage else 0),
         cached_tokens=metrics.cached_tokens + (usage.cached_tokens if usage else 0),
     )
-
-
-def _seconds(first_at: str, last_at: str) -> float:
-    between = datetime.fromisoformat(last_at) - datetime.fromisoformat(first_at)
-    return max(0.0, round(between.total_seconds(), 3))
 
 
 def _added(counts: dict[str, int], names: Iterable[str]) -> dict[str, int]:
@@ -72,12 +68,11 @@ def statistics(metrics: Metrics, zone: tzinfo | None = UTC) -> list[tuple[str, s
         ("Duration", duration(metrics.duration_seconds)),
     ]
     if metrics.first_at and metrics.last_at:
-        rows.append(("First message", _time(metrics.first_at, zone)))
-        rows.append(("Last message", _time(metrics.last_at, zone)))
-    if metrics.tools:
-        rows.append(("Tools used", _counts(metrics.tools)))
-    if metrics.intents:
-        rows.append(("Kinds of help", _counts(metrics.intents)))
+        for name, at in (("First message", metrics.first_at), ("Last message", metrics.last_at)):
+            rows.append((name, date_time(at, zone) + (" UTC" if zone is UTC else "")))
+    for name, counts in (("Tools used", metrics.tools), ("Kinds of help", metrics.intents)):
+        if counts:
+            rows.append((name, _counts(counts)))
     tokens = metrics.prompt_tokens + metrics.completion_tokens
     if tokens:
         cached = f", {metrics.cached_tokens:,} from a cache" if metrics.cached_tokens else ""
@@ -87,11 +82,6 @@ def statistics(metrics: Metrics, zone: tzinfo | None = UTC) -> list[tuple[str, s
 
 def _shares(total: int, user: int, assistant: int) -> str:
     return f"{total:,} ({user:,} from you, {assistant:,} from the assistant)"
-
-
-def _time(at: str, zone: tzinfo | None) -> str:
-    shown = date_time(at, zone)
-    return f"{shown} UTC" if zone is UTC else shown
 
 
 def _counts(counts: dict[str, int]) -> str:
