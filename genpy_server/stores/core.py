@@ -30,7 +30,6 @@ from genpy_server.core.models import (
     Role,
     Session,
     SessionSettings,
-    SessionStatus,
     checked_rating,
 )
 from genpy_server.errors import BadRequest, ConfigError, GenPyError, NotFound, StoreError
@@ -216,18 +215,9 @@ class CompletedStore:
 
     # Sessions
 
-    async def sessions(
-        self,
-        user_id: str,
-        *,
-        limit: int,
-        before: int | None = None,
-        status: SessionStatus | None = None,
-        query: str | None = None,
-        id_prefix: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-    ) -> list[Session]:
+    async def sessions(self, user_id: str, *, limit: int, **where: Any) -> list[Session]:
+        before, status, since, until = map(where.get, ("before", "status", "since", "until"))
+        query, id_prefix = ((where.get(name) or "") for name in ("query", "id_prefix"))
         found: list[Session] = []
         for session in await self._core.list_sessions(user_id):
             about = " ".join((session.title, session.summary or "", *session.topics)).lower()
@@ -235,8 +225,8 @@ class CompletedStore:
                 len(found) < limit
                 and (before is None or session.last_message_id < before)
                 and status in {None, session.status}
-                and (query or "").lower() in about
-                and session.id.startswith(id_prefix or "")
+                and query.lower() in about
+                and session.id.startswith(id_prefix)
                 and (not (since or until) or await self._said_between(session, since, until))
             ):
                 found.append(session)
@@ -312,17 +302,10 @@ class CompletedStore:
         ][:limit]
 
     async def claim_ending(
-        self,
-        user_id: str,
-        session_id: str,
-        *,
-        lease_seconds: float,
-        abandoned_only: bool = False,
-        again: bool = False,
-        leaving: bool = False,
-        **_: Any,
+        self, user_id: str, session_id: str, *, lease_seconds: float, **given: Any
     ) -> Ending | None:
         now = time.monotonic()
+        again, abandoned_only, leaving = map(given.get, ("again", "abandoned_only", "leaving"))
         session = await self.session(user_id, session_id)
         if session is None or (session.status != "active" and not again):
             return None

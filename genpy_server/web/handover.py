@@ -111,7 +111,7 @@ class SessionSocket(ServerConnection):
         super().connection_lost(exc)
 
 
-class WebSockets:
+class WebSockets(Server):
     """The sockets of one server."""
 
     def __init__(
@@ -123,7 +123,7 @@ class WebSockets:
         max_bytes: int,
     ) -> None:
         self._max_bytes = max_bytes
-        self.server = Server(
+        super().__init__(
             handler,  # type: ignore[arg-type]  # every connection is made below
             process_response=finish,  # type: ignore[arg-type]  # of our own connections
             server_header=server_header,
@@ -131,23 +131,18 @@ class WebSockets:
             logger=_library_logger(),
         )
 
-    def wrap(self, listening: asyncio.Server) -> None:
-        """Close this asyncio server together with the sockets."""
-        self.server.wrap(listening)
-
     def take_over(self, transport: asyncio.Transport, upgrade: Upgrade, early: bytes) -> None:
         """Give a connection with its request to the library; raises `BadRequest`."""
         head = _head(upgrade.request)
-        logger = self.server.logger
         known = upgrade.attach.user is not None
         protocol = ServerProtocol(
             select_subprotocol=_select_subprotocol,
             max_size=self._max_bytes if known else STRANGER_BYTES,
-            logger=logger,
+            logger=self.logger,
         )
         socket = SessionSocket(
             protocol,
-            self.server,
+            self,
             ping_interval=PING_SECONDS,
             ping_timeout=PING_SECONDS,
             close_timeout=CLOSE_SECONDS,
@@ -162,7 +157,7 @@ class WebSockets:
 
     async def cut(self) -> None:
         """Abort every socket and cancel its handler."""
-        handlers = dict(self.server.handlers)
+        handlers = dict(self.handlers)
         for socket, task in handlers.items():
             socket.transport.abort()
             task.cancel()

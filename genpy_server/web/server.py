@@ -71,7 +71,7 @@ class HttpServer:
     @property
     def empty(self) -> bool:
         """Whether there are no connections."""
-        return not self.connections and not self.sockets.server.handlers
+        return not self.connections and not self.sockets.handlers
 
     def _loop_failed(
         self, before: LoopHandler | None, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
@@ -92,7 +92,7 @@ class HttpServer:
     def close(self) -> None:
         """Accept no more connections, close sockets with 1001, and finish current answers."""
         self.dispatcher.closing = True
-        self.sockets.server.close()
+        self.sockets.close()
         for connection in tuple(self.connections):
             connection.close()
 
@@ -100,7 +100,7 @@ class HttpServer:
         """Wait until all connections are closed."""
         if self.connections:
             await asyncio.wait([connection.released for connection in self.connections])
-        await self.sockets.server.wait_closed()
+        await self.sockets.wait_closed()
 
     async def cut(self) -> None:
         """Abort all connections of a closed server, and cancel their answers."""

@@ -100,7 +100,7 @@ async def test_connection_cut_in_mid_reply_resumes_without_loss(database):
         client.send("go on")
         for cut in range(1, 6):
             await watcher.until(Link, cut, lambda e: e.state == "open")
-            for socket in server.server.sockets.server.connections:
+            for socket in server.server.sockets.connections:
                 socket.transport.abort()
             await watcher.until(Link, cut, lambda e: e.state == "reconnecting")
         await watcher.until(Link, 6, lambda e: e.state == "open")

@@ -147,7 +147,7 @@ async def test_a_page_that_was_cut_off_learns_of_the_answer(
         await other.goto(visit.page.url)
         await expect(asks(other)).to_be_visible()
         await visit.page.evaluate(HOLD)
-        for socket in asking.server.sockets.server.connections:
+        for socket in asking.server.sockets.connections:
             socket.transport.abort()
         await visit.state("Connection lost")
         await visit.state("Connected", other)

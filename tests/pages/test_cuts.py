@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 def cut(server: Running) -> None:
     """Cut every socket without a word, as a network does."""
-    for socket in server.server.sockets.server.connections:
+    for socket in server.server.sockets.connections:
         socket.transport.abort()
 
 

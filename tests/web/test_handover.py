@@ -25,7 +25,7 @@ async def test_a_socket_is_registered_and_answered_as_listed() -> None:
     async with listening() as front:
         address = front.url.replace("http", "ws") + "/ws/session/a"
         async with connect(address, proxy=None) as ws:
-            (socket,) = front.server.sockets.server.handlers
+            (socket,) = front.server.sockets.handlers
             assert socket.state is websockets.protocol.State.OPEN
             assert (socket.request, socket.response) == (None, None)
             assert not front.server.connections
