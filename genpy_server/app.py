@@ -46,8 +46,7 @@ from genpy_server.stores.core import CoreStore, completed
 from genpy_server.stores.select import open_store
 from genpy_server.tools.base import Tool
 from genpy_server.tools.functions import as_tool
-from genpy_server.tools.registry import ToolRegistry
-from genpy_server.tools.sources import FOLDER, add_files, add_packages
+from genpy_server.tools.registry import FOLDER, ToolRegistry
 
 if TYPE_CHECKING:
     from genpy_server.mcp.client import McpServers
@@ -127,10 +126,10 @@ class App:
         """
         settings = settings or self.settings
         registry = ToolRegistry(self._tools)
-        failures = add_packages(registry)
+        failures = registry.add_packages()
         servers: McpServers | None = None
         if personal and settings.folder is not None:
-            failures += add_files(registry, settings.folder / FOLDER)
+            failures += registry.add_files(settings.folder / FOLDER)
         if personal and settings.mcp:
             servers = _mcp_servers(settings, registry, failures)
         acting = settings.tools if settings.tokens and not personal else None

@@ -1,18 +1,54 @@
-"""The tools of a server, and the call of one: checked arguments, time and size limits, errors as text."""
+"""The tools of a server: built-in ones, those of packages, and those of the person's files.
+
+A source that fails is reported; the other sources are used. The call of one has checked arguments,
+time and size limits, and errors as text.
+"""
 
 import asyncio
 import dataclasses
+import hashlib
 import logging
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from genpy_server.core.models import ToolSpec
+from genpy_server.core.models import ToolSource, ToolSpec
 from genpy_server.core.text import storable
 from genpy_server.errors import BadRequest, ConfigError, GenPyError, description, place
+from genpy_server.plugins import package_of, points
 from genpy_server.tools import all_sessions, chat_history, session_stats
-from genpy_server.tools.base import Tool, ToolContext, ToolResult, check_name
+from genpy_server.tools.base import UNUSABLE, Tool, ToolContext, ToolResult, check_name
+from genpy_server.tools.functions import as_tool, is_marked
+from genpy_server.tools.process import FILE_MODULE, load_file
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "genpy.tools"
+"""Entry points whose object is a function, a `Tool`, or a list of them."""
+
+FOLDER = "tools"
+"""The folder of tool files in the person's config folder."""
+
+
+def _of_file(file: Path) -> Iterator[Any]:
+    name = f"{FILE_MODULE}{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    module = load_file(file, name)
+    for value in vars(module).values():
+        if isinstance(value, Tool) or (is_marked(value) and value.__module__ == name):
+            yield value
+
+
+def _of_entry(entry: "EntryPoint") -> Iterator[Any]:
+    loaded = entry.load()
+    values = loaded if isinstance(loaded, list | tuple) else [loaded]
+    for value in values:
+        if not callable(value) and not isinstance(value, Tool):
+            raise ConfigError(f"{entry.value} is neither a function nor a list of functions.")
+        yield value
+
 
 BUILT_IN: tuple[Tool, ...] = (session_stats.TOOL, chat_history.TOOL, all_sessions.TOOL)
 SPECS: tuple[ToolSpec, ...] = tuple(tool.spec for tool in BUILT_IN)
@@ -41,6 +77,32 @@ class ToolRegistry:
                 )
             added[name] = tool
         self._tools = added
+
+    def add_packages(self) -> list[ToolSource]:
+        """Add the tools of installed packages; returns what failed."""
+        found = points(GROUP)
+        return self._add_sources((f"package {package_of(point)}", point) for point in found)
+
+    def add_files(self, directory: Path) -> list[ToolSource]:
+        """Add the functions with `@tool` in the files of a folder; returns what failed."""
+        files = sorted(directory.glob("*.py")) if directory.is_dir() else []
+        return self._add_sources((f"file {file.name}", file) for file in files)
+
+    def _add_sources(self, sources: "Iterable[tuple[str, Path | EntryPoint]]") -> list[ToolSource]:
+        failed = []
+        for origin, source in sources:
+            try:
+                found = _of_file(source) if isinstance(source, Path) else _of_entry(source)
+                tools = [as_tool(one, origin) for one in found]
+                if isinstance(source, Path):  # a tool may call other functions of its file
+                    text = source.read_text(encoding="utf-8")
+                    tools = [dataclasses.replace(tool, source=text) for tool in tools]
+                self.add(*tools)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code
+                text = description(error)
+                log.warning("%s", UNUSABLE.format(origin=origin, message=text))
+                failed.append(ToolSource(origin, "failed", text))
+        return failed
 
     def remove(self, origin: str) -> None:
         """Remove the tools of an origin."""

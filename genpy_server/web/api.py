@@ -7,17 +7,20 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta, timezone
 from itertools import chain
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from genpy_server.core.costs import SpendingReport
-from genpy_server.core.identity import REF_PATTERN
+from genpy_server.core.identity import REF_PATTERN, is_loopback
 from genpy_server.core.models import (
+    ChosenSetup,
+    FoundServer,
     HitList,
     ListedModel,
     ListedProvider,
     MessagePage,
+    ModelChoice,
     ModelList,
     PromptList,
     PromptText,
@@ -26,10 +29,12 @@ from genpy_server.core.models import (
     SessionMemory,
     SessionPage,
     SessionStatus,
+    SetupState,
     ToolList,
 )
 from genpy_server.core.modes import ListedMode
-from genpy_server.errors import GenPyError, NotFound
+from genpy_server.errors import Forbidden, GenPyError, NotFound
+from genpy_server.llm import setup
 from genpy_server.llm.catalog import full_name
 from genpy_server.markdown_export import blocks
 from genpy_server.records import MessageFile, Records, each_message
@@ -37,6 +42,11 @@ from genpy_server.sessions.explain import Explanation, explain_in
 from genpy_server.web.messages import Response, StoredBody
 from genpy_server.web.router import Call
 
+PROXY_FIELDS = (
+    *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"),
+)
+"""Header fields of a request that came through a proxy."""
+NOT_HERE = "This server's model is chosen where it runs: with `genpy setup`, or in its operator's settings."
 PAGE = 200
 """Most rows of one page."""
 
@@ -306,3 +316,51 @@ async def rate(call: Call[None, Rating]) -> Session:
 async def regenerate(call: Call[None, None]) -> Session:
     """Regenerate its summary."""
     return await call.records.regenerate(call.ref)
+
+
+async def setup_state(call: Call[None, None]) -> SetupState:
+    """Whether the server has a model, and whether you may choose one.
+
+    The owner gets the local model servers too.
+    """
+    has_model = not call.app.chat.models.is_offline
+    if not _is_owner(call):
+        return SetupState(has_model, allowed=False)
+    found = [
+        FoundServer(one.provider, one.url, len(one.models)) for one in await setup.local_servers()
+    ]
+    return SetupState(has_model, allowed=True, servers=found)
+
+
+async def choose_model(call: Call[None, ModelChoice]) -> ChosenSetup:
+    """Try a model and use it from now on; from the server's own machine only.
+
+    A choice without a model is answered with those to choose from.
+    """
+    if not _is_owner(call):
+        raise Forbidden(NOT_HERE)
+    answer, chosen = await setup.set_up(call.app.server.settings, call.body)
+    if chosen is not None:
+        call.app.server.use_model(chosen)
+    return answer
+
+
+def _is_owner(call: Call[Any, Any]) -> bool:
+    """Whether a client may choose the model.
+
+    With `genpy chat` the person may. With `genpy serve` a client of the same machine may, while there
+    is no model and the server is not for others: one that is reached through a proxy, has further
+    host names, or has several users refuses.
+    """
+    if call.app.server.personal:
+        return True
+    settings = call.app.server.settings
+    for_others = (
+        *settings.hosts,
+        *settings.origins,
+        *settings.proxies,
+        *(user for user in settings.tokens.values() if user != settings.user),
+    )
+    direct = not any(name in call.request.headers for name in PROXY_FIELDS)
+    own = settings.folder is not None and is_loopback(settings.host)
+    return own and direct and not for_others and call.app.chat.models.is_offline

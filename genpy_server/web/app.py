@@ -17,9 +17,8 @@ from genpy_server.web.html_feed import HtmlFeed
 from genpy_server.web.renderer import Renderer
 from genpy_server.web.router import Router
 from genpy_server.web.routes import ROUTES
-from genpy_server.web.send_queue import QueueSums
 from genpy_server.web.server import HttpServer, listen
-from genpy_server.web.websocket import serve_session
+from genpy_server.web.websocket import QueueSums, serve_session
 
 
 class ServerParts(Protocol):

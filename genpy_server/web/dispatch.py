@@ -14,12 +14,11 @@ from websockets.http11 import Response as WireResponse
 from genpy_server import __version__
 from genpy_server.errors import GenPyError, NotFound, ShuttingDown, Unauthorized, UpgradeRequired
 from genpy_server.settings import Settings
-from genpy_server.web.auth import Attach, Gate
+from genpy_server.web.auth import Attach, Gate, Proxies, RemotePeer, Strangers
 from genpy_server.web.handover import VERSION, SessionSocket, WebSockets
 from genpy_server.web.messages import HTML, JSON, SECURITY_HEADERS, Request, Response
 from genpy_server.web.pages.assets import error_page
 from genpy_server.web.router import Router
-from genpy_server.web.strangers import Proxies, RemotePeer, Strangers
 
 SESSION_PATH = "/ws/session/"
 COMPRESSED = frozenset({JSON, HTML})

@@ -19,10 +19,9 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from genpy_server.errors import BadRequest
-from genpy_server.web.auth import Attach
+from genpy_server.web.auth import Attach, RemotePeer
 from genpy_server.web.http_request import LINE_BYTES
 from genpy_server.web.messages import Request
-from genpy_server.web.strangers import RemotePeer
 from genpy_server.wire import PROTOCOL
 
 INTERNALS: dict[str, tuple[str, ...]] = {

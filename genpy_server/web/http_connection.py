@@ -10,18 +10,16 @@ import logging
 from collections.abc import Coroutine
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 
 from genpy_server.errors import GenPyError, Refused, RequestTimeout
+from genpy_server.web.auth import RemotePeer
+from genpy_server.web.dispatch import Dispatcher
 from genpy_server.web.handover import CLOSE_SECONDS, Upgrade
 from genpy_server.web.http_request import RequestReader
 from genpy_server.web.messages import SECURITY_HEADERS, Request, Response, StoredBody
-from genpy_server.web.strangers import RemotePeer
-
-if TYPE_CHECKING:
-    from genpy_server.web.server import HttpServer
 
 log = logging.getLogger("genpy.server")
 
@@ -55,9 +53,16 @@ class HttpConnection(asyncio.Protocol):
     _reader: RequestReader
     _peer: RemotePeer
 
-    def __init__(self, server: "HttpServer") -> None:
-        self._server = server
-        self._dispatcher = server.dispatcher
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        connections: "set[HttpConnection]",
+        turned_away: LimitedWarning,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._connections = connections
+        """The open connections, with this one."""
+        self._turned_away = turned_away
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
@@ -79,10 +84,10 @@ class HttpConnection(asyncio.Protocol):
         found = transport.get_extra_info("peername")
         address = str(found[0]) if found else ""
         self._peer = RemotePeer(self._dispatcher.strangers, address, self._transport.abort)
-        self._server.connections.add(self)
+        self._connections.add(self)
         self._next(self._dispatcher.limits.request_seconds)
         if not self._dispatcher.strangers.add(self._peer):
-            self._server.turned_away.happened(address)
+            self._turned_away.happened(address)
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -168,7 +173,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _released(self) -> None:
         self._wait(None)
-        self._server.connections.discard(self)
+        self._connections.discard(self)
         if not self.released.done():
             self.released.set_result(None)
 

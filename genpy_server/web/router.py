@@ -102,11 +102,7 @@ class Router:
 
     async def answer(self, request: Request) -> Response:
         """The answer of the matching handler; raises `GenPyError`."""
-        found = [
-            (route, params)
-            for route in self.routes
-            if (params := route.match(request.path)) is not None
-        ]
+        found = self._at(request.path)
         if not found:
             raise NotFound("No page or endpoint has this address. GET /docs lists them.")
         method = "GET" if request.method == "HEAD" else request.method
@@ -116,6 +112,10 @@ class Router:
         allowed = ", ".join(self.allowed(request.path))
         error = MethodNotAllowed(f"This address answers to {allowed}.")
         return Response.error(error, {"Allow": allowed})
+
+    def _at(self, path: str) -> list[tuple[Route, dict[str, str]]]:
+        matches = ((route, route.match(path)) for route in self.routes)
+        return [(route, params) for route, params in matches if params is not None]
 
     async def _call(self, route: Route, request: Request, params: dict[str, str]) -> Response:
         if request.user is None and not route.public:
@@ -129,7 +129,7 @@ class Router:
 
     def allowed(self, path: str) -> list[str]:
         """The methods of a path."""
-        methods = {route.method for route in self.routes if route.match(path) is not None}
+        methods = {route.method for route, _ in self._at(path)}
         return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 

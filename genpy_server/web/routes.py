@@ -5,7 +5,7 @@ from types import NoneType
 from typing import Any, get_args
 
 from genpy_server.core.models import ServerHealth
-from genpy_server.web import api, setup
+from genpy_server.web import api
 from genpy_server.web.messages import Response
 from genpy_server.web.pages import handlers as pages
 from genpy_server.web.router import Handler, Route
@@ -50,8 +50,8 @@ API_ROUTES = (
 )  # fmt: skip
 ROUTES = (
     *API_ROUTES,
-    _route("GET", "/api/setup", setup.setup_state),
-    _route("POST", "/api/setup", setup.choose_model, counts=True),
+    _route("GET", "/api/setup", api.setup_state),
+    _route("POST", "/api/setup", api.choose_model, counts=True),
     _route("GET", "/", pages.chat, public=True),
     _route("GET", "/summary/{ref}", pages.summary, public=True),
     _route("GET", "/assets/{version}/{name}", pages.asset, public=True),

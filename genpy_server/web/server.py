@@ -52,9 +52,9 @@ class HttpServer:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.connections: set[HttpConnection] = set()
-        self.dispatcher = dispatcher
+        self._dispatcher = dispatcher
         self.sockets, self.strangers = dispatcher.sockets, dispatcher.strangers
-        self.turned_away = LimitedWarning("refused a connection of an address with too many")
+        self._turned_away = LimitedWarning("refused a connection of an address with too many")
         self._out_of_descriptors = LimitedWarning("no descriptor left for a connection")
         self.url = ""
         """The address of the server, once it has started."""
@@ -62,7 +62,11 @@ class HttpServer:
     async def start(self, host: str, port: int) -> None:
         """Accept connections; raises `OSError`."""
         loop = asyncio.get_running_loop()
-        listening = await loop.create_server(lambda: HttpConnection(self), host, port)
+        listening = await loop.create_server(
+            lambda: HttpConnection(self._dispatcher, self.connections, self._turned_away),
+            host,
+            port,
+        )
         loop.set_exception_handler(partial(self._loop_failed, loop.get_exception_handler()))
         self.sockets.wrap(listening)
         name, number = listening.sockets[0].getsockname()[:2]
@@ -80,7 +84,7 @@ class HttpServer:
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES and "socket" in context:
             self._out_of_descriptors.happened(error.strerror or "")
-        elif self.dispatcher.closing and "_start_serving" in context.get("message", ""):
+        elif self._dispatcher.closing and "_start_serving" in context.get("message", ""):
             pass  # asyncio tries to accept a second after it could not, also when that was closed
         elif before is not None:
             before(loop, context)
@@ -91,7 +95,7 @@ class HttpServer:
 
     def close(self) -> None:
         """Accept no more connections, close sockets with 1001, and finish current answers."""
-        self.dispatcher.closing = True
+        self._dispatcher.closing = True
         self.sockets.close()
         for connection in tuple(self.connections):
             connection.close()

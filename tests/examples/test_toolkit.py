@@ -20,7 +20,7 @@ from genpy_server import config, modes
 from genpy_server.core.modes import parse_mode
 from genpy_server.llm import providers
 from genpy_server.stores import select
-from genpy_server.tools import sources
+from genpy_server.tools import registry
 from genpy_server.wire import Send
 
 ROOT = Path(__file__).parents[2]
@@ -143,4 +143,4 @@ def test_the_mcp_servers(tmp_path):
 def test_the_entry_points():
     """The groups of the page are those that GenPy reads."""
     groups = tomllib.loads(POINTS)["project"]["entry-points"]
-    assert set(groups) == {sources.GROUP, modes.GROUP, select.GROUP, providers.GROUP}
+    assert set(groups) == {registry.GROUP, modes.GROUP, select.GROUP, providers.GROUP}

@@ -10,7 +10,7 @@ from support.scripted_model import DONE, chunk, event
 
 from genpy_server.core.models import Usage
 from genpy_server.llm.chunks import ChunkReader
-from genpy_server.llm.events import EventSplitter
+from genpy_server.llm.reply import EventSplitter
 from genpy_server.llm.trouble import Service, refusal
 from genpy_server.tools.registry import SPECS
 

@@ -15,8 +15,7 @@ from genpy_server.errors import LlmBadToolCall, LlmCutOff
 from genpy_server.llm import reply
 from genpy_server.llm.base import Finish, TextDelta
 from genpy_server.llm.chunks import ChunkReader
-from genpy_server.llm.events import EVENT_BYTES, EventSplitter
-from genpy_server.llm.reply import ReplyReader, ServiceError
+from genpy_server.llm.reply import EVENT_BYTES, EventSplitter, ReplyReader, ServiceError
 from genpy_server.llm.trouble import Complaint
 from genpy_server.tools.registry import SPECS
 

@@ -17,7 +17,7 @@ from genpy_server.core.models import Usage
 from genpy_server.modes import own_modes
 from genpy_server.runs import run
 from genpy_server.stores.sqlite.store import SqliteStore
-from genpy_server.web import handover, send_queue
+from genpy_server.web import handover, websocket
 from genpy_server.wire import Cancel, End, Retry, Send
 
 SUMMARY = {
@@ -627,7 +627,7 @@ async def test_truncated_replay_sends_the_reply_so_far(database, upstream):
 async def test_slow_reader_is_cut_and_slows_nobody(database, upstream, monkeypatch):
     """A client that never reads is closed with 4008; the others get everything."""
     # On a loaded machine the reply takes longer than the client is given to read the closing frame.
-    monkeypatch.setattr(send_queue, "CUT_SECONDS", PATIENCE)
+    monkeypatch.setattr(websocket, "CUT_SECONDS", PATIENCE)
     monkeypatch.setattr(handover, "CLOSE_SECONDS", PATIENCE)
     big = "x" * 50_000
     limits = {"queue_bytes": 400_000}

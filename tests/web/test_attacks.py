@@ -16,7 +16,7 @@ from genpy_server.errors import ShuttingDown, StoreUnavailable
 from genpy_server.runs import queue as run_queue
 from genpy_server.runs import run
 from genpy_server.sessions.names import SessionNames
-from genpy_server.web import send_queue
+from genpy_server.web import websocket
 from genpy_server.wire import Cancel, End, Retry, Send, encode
 
 
@@ -264,7 +264,7 @@ async def test_a_message_larger_than_a_queue_can_be_attached_to(server):
 
 async def test_reader_that_takes_nothing_is_cut(database, upstream, monkeypatch):
     """A socket that is never read from is closed, though its close frame cannot be delivered."""
-    monkeypatch.setattr(send_queue, "CUT_SECONDS", 0.05)
+    monkeypatch.setattr(websocket, "CUT_SECONDS", 0.05)
     async with serving(database, limits={"queue_bytes": 200_000}) as server:
         session_id = (await SessionNames(server.app.store).identify("local", "one")).id
         address = server.url.replace("http", "ws") + "/ws/session/one"

@@ -14,8 +14,8 @@ from support.scripted_model import DONE, Script, chunk
 
 from genpy_server.core.models import MessageMeta
 from genpy_server.web.markdown import render
-from genpy_server.web.pages import preload
-from genpy_server.web.pages.preload import MESSAGES
+from genpy_server.web.pages import handlers
+from genpy_server.web.pages.handlers import MESSAGES
 from genpy_server.web.pages.still import MOST_CHARS, still
 from genpy_server.wire import Html, MessageEvent, Send
 
@@ -218,7 +218,7 @@ async def test_a_wanted_message_comes_among_its_neighbours(database):
 
 async def test_a_slow_store_does_not_hold_the_page(database, monkeypatch):
     """Where the store is late the page comes without messages, and leaves nobody attached."""
-    monkeypatch.setattr(preload, "STORE_SECONDS", 0.01)
+    monkeypatch.setattr(handlers, "STORE_SECONDS", 0.01)
     async with serving(database) as server:
         await remember(server, "one")
         free = asyncio.Event()
@@ -241,7 +241,7 @@ async def test_a_slow_store_does_not_hold_the_page(database, monkeypatch):
 
 async def test_html_that_is_late_is_left_out(database, monkeypatch):
     """Where rendering takes long the messages come without HTML, which is made all the same."""
-    monkeypatch.setattr(preload, "RENDER_SECONDS", 0.0)
+    monkeypatch.setattr(handlers, "RENDER_SECONDS", 0.0)
     async with serving(database) as server:
         await remember(server, "*one*")
         answer = await document(server, f"/?session={ID}")

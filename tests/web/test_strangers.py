@@ -18,11 +18,11 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from genpy_server import settings
 from genpy_server.errors import ConfigError, TooMany, Unauthorized
-from genpy_server.web import strangers as strangers_module
-from genpy_server.web.auth import Gate
-from genpy_server.web.strangers import (
+from genpy_server.web import auth
+from genpy_server.web.auth import (
     FREE_ATTEMPTS,
     LONGEST_WAIT,
+    Gate,
     Proxies,
     RemotePeer,
     Strangers,
@@ -65,7 +65,7 @@ def test_loopback_is_bounded_in_all_alone(address: str) -> None:
 @pytest.fixture
 def all_are_remote(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections of a test, which come from loopback, count as those of another machine."""
-    monkeypatch.setattr(strangers_module, "is_loopback", lambda _: False)
+    monkeypatch.setattr(auth, "is_loopback", lambda _: False)
 
 
 async def test_a_hundred_local_clients_connect_at_once() -> None:
