@@ -381,11 +381,11 @@ class ChunkReader:
             self._choice = indices[0]
         if self._choice in indices:
             choice = choices[indices.index(self._choice)]
-            found = choice_contents(choice)
+            found = Contents(choice)
             self._add(found, CHOICE)
             self._finish(found.reason)
             return
-        found = choice_contents(choices[0])
+        found = Contents(choices[0])
         self._others.append((indices[0], "".join(found.texts)))
         self._other_finish = str(found.reason or self._other_finish)
 
@@ -405,9 +405,9 @@ class ChunkReader:
 def _index(choice: dict[str, Any]) -> object:
     """The number of a choice; 0 if it has none."""
     index = choice.get("index", 0)
-    if isinstance(index, str) and index.isdecimal():
-        index = int(index)
-    return index if isinstance(index, int | float | str) else 0
+    if isinstance(index, str):
+        return int(index) if index.isdecimal() else index
+    return index if isinstance(index, int | float) else 0
 
 
 def _value(data: bytes) -> Any:
@@ -454,9 +454,9 @@ _WELL = {"", "0", "200", "ok", "success", "none", "null", "true"}
 
 
 class Contents:
-    """What was found in one value."""
+    """What was found in one value, such as a choice."""
 
-    def __init__(self) -> None:
+    def __init__(self, choice: dict[str, Any] | None = None) -> None:
         self.texts: list[str] = []
         self.thoughts: list[str] = []
         self.calls: list[CallPiece] = []
@@ -466,6 +466,7 @@ class Contents:
         """The outermost field with the text."""
         self.whole = False
         """Whether the value repeats what was sent before, if anything was."""
+        self.read(choice, depth=1)
 
     def __bool__(self) -> bool:
         return bool(self.texts or self.thoughts or self.calls)
@@ -538,13 +539,6 @@ def contents_of(value: dict[str, Any]) -> Contents:
         found.read(value, number=number)
     else:
         found.reason = reason_of(value)
-    return found
-
-
-def choice_contents(choice: dict[str, Any]) -> Contents:
-    """The contents of a choice."""
-    found = Contents()
-    found.read(choice, depth=1)
     return found
 
 

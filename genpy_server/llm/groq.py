@@ -333,25 +333,20 @@ class GroqLlm:
             else:
                 return
 
-    async def _post(self, body: dict[str, Any]) -> httpx.Response:
-        path = f"{self._url}/chat/completions"
+    async def _post(self, body: dict[str, Any], moved_to: str = "") -> httpx.Response:
         try:
-            return await self._send(path, body)
+            response: httpx.Response = await self._client.post(
+                moved_to or f"{self._url}/chat/completions",
+                cast_to=httpx.Response,
+                content=msgspec.json.encode(body),
+                options=OPTIONS,
+                stream=True,
+                stream_cls=groq.AsyncStream[object],
+            )  # type: ignore[assignment]  # what `cast_to` names
         except groq.APIStatusError as error:
-            target = _same_host(error)
-            if target is None:
+            if moved_to or not (target := _same_host(error)):
                 raise
-        return await self._send(target, body)
-
-    async def _send(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        response: httpx.Response = await self._client.post(
-            path,
-            cast_to=httpx.Response,
-            content=msgspec.json.encode(body),
-            options=OPTIONS,
-            stream=True,
-            stream_cls=groq.AsyncStream[object],
-        )  # type: ignore[assignment]  # what `cast_to` names
+            return await self._post(body, target)
         return response
 
     def _named(self, error: Exception, model: str, *, begun: bool) -> LlmError:

@@ -399,8 +399,12 @@ def _sentence(
     reason = f": {complaint.quoted}" if complaint.quoted else ""
     if kind is errors.LlmKeyRejected:
         sentence = _key_rejected(complaint, service, reason)
+    elif kind is errors.LlmUnavailable and _NO_SERVER.search(complaint.text):
+        sentence = f"The tunnel at {service.where} has no model server at its end{reason}."
     elif kind is errors.LlmUnavailable:
-        sentence = _unavailable(complaint, service, reason)
+        status = f" ({complaint.status})" if complaint.status else ""
+        what = f"reports a problem{reason}" if reason else f"is in trouble{status}"
+        sentence = f"The model's service {what}."
     elif kind in _SENTENCES:
         sentence = _SENTENCES[kind].format(model=model, where=service.where, reason=reason)
     else:
@@ -422,16 +426,6 @@ def _key_rejected(complaint: Complaint, service: Service, reason: str) -> str:
     shown = reason if complaint.status == HTTPStatus.FORBIDDEN else ""
     return (
         f"The model's service refuses the key{shown}. Put a valid one into {service.key_setting}."
-    )
-
-
-def _unavailable(complaint: Complaint, service: Service, reason: str) -> str:
-    if _NO_SERVER.search(complaint.text):
-        return f"The tunnel at {service.where} has no model server at its end{reason}."
-    if reason:
-        return f"The model's service reports a problem{reason}."
-    return (
-        f"The model's service is in trouble{f' ({complaint.status})' if complaint.status else ''}."
     )
 
 

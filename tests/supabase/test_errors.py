@@ -331,7 +331,7 @@ async def test_health_says_what_is_wrong_and_what_to_do(
     supabase: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """/health is 200 while the database answers, and 503 with the sentence while it does not."""
-    monkeypatch.setattr("genpy_server.web.health.CACHE_SECONDS", 0)
+    monkeypatch.setattr("genpy_server.web.app.CACHE_SECONDS", 0)
     settings = {"SUPABASE_URL": supabase.url, "SUPABASE_KEY": supabase.secret_key}
     async with serving(tmp_path / "unused.db", **settings) as server, httpx.AsyncClient() as http:
         well = await http.get(f"{server.url}/health")

@@ -31,7 +31,7 @@ from genpy_server.settings import load
 from genpy_server.stores.base import Result
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.tools.registry import BUILT_IN, ToolRegistry
-from genpy_server.web.health import HealthCheck
+from genpy_server.web.app import HealthCheck
 from genpy_server.web.renderer import Renderer
 from genpy_server.web.routes import API_ROUTES
 
@@ -504,7 +504,7 @@ async def test_health_says_that_nothing_can_be_stored(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk and a database that takes no changes are 503, each with its sentence."""
-    monkeypatch.setattr("genpy_server.web.health.CACHE_SECONDS", 0)
+    monkeypatch.setattr("genpy_server.web.app.CACHE_SECONDS", 0)
 
     with small_files():
         full = await api.client.get("/health")
@@ -534,7 +534,7 @@ async def test_a_part_that_hangs_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -
         async def check(self) -> Any:
             raise StoreUnavailable("The disk is gone.")
 
-    monkeypatch.setattr("genpy_server.web.health.CHECK_SECONDS", 0.01)
+    monkeypatch.setattr("genpy_server.web.app.CHECK_SECONDS", 0.01)
     model = Model()
     model.hangs = True
     check = HealthCheck(Down(), Providers(load({}), model))
