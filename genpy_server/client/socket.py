@@ -6,14 +6,8 @@ Importing this imports `websockets`, so a client imports it when it first connec
 import logging
 from ssl import SSLCertVerificationError
 
+from websockets import exceptions
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidProxy,
-    InvalidStatus,
-    InvalidURI,
-)
 from websockets.typing import Subprotocol
 
 from genpy_server.client.address import Address
@@ -65,15 +59,24 @@ class WebSocket:
                 max_size=None,
                 logger=_log,
             )
-        except InvalidStatus as error:
+        except exceptions.InvalidStatus as error:
             raise _answered(address, error) from error
         except SSLCertVerificationError as error:  # before ValueError, its base class
             why = f"The certificate of {address.http} is not trusted: {error.verify_message}."
             raise Lost(Refused(why), again=False) from error
-        except (InvalidURI, InvalidProxy, ValueError, ImportError) as error:  # the last for SOCKS
+        except (
+            exceptions.InvalidURI,
+            exceptions.InvalidProxy,
+            ValueError,
+            ImportError,
+        ) as error:  # the last for SOCKS
             refused = BadRequest(f"Cannot connect to {address.http}: {error}.")
             raise Lost(refused, again=False) from error
-        except (OSError, EOFError, InvalidHandshake) as error:  # OSError includes TimeoutError
+        except (
+            OSError,
+            EOFError,
+            exceptions.InvalidHandshake,
+        ) as error:  # OSError includes TimeoutError
             raise Lost(address.unreachable(), again=True) from error
         socket = cls(connection, address)
         if connection.subprotocol != PROTOCOL:
@@ -85,27 +88,27 @@ class WebSocket:
         """The next frame."""
         try:
             return str(await self._connection.recv(decode=True))
-        except ConnectionClosed as error:
+        except exceptions.ConnectionClosed as error:
             raise self._lost(error) from error
 
     async def send(self, text: str) -> None:
         """Send a frame."""
         try:
             await self._connection.send(text)
-        except ConnectionClosed as error:
+        except exceptions.ConnectionClosed as error:
             raise self._lost(error) from error
 
     async def close(self) -> None:
         """Close the connection."""
         await self._connection.close()
 
-    def _lost(self, closed: ConnectionClosed) -> Lost:
+    def _lost(self, closed: exceptions.ConnectionClosed) -> Lost:
         if closed.rcvd is None:
             return closed_by(self._address.http, ABNORMAL)
         return closed_by(self._address.http, closed.rcvd.code, closed.rcvd.reason)
 
 
-def _answered(address: Address, refused: InvalidStatus) -> Lost:
+def _answered(address: Address, refused: exceptions.InvalidStatus) -> Lost:
     """The error of a server that answers the handshake with an HTTP error."""
     response = refused.response
     status = response.status_code

@@ -16,17 +16,8 @@ import msgspec
 from genpy_server.config import GROQ, Provider
 from genpy_server.core.models import ChatMessage
 from genpy_server.errors import LlmError, LlmKeyRejected, LlmModelUnknown, LlmUnavailable
+from genpy_server.llm import catalog
 from genpy_server.llm.base import ChatRequest, Llm, LlmEvent, Quota
-from genpy_server.llm.catalog import (
-    UNLISTED,
-    Catalog,
-    ProviderModels,
-    default_file,
-    full_name,
-    is_listed,
-    named_for_chat,
-    providers_to_ask,
-)
 from genpy_server.llm.foreign import ForeignLlm
 from genpy_server.llm.offline import OfflineLlm
 from genpy_server.plugins import made, points
@@ -62,7 +53,7 @@ class ChosenModel(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """`provider/name`; empty until a service was asked for its first model."""
         model = self.id or self.llm.model
-        return full_name(self.provider, model) if model else ""
+        return catalog.full_name(self.provider, model) if model else ""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         """See `Llm.stream`."""
@@ -81,7 +72,7 @@ class Providers:
 
     def __init__(self, settings: Settings, llm: Llm | None = None) -> None:
         # A program that does not read the user's files does not write any either.
-        self._catalog = Catalog(None if settings.folder is None else default_file())
+        self._catalog = catalog.Catalog(None if settings.folder is None else catalog.default_file())
         self._opened: dict[str, Llm] = {}
         self._before: list[Llm] = []
         self._first_lists: dict[str, asyncio.Task[None]] = {}
@@ -97,7 +88,7 @@ class Providers:
         self._troubles: dict[str, tuple[float, str]] = {}
         self._verified: set[str] = set()
         self._settings = settings
-        self._known = providers_to_ask(settings)
+        self._known = catalog.providers_to_ask(settings)
         self._named = {one.name: one for one in reversed(self._known)}
         self._default = settings.provider
         self._opened = {}
@@ -162,7 +153,7 @@ class Providers:
         own = self._settings
         name = name or (own.model if own.model in {own.llm_model, own.groq_model} else None) or ""
         first, slash, _ = name.partition("/")
-        if not slash or not first or first in self._names or not named_for_chat(name):
+        if not slash or not first or first in self._names or not catalog.named_for_chat(name):
             return
         own_provider = self._named.get(self._default)
         if own_provider is None or name in self._verified or self.is_offline:
@@ -265,7 +256,7 @@ class Providers:
         asked, failure = self._troubles.get(model.provider, (-math.inf, ""))
         if time.monotonic() - asked > ASKED_SECONDS:
             (found,) = await self._catalog.listed([named], refresh=True)
-            failure = "" if found.error.startswith(UNLISTED) else found.error
+            failure = "" if found.error.startswith(catalog.UNLISTED) else found.error
             self._troubles[model.provider] = time.monotonic(), failure
         if not failure:
             await self._find_name(model)
@@ -290,7 +281,7 @@ class Providers:
         if quota is not None and quota.tokens_limit:
             self._minute_tokens[model.provider] = quota.tokens_limit
 
-    async def listed(self) -> list[ProviderModels]:
+    async def listed(self) -> list[catalog.ProviderModels]:
         """The models of every known provider; lists are cached for a while."""
         return await self._catalog.listed(self._known)
 
@@ -318,5 +309,5 @@ class Providers:
         return GroqLlm(**service, waits=waits)
 
 
-def _lists(found: ProviderModels, model: str) -> bool:
-    return is_listed(model, [one.name for one in found.models])
+def _lists(found: catalog.ProviderModels, model: str) -> bool:
+    return catalog.is_listed(model, [one.name for one in found.models])

@@ -33,20 +33,7 @@ from genpy_server.core.models import (
     checked_rating,
 )
 from genpy_server.errors import BadRequest, ConfigError, GenPyError, NotFound, StoreError
-from genpy_server.stores.base import (
-    Appended,
-    ApprovedTool,
-    BaseStore,
-    Ending,
-    Hosted,
-    JournalPiece,
-    LeftBehind,
-    Opened,
-    Result,
-    Store,
-    StoreHealth,
-    known_state,
-)
+from genpy_server.stores import base
 from genpy_server.stores.sqlite.messages import usage
 from genpy_server.stores.sqlite.search import search
 from genpy_server.stores.sqlite.transfer import ask_copy
@@ -59,7 +46,7 @@ ALL = 2**31
 """A limit beyond any number of rows."""
 
 
-class CoreStore(BaseStore, Protocol):
+class CoreStore(base.BaseStore, Protocol):
     """A database of sessions and messages; every method has the owner's id.
 
     Ids of messages increase over all sessions. Times are ISO 8601 in UTC, ending in Z. Errors of the
@@ -78,7 +65,7 @@ class CoreStore(BaseStore, Protocol):
         meta: MessageMeta,
         known: int,
         settings: SessionSettings,
-    ) -> Appended:
+    ) -> base.Appended:
         """Commit a message, and make its session active again.
 
         A message of role "user" creates a missing session with `title` and `settings`. Raises
@@ -97,7 +84,7 @@ class CoreStore(BaseStore, Protocol):
         """
 
 
-def completed(store: CoreStore | Store) -> Store:
+def completed(store: CoreStore | base.Store) -> base.Store:
     """A package's store, with defaults for missing methods of `Store`.
 
     Its exceptions that are not a `GenPyError` become a `StoreError`. Raises `ConfigError` if it lacks
@@ -105,7 +92,7 @@ def completed(store: CoreStore | Store) -> Store:
     """
     guarded: Any = _Guarded(store)
     if all(hasattr(store, name) for name in _METHODS):
-        return cast("Store", guarded)
+        return cast("base.Store", guarded)
     if missing := sorted(name for name in _CORE if not hasattr(store, name)):
         kind = type(store).__name__
         raise ConfigError(f"{kind} is not a store. Its missing methods: {', '.join(missing)}.")
@@ -149,11 +136,11 @@ class CompletedStore:
         self._core = core
         self._where = where
         self._hosted: dict[tuple[str, str], float] = {}
-        self._endings: dict[str, tuple[Ending, float]] = {}
+        self._endings: dict[str, tuple[base.Ending, float]] = {}
         self._attempts: dict[str, int] = {}
         self._waiting: dict[str, float] = {}
         self._memories: dict[str, Memory] = {}
-        self._approved: dict[str, dict[str, ApprovedTool]] = {}
+        self._approved: dict[str, dict[str, base.ApprovedTool]] = {}
         self._writing = asyncio.Lock()
         self.open, self.close = core.open, core.close
         self.messages, self.session, self.secret = core.messages, core.session, core.secret
@@ -161,10 +148,10 @@ class CompletedStore:
             if (own := getattr(core, name, None)) is not None:
                 setattr(self, name, own)
 
-    async def check(self) -> StoreHealth:
+    async def check(self) -> base.StoreHealth:
         """See `Store.check`; the numbers are 0, since a `CoreStore` counts only by owner."""
         await self._core.secret()
-        return StoreHealth(self.kind, self._where, 0, 0, users=0)
+        return base.StoreHealth(self.kind, self._where, 0, 0, users=0)
 
     # Messages
 
@@ -178,7 +165,7 @@ class CompletedStore:
         live_seconds: float = 0,
         server: str = "",
         **stored: Any,
-    ) -> Appended:
+    ) -> base.Appended:
         async with self._writing:
             given = _STORED | stored
             appended = await self._core.append(user_id, session_id, role, text, **given)
@@ -267,25 +254,27 @@ class CompletedStore:
 
     async def attach(
         self, user_id: str, session_id: str, *, limit: int, live_seconds: float, server: str
-    ) -> Opened:
+    ) -> base.Opened:
         session = await self.session(user_id, session_id)
         messages = await self.messages(user_id, session_id, limit=limit)
         memory = await self.memory(user_id, session_id)
         self._hosted[user_id, session_id] = time.monotonic() + live_seconds
-        return Opened(session, messages, memory)
+        return base.Opened(session, messages, memory)
 
     async def touch(
         self, known: Mapping[str, str], live_seconds: float, server: str = ""
-    ) -> list[Hosted]:
+    ) -> list[base.Hosted]:
         changed = []
         for user_id, session_id in list(self._hosted):
             if session_id in known:
                 self._hosted[user_id, session_id] = time.monotonic() + live_seconds
                 session = await self.session(user_id, session_id)
                 memory = await self.memory(user_id, session_id)
-                state = "" if session is None else known_state(session.state, memory)
+                state = "" if session is None else base.known_state(session.state, memory)
                 if state != known[session_id]:
-                    changed.append(Hosted(session_id, session, memory, deleted=session is None))
+                    changed.append(
+                        base.Hosted(session_id, session, memory, deleted=session is None)
+                    )
         return changed
 
     async def abandoned(
@@ -303,7 +292,7 @@ class CompletedStore:
 
     async def claim_ending(
         self, user_id: str, session_id: str, *, lease_seconds: float, **given: Any
-    ) -> Ending | None:
+    ) -> base.Ending | None:
         now = time.monotonic()
         again, abandoned_only, leaving = map(given.get, ("again", "abandoned_only", "leaving"))
         session = await self.session(user_id, session_id)
@@ -313,13 +302,13 @@ class CompletedStore:
         if (abandoned_only and hosted >= now) or self._endings.get(session_id, (0, 0))[1] >= now:
             return None
         attempt = self._attempts[session_id] = self._attempts.get(session_id, 0) + 1
-        ending = Ending(session_id, user_id, uuid4().hex, attempt)
+        ending = base.Ending(session_id, user_id, uuid4().hex, attempt)
         self._endings[session_id] = ending, now + lease_seconds
         if leaving:
             self._hosted.pop((user_id, session_id), None)
         return ending
 
-    async def finish_ending(self, ending: Ending, result: Result) -> Session | None:
+    async def finish_ending(self, ending: base.Ending, result: base.Result) -> Session | None:
         async with self._writing:
             held = self._endings.get(ending.session_id)
             session = await self.session(ending.user_id, ending.session_id)
@@ -337,7 +326,7 @@ class CompletedStore:
             self._forget_ending(ending.session_id)
         return session
 
-    async def release_ending(self, ending: Ending, wait_seconds: float = 0) -> None:
+    async def release_ending(self, ending: base.Ending, wait_seconds: float = 0) -> None:
         if self._endings.get(ending.session_id, (None, 0))[0] == ending:
             del self._endings[ending.session_id]
             self._waiting[ending.session_id] = time.monotonic() + wait_seconds
@@ -351,11 +340,11 @@ class CompletedStore:
     async def beat(self, server: str, alive_seconds: float) -> dict[str, bool]:
         return {}
 
-    async def journal(self, server: str, pieces: Sequence[JournalPiece]) -> None:
+    async def journal(self, server: str, pieces: Sequence[base.JournalPiece]) -> None:
         """See `Store.journal`; nothing is stored, so a running reply is lost with its server."""
 
-    async def take_over(self, user_id: str, session_id: str, server: str = "") -> LeftBehind:
-        return LeftBehind()
+    async def take_over(self, user_id: str, session_id: str, server: str = "") -> base.LeftBehind:
+        return base.LeftBehind()
 
     async def interrupted(self, limit: int, *, users: Sequence[str]) -> list[tuple[str, str]]:
         return []
@@ -373,12 +362,12 @@ class CompletedStore:
         self._memories[session_id] = memory
         return True
 
-    async def approved_tools(self, user_id: str) -> list[ApprovedTool]:
+    async def approved_tools(self, user_id: str) -> list[base.ApprovedTool]:
         approved = self._approved.get(user_id, {})
         return [approved[name] for name in sorted(approved)]
 
     async def approve_tool(self, user_id: str, name: str, digest: str) -> None:
-        self._approved.setdefault(user_id, {})[name] = ApprovedTool(name, digest, _now())
+        self._approved.setdefault(user_id, {})[name] = base.ApprovedTool(name, digest, _now())
 
     async def revoke_tool(self, user_id: str, name: str) -> bool:
         return self._approved.get(user_id, {}).pop(name, None) is not None

@@ -11,27 +11,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from genpy_server.core import models
 from genpy_server.core.costs import SpendingReport
 from genpy_server.core.identity import REF_PATTERN, is_loopback
-from genpy_server.core.models import (
-    ChosenSetup,
-    FoundServer,
-    HitList,
-    ListedModel,
-    ListedProvider,
-    MessagePage,
-    ModelChoice,
-    ModelList,
-    PromptList,
-    PromptText,
-    PromptValues,
-    Session,
-    SessionMemory,
-    SessionPage,
-    SessionStatus,
-    SetupState,
-    ToolList,
-)
 from genpy_server.core.modes import ListedMode
 from genpy_server.errors import Forbidden, GenPyError, NotFound
 from genpy_server.llm import setup
@@ -60,7 +42,7 @@ class SessionsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     limit: Limit = 50
     before: Cursor | None = None
-    status: SessionStatus | None = None
+    status: models.SessionStatus | None = None
     q: Words | None = None
 
 
@@ -148,7 +130,7 @@ def _document(title: str, file: MessageFile, utc_offset: int) -> Response:
         return Response(stored=StoredBody.of(chain((b'{"markdown":"',), texts, (b'"}',))))
 
 
-async def message_page(records: Records, ref: str, query: MessagesQuery) -> MessagePage:
+async def message_page(records: Records, ref: str, query: MessagesQuery) -> models.MessagePage:
     """A page of a session's messages; raises `NotFound` for one around a message it does not have."""
     if query.around is not None:
         return await _around(records, ref, query.around, query.limit)
@@ -156,15 +138,15 @@ async def message_page(records: Records, ref: str, query: MessagesQuery) -> Mess
         found = await records.messages(ref, limit=query.limit + 1, after=query.after)
         page = found[: query.limit]
         more = len(found) > len(page)
-        return MessagePage(page, page[0].id if page else None, page[-1].id if more else None)
+        return models.MessagePage(page, page[0].id if page else None, page[-1].id if more else None)
     found = await records.messages(ref, limit=query.limit + 1, before=query.before)
     page = found[-query.limit :]
     more = len(found) > len(page)
     after = page[-1].id if page and query.before is not None else None
-    return MessagePage(page, page[0].id if more else None, after)
+    return models.MessagePage(page, page[0].id if more else None, after)
 
 
-async def _around(records: Records, ref: str, message_id: int, limit: int) -> MessagePage:
+async def _around(records: Records, ref: str, message_id: int, limit: int) -> models.MessagePage:
     """A page with a message in its middle; raises `NotFound` where the session does not have it."""
     before = (limit - 1) // 2
     newer = await records.messages(ref, limit=limit - before + 1, after=message_id - 1)
@@ -172,7 +154,7 @@ async def _around(records: Records, ref: str, message_id: int, limit: int) -> Me
         raise NotFound(f"Message {message_id} is not in this session.")
     older = await records.messages(ref, limit=before + 1, before=message_id)
     page = older[len(older) - min(before, len(older)) :] + newer[: limit - before]
-    return MessagePage(
+    return models.MessagePage(
         page,
         page[0].id if len(older) > before else None,
         page[-1].id if len(newer) > limit - before else None,
@@ -195,7 +177,7 @@ async def health(call: Call[None, None]) -> Response:
     return Response.json(health, status)
 
 
-async def sessions(call: Call[SessionsQuery, None]) -> SessionPage:
+async def sessions(call: Call[SessionsQuery, None]) -> models.SessionPage:
     """Sessions by last activity, newest first."""
     query = call.query
     found = await call.records.sessions(
@@ -205,25 +187,25 @@ async def sessions(call: Call[SessionsQuery, None]) -> SessionPage:
     if page and page[-1].last_message_id <= 0:  # `Records` returns all of these at once
         page = found
     more = len(found) > len(page)
-    return SessionPage(page, page[-1].last_message_id if more else None)
+    return models.SessionPage(page, page[-1].last_message_id if more else None)
 
 
-async def session(call: Call[None, None]) -> Session:
+async def session(call: Call[None, None]) -> models.Session:
     """One session."""
     return await call.records.session(call.ref)
 
 
-async def rename(call: Call[None, Title]) -> Session:
+async def rename(call: Call[None, Title]) -> models.Session:
     """Give it another title."""
     return await call.records.rename(call.ref, call.body.title)
 
 
-async def delete(call: Call[None, None]) -> Session:
+async def delete(call: Call[None, None]) -> models.Session:
     """Delete it with its messages; the answer is the deleted session."""
     return await call.records.delete(call.ref)
 
 
-async def messages(call: Call[MessagesQuery, None]) -> MessagePage:
+async def messages(call: Call[MessagesQuery, None]) -> models.MessagePage:
     """Its messages, oldest first."""
     page = await message_page(call.records, call.ref, call.query)
     if call.query.html:
@@ -240,10 +222,10 @@ async def export(call: Call[ZoneQuery, None]) -> Response:
     return await asyncio.to_thread(_document, session.title, messages, call.query.utc_offset)
 
 
-async def search(call: Call[SearchQuery, None]) -> HitList:
+async def search(call: Call[SearchQuery, None]) -> models.HitList:
     """Your messages that contain any of the words."""
     query = call.query
-    return HitList(await call.records.search(query.q, limit=query.limit, ref=query.session))
+    return models.HitList(await call.records.search(query.q, limit=query.limit, ref=query.session))
 
 
 async def modes(call: Call[None, None]) -> ModeList:
@@ -263,76 +245,80 @@ async def stats(call: Call[StatsQuery, None]) -> SpendingReport:
     return await call.records.stats(ref=given.pop("session"), **given)
 
 
-async def models(call: Call[None, None]) -> ModelList:
+async def model_list(call: Call[None, None]) -> models.ModelList:
     """The models that can be chosen, of every provider."""
     found = await call.app.chat.models.listed()
-    models = [
-        ListedModel(full_name(by.provider, m.name), by.provider, m.context_tokens, m.abilities)
+    listed = [
+        models.ListedModel(
+            full_name(by.provider, m.name), by.provider, m.context_tokens, m.abilities
+        )
         for by in found
         for m in by.models
     ]
     providers = [
-        ListedProvider(one.provider, one.url, one.error or None, one.age_seconds) for one in found
+        models.ListedProvider(one.provider, one.url, one.error or None, one.age_seconds)
+        for one in found
     ]
-    return ModelList(call.app.chat.models.default.name, models, providers)
+    return models.ModelList(call.app.chat.models.default.name, listed, providers)
 
 
-async def memory(call: Call[None, None]) -> SessionMemory:
+async def memory(call: Call[None, None]) -> models.SessionMemory:
     """The notes of its memory, each with the message it came from."""
     return await call.records.memory(call.ref)
 
 
-async def change_memory(call: Call[None, MemoryChange]) -> SessionMemory:
+async def change_memory(call: Call[None, MemoryChange]) -> models.SessionMemory:
     """Forget a note, or switch its memory on or off."""
     return await call.records.change_memory(call.ref, forget=call.body.forget, on=call.body.on)
 
 
-async def tools(call: Call[None, None]) -> ToolList:
+async def tools(call: Call[None, None]) -> models.ToolList:
     """Your tools, and which of those that act may always run."""
     return await call.app.chat.tools.listed(call.user)
 
 
-async def prompts(call: Call[None, None]) -> PromptList:
+async def prompts(call: Call[None, None]) -> models.PromptList:
     """The prompts of MCP servers."""
     return await call.app.chat.tools.prompts()
 
 
-async def prompt(call: Call[None, PromptValues]) -> PromptText:
+async def prompt(call: Call[None, models.PromptValues]) -> models.PromptText:
     """The text of a prompt with its arguments filled in."""
     return await call.app.chat.tools.prompt(call.params["tool"], call.body.arguments)
 
 
-async def revoke_tool(call: Call[None, None]) -> ToolList:
+async def revoke_tool(call: Call[None, None]) -> models.ToolList:
     """Revoke the permission of a tool to always run."""
     await call.app.chat.tools.revoke(call.user, call.params["tool"])
     return await tools(call)
 
 
-async def rate(call: Call[None, Rating]) -> Session:
+async def rate(call: Call[None, Rating]) -> models.Session:
     """Rate it from 1 to 5."""
     return await call.records.rate(call.ref, int(call.body.rating))
 
 
-async def regenerate(call: Call[None, None]) -> Session:
+async def regenerate(call: Call[None, None]) -> models.Session:
     """Regenerate its summary."""
     return await call.records.regenerate(call.ref)
 
 
-async def setup_state(call: Call[None, None]) -> SetupState:
+async def setup_state(call: Call[None, None]) -> models.SetupState:
     """Whether the server has a model, and whether you may choose one.
 
     The owner gets the local model servers too.
     """
     has_model = not call.app.chat.models.is_offline
     if not _is_owner(call):
-        return SetupState(has_model, allowed=False)
+        return models.SetupState(has_model, allowed=False)
     found = [
-        FoundServer(one.provider, one.url, len(one.models)) for one in await setup.local_servers()
+        models.FoundServer(one.provider, one.url, len(one.models))
+        for one in await setup.local_servers()
     ]
-    return SetupState(has_model, allowed=True, servers=found)
+    return models.SetupState(has_model, allowed=True, servers=found)
 
 
-async def choose_model(call: Call[None, ModelChoice]) -> ChosenSetup:
+async def choose_model(call: Call[None, models.ModelChoice]) -> models.ChosenSetup:
     """Try a model and use it from now on; from the server's own machine only.
 
     A choice without a model is answered with those to choose from.

@@ -41,7 +41,7 @@ API_ROUTES = (
     _route("POST", f"{_ONE}/regenerate-summary", api.regenerate, counts=True),
     _route("GET", "/api/search", api.search, given_up=True),
     _route("GET", "/api/stats", api.stats),
-    _route("GET", "/api/models", api.models),
+    _route("GET", "/api/models", api.model_list),
     _route("GET", "/api/tools", api.tools),
     _route("GET", "/api/prompts", api.prompts),
     _route("POST", "/api/prompts/{tool}", api.prompt, counts=True),

@@ -274,7 +274,7 @@ async def test_a_reply_waits_once_for_the_first_list_of_its_provider(
 ):
     """The size of a first request is that of its model, unless it is set or nothing is listed."""
     monkeypatch.setattr("genpy_server.llm.providers.FIRST_LIST_SECONDS", 60.0)
-    monkeypatch.setattr("genpy_server.llm.providers.default_file", lambda: tmp_path / "kept.json")
+    monkeypatch.setattr("genpy_server.llm.catalog.default_file", lambda: tmp_path / "kept.json")
     variables = {"GENPY_LLM_URL": upstream.url, "GENPY_LLM_MODEL": "tiny"}
 
     async def budget(requests, **changes):

@@ -23,22 +23,7 @@ from genpy_server.core.context.recall import titles_first
 from genpy_server.core.costs import UsageRow
 from genpy_server.core.text import storable_value
 from genpy_server.core.understanding.tool_requests import is_about_records
-from genpy_server.stores.base import (
-    EVENT_TYPES,
-    Appended,
-    ApprovalStore,
-    ApprovedTool,
-    Ending,
-    EndingContent,
-    Hosted,
-    JournaledReply,
-    LeftBehind,
-    Opened,
-    Store,
-    StoreHealth,
-    owner_of,
-    repeat_with_rests,
-)
+from genpy_server.stores import base
 from genpy_server.stores.foreign import (
     checked_messages,
     checked_session,
@@ -99,7 +84,7 @@ def _calls(
 def _of_message(user_id: str, message: models.Message) -> dict[str, Any]:
     """The columns `terms`, `about_records` and `cut` of a message."""
     return {
-        "terms": _vector({owner_of(user_id): message.text}),
+        "terms": _vector({base.owner_of(user_id): message.text}),
         "about_records": is_about_records(message),
         "cut": words.CUT,
     }
@@ -109,7 +94,7 @@ def _of_session(
     user_id: str, title: str | None, summary: str | None = None, topics: Sequence[str] = ()
 ) -> str:
     about = " ".join([summary or "", *topics])
-    return _vector({owner_of(user_id, "t"): title or "", owner_of(user_id, "s"): about})
+    return _vector({base.owner_of(user_id, "t"): title or "", base.owner_of(user_id, "s"): about})
 
 
 def _of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +116,7 @@ def query_of(given: dict[str, Any]) -> dict[str, Any] | None:
         return None
     rest = {name: value for name, value in given.items() if name != "query"}
     return rest | {
-        "owner": owner_of(given["user_id"]),
+        "owner": base.owner_of(given["user_id"]),
         "words": words.search_words(given["query"]),
         "left_out": list(given["left_out"]),
         "terms": [
@@ -181,7 +166,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "session": session_of,
     "messages": lambda rows: [message_of(row) for row in rows],
     "questions": lambda rows: tuple(map(message_of, rows)),
-    "replies": lambda rows: tuple(_struct(JournaledReply, row) for row in rows),
+    "replies": lambda rows: tuple(_struct(base.JournaledReply, row) for row in rows),
     "memory": lambda row: msgspec.convert(row, models.Memory),
     "meta": partial(read, models.MessageMeta),
     "metrics": partial(read, models.Metrics),
@@ -198,14 +183,14 @@ def _struct(kind: type[S], answer: Arguments) -> S:
     return kind(**given)
 
 
-def _ending_of(answer: Arguments | None, given: Arguments) -> Ending | None:
+def _ending_of(answer: Arguments | None, given: Arguments) -> base.Ending | None:
     """The answer of `genpy_claim_ending`, which is null if another server hosts the session."""
     if answer is None or answer["attempt"] is None:
         return None
     found = answer["said"]
-    content = found and _struct(EndingContent, found | {"first": found["first"] or ""})
+    content = found and _struct(base.EndingContent, found | {"first": found["first"] or ""})
     ids = given["session_id"], given["user_id"], given["token"]
-    return Ending(*ids, answer["attempt"], content)
+    return base.Ending(*ids, answer["attempt"], content)
 
 
 def _session(row: Arguments | None, _: Arguments) -> models.Session:
@@ -223,7 +208,7 @@ def _appending(given: Arguments) -> Arguments:
         given
         | indexed
         | {
-            "event_type": EVENT_TYPES[role],
+            "event_type": base.EVENT_TYPES[role],
             "message": text,
             "metadata": msgspec.to_builtins(meta),
             "settings": msgspec.to_builtins(given["settings"]),
@@ -250,7 +235,7 @@ def _page(given: Arguments) -> Arguments:
 
 
 def _ending(given: Arguments) -> Arguments:
-    ending: Ending = given.pop("ending")
+    ending: base.Ending = given.pop("ending")
     return ending.claim | {name: msgspec.to_builtins(value) for name, value in given.items()}
 
 
@@ -276,7 +261,7 @@ def _importing(given: Arguments) -> Arguments | None:
     session = checked_session(given["session"])
     messages = [
         msgspec.to_builtins(message)
-        | {"event_type": EVENT_TYPES[message.role], "words": len(message.text.split())}
+        | {"event_type": base.EVENT_TYPES[message.role], "words": len(message.text.split())}
         | _of_message(session.user_id, message)
         for message in checked_messages(session, given["messages"])
     ]
@@ -313,7 +298,7 @@ class SupabaseStore:
     async def _index(self) -> None:
         """Index rows of earlier versions and of other programs in small batches, the newest first."""
         try:
-            await repeat_with_rests(self._index_batch)
+            await base.repeat_with_rests(self._index_batch)
         except errors.StoreError as error:
             log.warning("index not finished: %s", error.code)
 
@@ -364,74 +349,81 @@ class SupabaseStore:
             self._indexing = None
         await self._functions.close()
 
-    async def check(self) -> StoreHealth:
+    async def check(self) -> base.StoreHealth:
         seen = self._functions.read(await self.call("check"), Seen)
         self._functions.check_version(seen.version)
         counted = seen.sessions, seen.messages, seen.unindexed, seen.users
-        return StoreHealth(self.kind, self._url, *counted)
+        return base.StoreHealth(self.kind, self._url, *counted)
 
     append = _calls(
-        Store.append,
-        lambda row, _: Appended(message_of(row["message"]), row["duplicate"], row["previous_id"]),
+        base.Store.append,
+        lambda row, _: base.Appended(
+            message_of(row["message"]), row["duplicate"], row["previous_id"]
+        ),
         _appending,
         in_thread=True,
     )
-    find_client_id = _calls(Store.find_client_id, lambda row, _: row and message_of(row))
-    messages = _calls(Store.messages, lambda rows, _: [message_of(row) for row in rows], _page)
-    search = _calls(Store.search, _found, query_of)
-    metrics = _calls(Store.metrics, lambda row, _: read(models.Metrics, row))
+    find_client_id = _calls(base.Store.find_client_id, lambda row, _: row and message_of(row))
+    messages = _calls(base.Store.messages, lambda rows, _: [message_of(row) for row in rows], _page)
+    search = _calls(base.Store.search, _found, query_of)
+    metrics = _calls(base.Store.metrics, lambda row, _: read(models.Metrics, row))
 
-    usage = _calls(Store.usage, lambda rows, _: msgspec.convert(rows, list[UsageRow], strict=False))
+    usage = _calls(
+        base.Store.usage, lambda rows, _: msgspec.convert(rows, list[UsageRow], strict=False)
+    )
 
-    session = _calls(Store.session, lambda row, _: row and session_of(row))
-    sessions = _calls(Store.sessions, lambda rows, _: [session_of(row) for row in rows], _page)
-    rename = _calls(Store.rename, _session)
+    session = _calls(base.Store.session, lambda row, _: row and session_of(row))
+    sessions = _calls(base.Store.sessions, lambda rows, _: [session_of(row) for row in rows], _page)
+    rename = _calls(base.Store.rename, _session)
     configure = _calls(
-        Store.configure,
+        base.Store.configure,
         _session,
         lambda given: given | {"settings": msgspec.to_builtins(given["settings"])},
     )
     rate = _calls(
-        Store.rate,
+        base.Store.rate,
         _session,
         lambda given: given | {"rating": models.checked_rating(given["rating"])},
     )
-    delete = _calls(Store.delete, _deleted)
+    delete = _calls(base.Store.delete, _deleted)
 
-    attach = _calls(Store.attach, lambda answer, _: _struct(Opened, answer))
+    attach = _calls(base.Store.attach, lambda answer, _: _struct(base.Opened, answer))
     touch = _calls(
-        Store.touch,
-        lambda rows, _: [_struct(Hosted, row) for row in rows or ()],
+        base.Store.touch,
+        lambda rows, _: [_struct(base.Hosted, row) for row in rows or ()],
         lambda given: given if given["known"] else None,
     )
-    abandoned = _calls(Store.abandoned, _pairs, _page)
+    abandoned = _calls(base.Store.abandoned, _pairs, _page)
     claim_ending = _calls(
-        Store.claim_ending, _ending_of, lambda given: given | {"token": str(uuid4())}
+        base.Store.claim_ending, _ending_of, lambda given: given | {"token": str(uuid4())}
     )
-    finish_ending = _calls(Store.finish_ending, lambda row, _: row and session_of(row), _finishing)
-    release_ending = _calls(Store.release_ending, lambda *_: None, _ending)
+    finish_ending = _calls(
+        base.Store.finish_ending, lambda row, _: row and session_of(row), _finishing
+    )
+    release_ending = _calls(base.Store.release_ending, lambda *_: None, _ending)
 
-    secret = _calls(Store.secret, lambda text, _: str(text["secret"]))
-    beat = _calls(Store.beat, lambda servers, _: msgspec.convert(servers, dict[str, bool]))
+    secret = _calls(base.Store.secret, lambda text, _: str(text["secret"]))
+    beat = _calls(base.Store.beat, lambda servers, _: msgspec.convert(servers, dict[str, bool]))
     journal = _calls(
-        Store.journal,
+        base.Store.journal,
         lambda *_: None,
         lambda given: given | {"pieces": msgspec.to_builtins(given["pieces"])},
     )
-    take_over = _calls(Store.take_over, lambda answer, _: _struct(LeftBehind, answer))
-    interrupted = _calls(Store.interrupted, _pairs, _page)
+    take_over = _calls(base.Store.take_over, lambda answer, _: _struct(base.LeftBehind, answer))
+    interrupted = _calls(base.Store.interrupted, _pairs, _page)
 
-    memory = _calls(Store.memory, lambda row, _: row and msgspec.convert(row, models.Memory))
-    extend_memory = _calls(Store.extend_memory, lambda moved, _: bool(moved), _remembering)
+    memory = _calls(base.Store.memory, lambda row, _: row and msgspec.convert(row, models.Memory))
+    extend_memory = _calls(base.Store.extend_memory, lambda moved, _: bool(moved), _remembering)
 
     approved_tools = _calls(
-        ApprovalStore.approved_tools, lambda rows, _: msgspec.convert(rows, list[ApprovedTool])
+        base.ApprovalStore.approved_tools,
+        lambda rows, _: msgspec.convert(rows, list[base.ApprovedTool]),
     )
-    approve_tool = _calls(ApprovalStore.approve_tool, lambda *_: None)
-    revoke_tool = _calls(ApprovalStore.revoke_tool, lambda gone, _: bool(gone))
+    approve_tool = _calls(base.ApprovalStore.approve_tool, lambda *_: None)
+    revoke_tool = _calls(base.ApprovalStore.revoke_tool, lambda gone, _: bool(gone))
 
     import_session = _calls(
-        Store.import_session,
+        base.Store.import_session,
         lambda answer, _: int(answer["added"]) if answer else 0,
         _importing,
         function="import",

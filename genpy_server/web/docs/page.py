@@ -7,13 +7,7 @@ from typing import Any
 import msgspec
 
 from genpy_server.errors import BY_CODE
-from genpy_server.web.docs.documents import (
-    ADDRESS,
-    CLIENT_FRAMES,
-    SERVER_FRAMES,
-    operation_id,
-    tag,
-)
+from genpy_server.web.docs import documents
 from genpy_server.web.docs.schemas import components, example, field_docs, text_of
 from genpy_server.web.pages.assets import page_text
 from genpy_server.web.router import Route
@@ -28,13 +22,17 @@ COUNTS = "<p>It counts towards the limit of messages and changes in a minute.</p
 
 def docs_page() -> str:
     """The whole page: `docs.html` with what follows from the routes, the frames and the errors."""
-    frames = components((*CLIENT_FRAMES, *SERVER_FRAMES))
+    frames = components((*documents.CLIENT_FRAMES, *documents.SERVER_FRAMES))
     parts = {
-        "address": ADDRESS,
+        "address": documents.ADDRESS,
         "protocol": PROTOCOL,
         "close_codes": ", ".join(map(str, sorted(CLOSE_AGAIN))),
-        "to_server": "".join(_frame(kind, frames[kind.__name__]) for kind in CLIENT_FRAMES),
-        "to_client": "".join(_frame(kind, frames[kind.__name__]) for kind in SERVER_FRAMES),
+        "to_server": "".join(
+            _frame(kind, frames[kind.__name__]) for kind in documents.CLIENT_FRAMES
+        ),
+        "to_client": "".join(
+            _frame(kind, frames[kind.__name__]) for kind in documents.SERVER_FRAMES
+        ),
         "endpoints": "".join(map(_route, ROUTES)),
         "errors": _errors(),
     }
@@ -45,7 +43,7 @@ def docs_page() -> str:
 
 
 def _frame(kind: type[Frame], schema: dict[str, Any]) -> str:
-    name = tag(kind)
+    name = documents.tag(kind)
     paragraphs = "".join(f"<p>{_inline(part)}</p>" for part in text_of(kind).split("\n\n"))
     return (
         f'<article id="frame-{name}"><h4><code>{name}</code></h4>{paragraphs}'
@@ -55,7 +53,7 @@ def _frame(kind: type[Frame], schema: dict[str, Any]) -> str:
 
 def _route(route: Route) -> str:
     parts = [
-        f'<article id="{operation_id(route)}"><h3><span class="method">{route.method}</span> ',
+        f'<article id="{documents.operation_id(route)}"><h3><span class="method">{route.method}</span> ',
         f"<code>{escape(route.pattern)}</code></h3><p>{_inline(route.doc)}</p>",
     ]
     if route.counts:
