@@ -11,15 +11,8 @@ from typing import Protocol, Self, overload
 
 import msgspec
 
+from genpy_server.core import models
 from genpy_server.core.costs import SpendingReport
-from genpy_server.core.models import (
-    Hit,
-    ListedSession,
-    Message,
-    Session,
-    SessionMemory,
-    SessionStatus,
-)
 
 PAGE = 200
 """Messages per request where all are read."""
@@ -35,9 +28,9 @@ class Records(Protocol):
         *,
         limit: int = 50,
         before: int | None = None,
-        status: SessionStatus | None = None,
+        status: models.SessionStatus | None = None,
         query: str | None = None,
-    ) -> list[ListedSession]:
+    ) -> list[models.ListedSession]:
         """Sessions by last activity, newest first; `before` is a `last_message_id`.
 
         Sessions without a message, of other programs, have the cursor 0 and come all at once, so
@@ -47,38 +40,40 @@ class Records(Protocol):
     async def user_among_others(self) -> str | None:
         """The owner of these conversations, if the store has those of other users too."""
 
-    async def session(self, ref: str) -> Session:
+    async def session(self, ref: str) -> models.Session:
         """One session."""
 
     async def messages(
         self, ref: str, *, limit: int = 200, before: int | None = None, after: int | None = None
-    ) -> list[Message]:
+    ) -> list[models.Message]:
         """The newest messages, or the newest with an id below `before`, oldest first.
 
         With `after`, the first ones with a greater id.
         """
 
-    async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
+    async def search(
+        self, query: str, *, limit: int = 20, ref: str | None = None
+    ) -> list[models.Hit]:
         """Messages with any word of the query, best first."""
 
-    async def rename(self, ref: str, title: str) -> Session:
+    async def rename(self, ref: str, title: str) -> models.Session:
         """Give a session another title, 1 to 200 characters."""
 
-    async def rate(self, ref: str, rating: int) -> Session:
+    async def rate(self, ref: str, rating: int) -> models.Session:
         """Rate a session from 1 to 5."""
 
-    async def delete(self, ref: str) -> Session:
+    async def delete(self, ref: str) -> models.Session:
         """Delete a session and its messages; returns the deleted session."""
 
-    async def regenerate(self, ref: str) -> Session:
+    async def regenerate(self, ref: str) -> models.Session:
         """Write a new summary; ends an active session."""
 
-    async def memory(self, ref: str) -> SessionMemory:
+    async def memory(self, ref: str) -> models.SessionMemory:
         """The notes of a session."""
 
     async def change_memory(
         self, ref: str, *, forget: int | None = None, on: bool | None = None
-    ) -> SessionMemory:
+    ) -> models.SessionMemory:
         """Forget a note by its number, or switch the memory on or off; returns the memory.
 
         Raises `NotFound` for an unknown number.
@@ -96,7 +91,7 @@ class Records(Protocol):
         """Close the store or the connection."""
 
 
-async def each_message(records: Records, ref: str) -> AsyncIterator[Message]:
+async def each_message(records: Records, ref: str) -> AsyncIterator[models.Message]:
     """The messages of a session, oldest first, read page by page."""
     after = 0
     while page := await records.messages(ref, limit=PAGE, after=after):
@@ -105,12 +100,12 @@ async def each_message(records: Records, ref: str) -> AsyncIterator[Message]:
             yield message
 
 
-async def every_message(records: Records, ref: str) -> list[Message]:
+async def every_message(records: Records, ref: str) -> list[models.Message]:
     """All messages of a session, oldest first."""
     return [message async for message in each_message(records, ref)]
 
 
-class MessageFile(Sequence[Message]):
+class MessageFile(Sequence[models.Message]):
     """Messages in a temporary file, in any number; eight bytes of each are kept in memory.
 
     Close it after use. Raises `OSError` where the disk is full.
@@ -123,7 +118,7 @@ class MessageFile(Sequence[Message]):
         self._places = array("Q")
 
     @classmethod
-    async def of(cls, messages: AsyncIterator[Message]) -> Self:
+    async def of(cls, messages: AsyncIterator[models.Message]) -> Self:
         """A file of these messages."""
         file = cls()
         try:
@@ -134,7 +129,7 @@ class MessageFile(Sequence[Message]):
             raise
         return file
 
-    def append(self, message: Message) -> None:
+    def append(self, message: models.Message) -> None:
         """Add a message, before any is read."""
         self._places.append(self._file.tell())
         self._file.write(msgspec.json.encode(message) + b"\n")
@@ -143,16 +138,16 @@ class MessageFile(Sequence[Message]):
         return len(self._places)
 
     @overload
-    def __getitem__(self, index: int) -> Message: ...
+    def __getitem__(self, index: int) -> models.Message: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Message]: ...
+    def __getitem__(self, index: slice) -> list[models.Message]: ...
 
-    def __getitem__(self, index: int | slice) -> Message | list[Message]:
+    def __getitem__(self, index: int | slice) -> models.Message | list[models.Message]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
         self._file.seek(self._places[index])
-        return msgspec.json.decode(self._file.readline(), type=Message)
+        return msgspec.json.decode(self._file.readline(), type=models.Message)
 
     def __enter__(self) -> Self:
         return self

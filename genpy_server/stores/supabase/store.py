@@ -23,15 +23,7 @@ from genpy_server.core.context.recall import titles_first
 from genpy_server.core.costs import UsageRow
 from genpy_server.core.text import storable_value
 from genpy_server.core.understanding.tool_requests import is_about_records
-from genpy_server.stores import base
-from genpy_server.stores.foreign import (
-    checked_messages,
-    checked_session,
-    message_of,
-    read,
-    session_of,
-    texts_of,
-)
+from genpy_server.stores import base, foreign
 from genpy_server.stores.supabase.client import TIMEOUT, Functions
 
 P = ParamSpec("P")
@@ -100,11 +92,11 @@ def _of_session(
 def _of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
     """The arguments of `genpy_index` for the result of `genpy_unindexed`."""
     messages = [
-        {"id": row["id"]} | _of_message(row["user_id"], message_of(row))
+        {"id": row["id"]} | _of_message(row["user_id"], foreign.message_of(row))
         for row in answer["messages"]
     ]
     for row in answer["sessions"]:
-        about = row["title"], row["summary"], texts_of(row["topics"])
+        about = row["title"], row["summary"], foreign.texts_of(row["topics"])
         row |= {"cut": words.CUT, "search": _of_session(row["user_id"], *about)}
     return {"messages": messages, "sessions": answer["sessions"]}
 
@@ -162,14 +154,14 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("message", "before", "after"), message_of),
-    "session": session_of,
-    "messages": lambda rows: [message_of(row) for row in rows],
-    "questions": lambda rows: tuple(map(message_of, rows)),
+    **dict.fromkeys(("message", "before", "after"), foreign.message_of),
+    "session": foreign.session_of,
+    "messages": lambda rows: [foreign.message_of(row) for row in rows],
+    "questions": lambda rows: tuple(map(foreign.message_of, rows)),
     "replies": lambda rows: tuple(_struct(base.JournaledReply, row) for row in rows),
     "memory": lambda row: msgspec.convert(row, models.Memory),
-    "meta": partial(read, models.MessageMeta),
-    "metrics": partial(read, models.Metrics),
+    "meta": partial(foreign.read, models.MessageMeta),
+    "metrics": partial(foreign.read, models.Metrics),
 }
 """How a field of an answer is read."""
 
@@ -196,7 +188,7 @@ def _ending_of(answer: Arguments | None, given: Arguments) -> base.Ending | None
 def _session(row: Arguments | None, _: Arguments) -> models.Session:
     if row is None:
         raise errors.NotFound("Session not found.")
-    return session_of(row)
+    return foreign.session_of(row)
 
 
 def _appending(given: Arguments) -> Arguments:
@@ -258,12 +250,12 @@ def _remembering(given: Arguments) -> Arguments:
 
 
 def _importing(given: Arguments) -> Arguments | None:
-    session = checked_session(given["session"])
+    session = foreign.checked_session(given["session"])
     messages = [
         msgspec.to_builtins(message)
         | {"event_type": base.EVENT_TYPES[message.role], "words": len(message.text.split())}
         | _of_message(session.user_id, message)
-        for message in checked_messages(session, given["messages"])
+        for message in foreign.checked_messages(session, given["messages"])
     ]
     return {"session": msgspec.to_builtins(session), "messages": messages} if messages else None
 
@@ -358,22 +350,28 @@ class SupabaseStore:
     append = _calls(
         base.Store.append,
         lambda row, _: base.Appended(
-            message_of(row["message"]), row["duplicate"], row["previous_id"]
+            foreign.message_of(row["message"]), row["duplicate"], row["previous_id"]
         ),
         _appending,
         in_thread=True,
     )
-    find_client_id = _calls(base.Store.find_client_id, lambda row, _: row and message_of(row))
-    messages = _calls(base.Store.messages, lambda rows, _: [message_of(row) for row in rows], _page)
+    find_client_id = _calls(
+        base.Store.find_client_id, lambda row, _: row and foreign.message_of(row)
+    )
+    messages = _calls(
+        base.Store.messages, lambda rows, _: [foreign.message_of(row) for row in rows], _page
+    )
     search = _calls(base.Store.search, _found, query_of)
-    metrics = _calls(base.Store.metrics, lambda row, _: read(models.Metrics, row))
+    metrics = _calls(base.Store.metrics, lambda row, _: foreign.read(models.Metrics, row))
 
     usage = _calls(
         base.Store.usage, lambda rows, _: msgspec.convert(rows, list[UsageRow], strict=False)
     )
 
-    session = _calls(base.Store.session, lambda row, _: row and session_of(row))
-    sessions = _calls(base.Store.sessions, lambda rows, _: [session_of(row) for row in rows], _page)
+    session = _calls(base.Store.session, lambda row, _: row and foreign.session_of(row))
+    sessions = _calls(
+        base.Store.sessions, lambda rows, _: [foreign.session_of(row) for row in rows], _page
+    )
     rename = _calls(base.Store.rename, _session)
     configure = _calls(
         base.Store.configure,
@@ -398,7 +396,7 @@ class SupabaseStore:
         base.Store.claim_ending, _ending_of, lambda given: given | {"token": str(uuid4())}
     )
     finish_ending = _calls(
-        base.Store.finish_ending, lambda row, _: row and session_of(row), _finishing
+        base.Store.finish_ending, lambda row, _: row and foreign.session_of(row), _finishing
     )
     release_ending = _calls(base.Store.release_ending, lambda *_: None, _ending)
 
