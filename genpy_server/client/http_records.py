@@ -1,39 +1,24 @@
 """`records.Records` over HTTP, and the other requests of a client."""
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from genpy_server.client.address import Address
+from genpy_server.core import models as core  # `models` is a method here
 from genpy_server.core.costs import SpendingReport
-from genpy_server.core.models import (
-    ChosenSetup,
-    ErrorAnswer,
-    Hit,
-    HitList,
-    ListedPrompt,
-    ListedSession,
-    Message,
-    MessagePage,
-    ModelChoice,
-    ModelList,
-    PromptList,
-    PromptText,
-    RequestContext,
-    ServerHealth,
-    Session,
-    SessionMemory,
-    SessionPage,
-    SessionStatus,
-    SetupState,
-    ToolList,
-    checked_rating,
-    checked_title,
-)
 from genpy_server.core.text import decoded
-from genpy_server.errors import BadRequest, GenPyError, Unauthorized, Unreachable, from_wire
+from genpy_server.errors import (
+    BadRequest,
+    GenPyError,
+    NotFound,
+    Unauthorized,
+    Unreachable,
+    from_wire,
+)
 from genpy_server.records import Records
 
 if TYPE_CHECKING:
@@ -53,13 +38,17 @@ SUMMARY_SECONDS = 150.0
 """Time limit of writing a summary."""
 
 
+class _AnswerLost(Unreachable):
+    """The connection broke after the request was sent: what it asks for may be done."""
+
+
 class _Explained(msgspec.Struct, frozen=True):
-    context: RequestContext
+    context: core.RequestContext
 
 
 def read_error(body: bytes) -> GenPyError | None:
     """The error in the body of an HTTP answer; None when it is not a GenPy error."""
-    answer: ErrorAnswer | None = decoded(body, ErrorAnswer)
+    answer: core.ErrorAnswer | None = decoded(body, core.ErrorAnswer)
     return None if answer is None else from_wire(**msgspec.structs.asdict(answer.error))
 
 
@@ -77,10 +66,10 @@ class RemoteRecords(Records):
         *,
         limit: int = 50,
         before: int | None = None,
-        status: SessionStatus | None = None,
+        status: core.SessionStatus | None = None,
         query: str | None = None,
-    ) -> list[ListedSession]:
-        found: list[ListedSession] = []
+    ) -> list[core.ListedSession]:
+        found: list[core.ListedSession] = []
         if before is not None and before <= 0:
             return found
         while len(found) < limit:
@@ -90,32 +79,32 @@ class RemoteRecords(Records):
                 "status": status,
                 "q": query or None,
             }
-            page = await self._get("/api/sessions", SessionPage, params)
+            page = await self._get("/api/sessions", core.SessionPage, params)
             found += page.sessions
             before = page.next
             if before is None:
                 break
         return found
 
-    async def models(self) -> ModelList:
+    async def models(self) -> core.ModelList:
         """The models that the server can use."""
-        return await self._get("/api/models", ModelList)
+        return await self._get("/api/models", core.ModelList)
 
-    async def setup(self) -> SetupState:
+    async def setup(self) -> core.SetupState:
         """Whether the server has a model, and whether the user may choose one."""
-        return await self._get("/api/setup", SetupState)
+        return await self._get("/api/setup", core.SetupState)
 
-    async def set_up(self, choice: ModelChoice) -> ChosenSetup:
+    async def set_up(self, choice: core.ModelChoice) -> core.ChosenSetup:
         """Let the server try a model and use it; raises the error of a model that fails."""
         body = msgspec.to_builtins(choice)
         return await self._ask(
-            "POST", "/api/setup", ChosenSetup, body=body, seconds=LOADING_SECONDS
+            "POST", "/api/setup", core.ChosenSetup, body=body, seconds=LOADING_SECONDS
         )
 
     async def user_among_others(self) -> str | None:
         return (await self.health()).user
 
-    async def context(self, ref: str, text: str) -> RequestContext:
+    async def context(self, ref: str, text: str) -> core.RequestContext:
         """The request that would be sent to the model for a text in a session.
 
         Raises `BadRequest` for a text that is too long for a URL.
@@ -124,74 +113,89 @@ class RemoteRecords(Records):
             raise BadRequest("The text in the prompt is too long to show its request.")
         return (await self._get(_path(ref, "context"), _Explained, {"text": text})).context
 
-    async def session(self, ref: str) -> Session:
-        return await self._get(_path(ref), Session)
+    async def session(self, ref: str) -> core.Session:
+        return await self._get(_path(ref), core.Session)
 
     async def messages(
         self, ref: str, *, limit: int = 200, before: int | None = None, after: int | None = None
-    ) -> list[Message]:
-        found: list[Message] = []
+    ) -> list[core.Message]:
+        found: list[core.Message] = []
         forward = after is not None
         while len(found) < limit:
             params = {"limit": min(limit - len(found), PAGE), "before": before, "after": after}
-            page = await self._get(_path(ref, "messages"), MessagePage, params)
+            page = await self._get(_path(ref, "messages"), core.MessagePage, params)
             found = found + page.messages if forward else page.messages + found
             before, after = (None, page.after) if forward else (page.before, None)
             if before is None and after is None:
                 break
         return found
 
-    async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
+    async def search(
+        self, query: str, *, limit: int = 20, ref: str | None = None
+    ) -> list[core.Hit]:
         if not query.strip():
             return []
         params = {"q": query, "limit": min(limit, PAGE), "session": ref}
-        return (await self._get("/api/search", HitList, params)).hits
+        return (await self._get("/api/search", core.HitList, params)).hits
 
-    async def rename(self, ref: str, title: str) -> Session:
-        return await self._ask("PATCH", _path(ref), Session, body={"title": checked_title(title)})
-
-    async def rate(self, ref: str, rating: int) -> Session:
+    async def rename(self, ref: str, title: str) -> core.Session:
         return await self._ask(
-            "POST", _path(ref, "rate"), Session, body={"rating": checked_rating(rating)}
+            "PATCH", _path(ref), core.Session, body={"title": core.checked_title(title)}
         )
 
-    async def delete(self, ref: str) -> Session:
-        return await self._ask("DELETE", _path(ref), Session)
+    async def rate(self, ref: str, rating: int) -> core.Session:
+        return await self._ask(
+            "POST",
+            _path(ref, "rate"),
+            core.Session,
+            body={"rating": core.checked_rating(rating)},
+        )
 
-    async def regenerate(self, ref: str) -> Session:
+    async def delete(self, ref: str) -> core.Session:
+        session = await self.session(ref)
+        try:
+            return await self._ask("DELETE", _path(session.id), core.Session)
+        except _AnswerLost:
+            with suppress(NotFound):  # the first request was carried out
+                await self._ask("DELETE", _path(session.id), core.Session)
+            return session
+
+    async def regenerate(self, ref: str) -> core.Session:
         path = _path(ref, "regenerate-summary")
-        return await self._ask("POST", path, Session, body={}, seconds=SUMMARY_SECONDS)
+        return await self._ask("POST", path, core.Session, body={}, seconds=SUMMARY_SECONDS)
 
-    async def memory(self, ref: str) -> SessionMemory:
-        return await self._get(_path(ref, "memory"), SessionMemory)
+    async def memory(self, ref: str) -> core.SessionMemory:
+        return await self._get(_path(ref, "memory"), core.SessionMemory)
 
     async def change_memory(
         self, ref: str, *, forget: int | None = None, on: bool | None = None
-    ) -> SessionMemory:
+    ) -> core.SessionMemory:
         given = {"forget": forget, "on": on}
         body = {name: value for name, value in given.items() if value is not None}
-        return await self._ask("PATCH", _path(ref, "memory"), SessionMemory, body=body)
+        return await self._ask("PATCH", _path(ref, "memory"), core.SessionMemory, body=body)
 
-    async def tools(self) -> ToolList:
+    async def tools(self) -> core.ToolList:
         """The tools of the user."""
-        return await self._get("/api/tools", ToolList)
+        return await self._get("/api/tools", core.ToolList)
 
-    async def prompts(self) -> list[ListedPrompt]:
+    async def prompts(self) -> list[core.ListedPrompt]:
         """The prompts of the server's MCP servers."""
-        return (await self._get("/api/prompts", PromptList)).prompts
+        return (await self._get("/api/prompts", core.PromptList)).prompts
 
     async def prompt(self, name: str, values: dict[str, str]) -> str:
         """The text of a prompt with its arguments filled in."""
         path, body = f"/api/prompts/{quote(name, safe='')}", {"arguments": values}
-        return (await self._ask("POST", path, PromptText, body=body)).text
+        return (await self._ask("POST", path, core.PromptText, body=body)).text
 
-    async def revoke_tool(self, name: str) -> ToolList:
+    async def revoke_tool(self, name: str) -> core.ToolList:
         """Revoke the permission of a tool; raises `NotFound` where there is none."""
-        return await self._ask("DELETE", f"/api/tools/{quote(name, safe='')}/approval", ToolList)
+        return await self._ask(
+            "DELETE", f"/api/tools/{quote(name, safe='')}/approval", core.ToolList
+        )
 
-    async def health(self) -> ServerHealth:
+    async def health(self) -> core.ServerHealth:
         """The state of the server."""
-        return await self._ask("GET", "/health", ServerHealth, failures=True)
+        return await self._ask("GET", "/health", core.ServerHealth, failures=True)
 
     async def stats(
         self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
@@ -243,6 +247,13 @@ class RemoteRecords(Records):
             response = await http.request(method, path, params=params, json=body, timeout=timeout)
         except httpx.TimeoutException:
             raise Unreachable(f"{self.address.http} did not answer in time.") from None
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+            if method == "GET":
+                raise self.address.unreachable() from error
+            raise _AnswerLost(
+                f"The connection to {self.address.http} was cut before it answered. "
+                "See whether it is done; if not, try again."
+            ) from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self.address.unreachable() from error
         if not (response.is_success or failures):
