@@ -1,7 +1,8 @@
 """Records over HTTP give what the store gives, and fail as it fails."""
 
+import asyncio
 import sqlite3
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from uuid import uuid4
 
 import pytest
@@ -119,6 +120,54 @@ async def test_delete_and_summary(tmp_path):
         assert await remote.delete(SESSIONS[0]) == session
         with pytest.raises(NotFound):
             await local.session(SESSIONS[0])
+
+
+@asynccontextmanager
+async def losing(url, method):
+    """A proxy that passes on each request, and cuts the connection instead of the first answer to a method."""
+    lost = [method.encode()]
+    port = int(url.rsplit(":", 1)[1])
+
+    async def message(reader):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int((head.lower().partition(b"content-length:")[2].split() or [b"0"])[0])
+        return head + await reader.readexactly(length)
+
+    async def serve(reader, writer):
+        there, away = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                request = await message(reader)
+                away.write(request)
+                answer = await message(there)
+                if request.split()[0] in lost:
+                    lost.clear()
+                    break
+                writer.write(answer)
+        away.close()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_deletion_whose_answer_is_lost_is_done(tmp_path):
+    """It is asked for again, and what is not found then was deleted by the first request."""
+    async with both(tmp_path / "genpy.db") as (local, remote):
+        session = await local.session(SESSIONS[0])
+        async with losing(remote.address.http, "DELETE") as url, RemoteRecords(url) as records:
+            assert await records.delete(SESSIONS[0]) == session
+            with pytest.raises(NotFound):
+                await records.delete(SESSIONS[0])
+
+
+async def test_a_change_whose_answer_is_lost_says_so(tmp_path):
+    """That nothing answers would be wrong: it may be done."""
+    async with both(tmp_path / "genpy.db") as (local, remote):
+        async with losing(remote.address.http, "PATCH") as url, RemoteRecords(url) as records:
+            with pytest.raises(Unreachable, match="was cut before it answered"):
+                await records.rename(SESSIONS[0], "New")
+        assert (await local.session(SESSIONS[0])).title == "New"
 
 
 @pytest.mark.parametrize("right", [TOKEN, "schlüssel-☃-des-hauses"])

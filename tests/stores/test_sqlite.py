@@ -1051,6 +1051,27 @@ async def test_a_read_lets_the_statements_of_a_write_go_first(
     assert order == 50 * ["write", "read"]
 
 
+async def test_a_read_that_is_held_beside_a_write_ends_before_the_store_is_closed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is held until the statements of the write are executed, or the store closes."""
+    monkeypatch.setattr(runner, "WRITE_SECONDS", 60)
+    store = SqliteStore(path)
+    await store.open()
+    may_write = Event()
+    write = asyncio.create_task(store.runner.write(lambda _: may_write.wait(10)))
+    read = asyncio.create_task(store.runner.read(lambda _: "read"))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(store.close())
+    try:
+        async with asyncio.timeout(10):
+            assert await read == "read"
+    finally:
+        may_write.set()
+    assert await write
+    await closing
+
+
 @pytest.mark.parametrize("opens", [True, False])
 async def test_a_reader_is_started_when_the_others_are_busy(path: Path, opens: bool) -> None:
     """One is enough for one read at a time; where no further one can be opened, it reads all."""
