@@ -160,7 +160,7 @@ async def test_another_program_takes_over(database):
 
 
 async def test_ask_attaches_to_a_server(tmp_path):
-    """`genpy ask` asks the server of the database that runs already."""
+    """`genpy ask` asks the server of the database that runs already, which has no model here."""
     genpy = Genpy(tmp_path)
     environment = {k: v for k, v in genpy.environment.items() if k.startswith("GENPY_")}
     local = await reached(load(environment))
