@@ -418,6 +418,9 @@ def test_a_time_that_is_no_period_is_said_to_be_unused(text, keyword, time):
         ("отфильтруй переписку по слову ипотека", "ипотека"),
         ("猫で検索", "猫"),
         ("搜一下猫", "猫"),
+        ("ey wo hab ich hier von bafög gelabert", "bafög"),
+        ("on a causé du barbecue icitte ou ben", "barbecue"),
+        ("hab i scho wos vom Zahnarzt gsogt", "zahnarzt"),
     ],
 )
 def test_slang_and_filters_are_searches(text, keyword):

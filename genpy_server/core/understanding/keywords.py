@@ -47,6 +47,8 @@ STAND_IN = 150
 CUT_OFF = 4
 """Letters that a Japanese word may have lost at its end."""
 
+_THINGS = ("out", "chat", "msg", "word", "third", "stats", "long")
+"""Roles of words that are often looked for, such as "session" or "email"."""
 _QUOTED = lazy_pattern(
     rf"{APART}\"([^\"]{{1,80}})\"{ENDS}|{APART}'([^']{{1,80}})'{ENDS}|{APART}`([^`]{{1,80}})`{ENDS}"
     "|[\u201c\u201e]([^\u201c\u201d\u201e]{1,80})[\u201c\u201d]|(?<!\\w)\u2018([^\u2018\u2019]{1,80})\u2019(?!\\w)"
@@ -118,7 +120,7 @@ class Tagger(NamedTuple):
         low = word.lower()
         if low in self.frame or not low[0].isalnum():
             return low
-        return SEEN if low in self.seen else OTHER
+        return SEEN if low in self.seen or _has_role(low) else OTHER
 
     def weigh(self, words: Sequence[Word], kinds: Sequence[str]) -> list[float]:
         """The weight of each word for being looked for."""
@@ -363,6 +365,12 @@ def _known_before(kinds: Sequence[str], edge: str) -> tuple[list[str], list[str]
         if kind != OTHER:
             pair, nearest = f"{nearest} {kind}", kind
     return near, pairs
+
+
+@lru_cache(CACHED_WORDS)
+def _has_role(low: str) -> bool:
+    """Whether requests are made of a word, such as a verb of slang that training did not meet there."""
+    return family_of(folded(low), ROLES) not in (None, *_THINGS)
 
 
 @lru_cache(CACHED_WORDS)
