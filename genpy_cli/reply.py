@@ -141,7 +141,6 @@ class ReplyPrinter:
         self.refusal = error
 
     def _print(self, *, complete: bool = False) -> None:
-        """Print what is new of the reply."""
         entries = self._client.transcript
         entry = next((one for one in entries if one.meta.reply_to == self._message_id), None)
         if entry is None:

@@ -30,7 +30,6 @@ class Control:
         self._notify = chat.notify
 
     def _fail(self, error: GenPyError | str) -> None:
-        """Show an error for a moment."""
         text = error if isinstance(error, str) else error.message
         self._notify(text, severity="error")
 
@@ -42,7 +41,6 @@ class Control:
     def _background(
         self, work: Callable[[], Coroutine[Any, Any, object]], group: str | None = None
     ) -> None:
-        """See `background`."""
         background(self._chat, work, group)
 
     async def _request(

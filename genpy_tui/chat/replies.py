@@ -227,12 +227,9 @@ class ModelControl(Control):
         elif name:
             self._ask_for(name.lower())
         else:
-            self._show()
-
-    def _show(self) -> None:
-        now = values(self._conversation.transcript.settings)
-        items = [Item(name, name, now.get(name, DEFAULT)) for name in SETTINGS]
-        self._ask(Pick("Settings of this conversation", items), self._ask_for)
+            now = values(self._conversation.transcript.settings)
+            items = [Item(name, name, now.get(name, DEFAULT)) for name in SETTINGS]
+            self._ask(Pick("Settings of this conversation", items), self._ask_for)
 
     def _ask_for(self, name: str) -> None:
         if name == "model":

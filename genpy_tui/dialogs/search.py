@@ -125,7 +125,6 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
             background(self, partial(self._load, self._shown, page), "more")
 
     def _show_count(self) -> None:
-        """Show the number of hits, and the keys."""
         many = count(len(self._hits), "hit")
         if self._may_be_more:
             many = f"{len(self._hits)} best hits, more below"

@@ -50,7 +50,6 @@ _MARK = re.compile(r"\[pasted text (\d+): [^\]]*\]")
 
 
 def _is_large(text: str) -> bool:
-    """Whether a text is shown as a mark."""
     return len(text) > PASTE_CHARS or text.count("\n") >= PASTE_LINES
 
 

@@ -169,7 +169,6 @@ def _blank(lead: Lead) -> Line:
 
 
 def _inline(nodes: Iterable[SyntaxTreeNode], style: str = "") -> Iterator[Styled]:
-    """Inline nodes as runs."""
     for node in nodes:
         match node.type:
             case "text":

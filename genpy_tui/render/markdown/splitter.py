@@ -217,7 +217,6 @@ class Splitter:
     # Lines
 
     def _line(self, line: str) -> None:
-        """Add a complete line."""
         if self._lines or not self._joined:
             if self._thinks is None and line.strip():
                 self._thinks = _THINKS.get(line.strip(), "")
