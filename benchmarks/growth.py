@@ -4,8 +4,10 @@
 
 The databases are built once in the folder (a new temporary one by default) and used again: one user
 with so many messages, half of whose words are stop words and whose most frequent other word is in 6%
-of them, and one user with ten messages beside. Turns go through a server of its own. Other times are CPU of this process, so that a busy machine
-changes them little; statements are those that the store executes, without the index's own.
+of them, and one user with ten messages beside. Turns go through a server of its own, and begin with
+the same words, so that each recalls the ones before. Other times are CPU of this process, so that a
+busy machine changes them little; statements are those that the store executes, without the index's
+own.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import os
 import platform
 import random
 import re
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -186,8 +189,16 @@ def append(connection: sqlite3.Connection, session: str, talk: Talk) -> None:
     connection.execute("ROLLBACK")
 
 
-async def turns(path: Path) -> None:
-    """The rows of a turn through a whole server, whose model answers at once."""
+async def turns(database: Path) -> None:
+    """The rows of a turn through a whole server, whose model answers at once.
+
+    They are taken in a copy: a database that is used again would have more messages each time.
+    """
+    with tempfile.TemporaryDirectory(dir=database.parent) as folder:
+        await measured_turns(Path(shutil.copy(database, folder)))
+
+
+async def measured_turns(path: Path) -> None:
     talk = Talk()
     (token,) = tokens(1)
     limits = {"GENPY_LIMIT_MESSAGES_PER_MINUTE": "10000"}
