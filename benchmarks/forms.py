@@ -15,10 +15,13 @@ from typing import Any, NamedTuple
 
 QUESTION_MARKS = {"ar": "\u061f", "zh": "\uff1f", "ja": "\uff1f"}
 CONTRACTED = {
-    "fr": {" de le ": " du ", " de les ": " des "},
-    "es": {" de el ": " del "},
-    "pt": {" de o ": " do ", " de a ": " da ", " de os ": " dos ", " de as ": " das "},
-}
+    "fr": {" de le ": " du ", " de les ": " des ", " à le ": " au "},
+    "es": {" de el ": " del ", " a el ": " al "},
+    "pt": {
+        " de o ": " do ", " de a ": " da ", " de os ": " dos ", " de as ": " das ",
+        " a o ": " ao ", " a a ": " à ",
+    },
+}  # fmt: skip
 """What two words become one behind another in some languages."""
 TRAINED = ("train", "parts", "forms", "examples")
 """Files of messages that are trained on; all others are held out."""
