@@ -1971,7 +1971,7 @@ $$;
 
 -- What the server asks when it starts, and for /health; the version rises with this file.
 create or replace function public.genpy_version()
-returns jsonb language sql stable security invoker set search_path = '' as $$ select '18'::jsonb $$;
+returns jsonb language sql stable security invoker set search_path = '' as $$ select '19'::jsonb $$;
 
 create or replace function public.genpy_check()
 returns jsonb language sql stable security invoker set search_path = '' as $$

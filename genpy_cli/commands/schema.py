@@ -16,6 +16,8 @@ LOCK_SECONDS = 0.5
 """How long schema.sql locks the tables at most, when it upgrades an earlier version."""
 INDEX_SECONDS, FIRST_SECONDS = 0.2, 4.0
 """How much longer per 100,000 messages, and from the first version; see benchmarks/schema_upgrade.py."""
+PLACED = 18
+"""The version since which each message has its place in the index: later ones write none again."""
 
 
 class SchemaState(msgspec.Struct, frozen=True):
@@ -77,7 +79,8 @@ async def _state(settings: Settings) -> SchemaState:
         if installed < SCHEMA_VERSION:
             each = INDEX_SECONDS if installed else FIRST_SECONDS
             longest = LOCK_SECONDS + each * messages / 100_000
-            rewritten = indexed if installed else messages
+            if installed < PLACED:
+                rewritten = indexed if installed else messages
         return SchemaState(
             installed, SCHEMA_VERSION, sessions, messages, round(longest, 1), rewritten
         )

@@ -50,6 +50,21 @@ def test_an_earlier_version_is_to_be_upgraded(make_stack, tmp_path):
     assert stack.sql(CATALOGUE) == before
 
 
+def test_a_version_whose_rows_stay_as_they_are(make_stack, tmp_path):
+    """From the version whose messages have their places on, no message is written again."""
+    stack = make_stack(SCHEMA)
+    stack.sql(
+        "create or replace function genpy_version() returns jsonb language sql as $$ select '18'::jsonb $$"
+    )
+    stack.sql("""
+        insert into sessions (session_id, user_id, title) values (gen_random_uuid(), 'u', 't');
+        insert into session_logs (session_id, event_type, message, terms)
+            select session_id, 'user', 'x', 'a' from sessions
+    """)
+    state = command(tmp_path, stack)("schema", "--check", "--json", code=1).json
+    assert (state["installed"], state["messages"], state["rewritten"]) == (18, 1, 0)
+
+
 def test_a_project_without_functions(make_stack, tmp_path):
     """For a project that only the first version used the command counts its rows and says what to run."""
     stack = make_stack(FIRST_VERSION)

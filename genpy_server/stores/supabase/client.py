@@ -24,7 +24,7 @@ from genpy_server.network import BadVariable, certificates
 
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 18
+SCHEMA_VERSION: Final = 19
 TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0, pool=30.0)
 """Time limits in seconds; a call waits for the pool while all connections are used."""
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60)
