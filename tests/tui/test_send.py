@@ -94,7 +94,7 @@ async def test_a_refused_message_comes_back(server: ScriptedServer, tmp_path: Pa
         sent = await server.until(Send)
         server.tell(ErrorFrame("too_large", "That is too long.", re=sent.id))
         await tui.until(lambda: tui.chat.prompt.text == "x" * 30)
-        assert tui.notices == ["Not sent: That is too long."]
+        await tui.until(lambda: tui.notices == ["Not sent: That is too long."])
         await tui.until(lambda: "x" * 30 not in tui.transcript)
 
 
