@@ -286,6 +286,7 @@ async def test_a_server_that_does_not_start_is_named(
 ):
     """The others and the conversation go on; the list says what failed, a program in its own words."""
     monkeypatch.setattr(mcp_client, "RESTART", mcp_client.Backoff(first=60.0, longest=60.0))
+    monkeypatch.setattr(mcp_client, "READY_SECONDS", 60.0)
     upstream.say("Hello.")
     servers = {
         "gone": McpEntry("genpy-no-such-program"),
