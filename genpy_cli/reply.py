@@ -41,7 +41,7 @@ class ReplyPrinter:
         self.refusal: GenPyError | None = None
         """Why the question was refused for now; the client sends it again."""
         self.gives_up_at: float | None = None
-        """When, on the clock, `refusal` is no longer waited out."""
+        """The time on the clock at which the wait for `refusal` ends."""
         self._as_json = as_json
         self._think = think
         self._clock = clock

@@ -26,7 +26,7 @@ class Choose(Dialog[str | None]):
 
     @dataclass
     class Typed(Message):
-        """A text that is no answer was typed or pasted."""
+        """A text that does not answer the question was typed or pasted."""
 
         text: str
 

@@ -401,7 +401,7 @@ def test_a_plain_question_for_a_thing_searches_for_it_whatever_it_is(form, thing
     ],
 )
 def test_a_time_that_is_no_period_is_said_to_be_unused(text, keyword, time):
-    """A time in any of the languages is no part of the keyword, and named as one that was not used."""
+    """A time in any of the languages is left out of the keyword, and named as one that was not used."""
     request = find_tool_request(text)
     assert request is not None
     assert request.args == {"keyword": keyword, "unused_time": time}

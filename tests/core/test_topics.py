@@ -76,7 +76,7 @@ def test_a_topic_is_found_in_ten_languages(text, topic):
     ],
 )
 def test_a_list_without_a_topic_has_none(text):
-    """Where conversations are kept, how they are ordered and whose they are is no topic."""
+    """Where conversations are kept, how they are ordered and whose they are is not their topic."""
     assert find_topic(text) == ""
 
 

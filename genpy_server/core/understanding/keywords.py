@@ -64,7 +64,7 @@ _FOREIGN_ARTICLES = lazy_pattern(
     lambda: rf"(?:(?:{PHRASES.any_of('foreign articles')})\s+|l['\u2019])+(?=\S)", re.IGNORECASE
 )
 _FOR = lazy_pattern(r"^(?:f\u00fcr|for|para|pour|\u0434\u043b\u044f) (?=\S)")
-"""What a keyword begins with behind a word that is no part of it: "a recipe for X"."""
+"""What a keyword begins with after a word that is left out: "a recipe for X"."""
 _LETTER = lazy_pattern(UNSPACED)
 _ENDS_WITH = lazy_pattern(
     r"(?<=[\u4e00-\u9fff])(?![吗嘛呢吧么啊没了的过不])[\u4e00-\u9fff](?![\u4e00-\u9fff])"

@@ -78,7 +78,7 @@ async def _read(app: "WebApp", user: str, ref: str, wanted: int | None) -> Prelo
         return None
     for frame in tuple(reader.frames):
         if isinstance(frame, Delta):
-            app.feed.watch(reader, frame)  # its blocks, and the beginning for who comes next
+            app.feed.watch(reader, frame)  # its blocks, and its beginning for the next request
     app.feed.left(reader)
     around = None
     if wanted is not None and wanted not in ids:
