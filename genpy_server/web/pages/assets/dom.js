@@ -125,9 +125,12 @@ export function menuOf(label, name, choices) {
     { name, class: "quiet", "aria-haspopup": "dialog" },
   );
   menu.addEventListener("click", () => menu.hidePopover());
-  menu.addEventListener("toggle", ({ newState }) => {
+  // Before the change, as "toggle" comes later than a resize that follows at once.
+  menu.addEventListener("beforetoggle", ({ newState }) => {
     if (newState === "open") addEventListener("resize", place);
     else removeEventListener("resize", place);
+  });
+  menu.addEventListener("toggle", ({ newState }) => {
     if (newState === "closed" && menu.contains(document.activeElement)) opener.focus();
   });
   return el("span", { class: "menu-box" }, opener, menu);
