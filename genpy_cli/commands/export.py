@@ -31,7 +31,8 @@ def export(
     *,
     ref: options.OptionalRef = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Every conversation, as JSON unless --format says md.")
+        bool,
+        typer.Option("--all", help="Every conversation, as JSON unless Markdown is asked for."),
     ] = False,
     corrected: Annotated[
         bool,
@@ -43,7 +44,9 @@ def export(
     ] = False,
     form: Annotated[
         Literal["md", "json"] | None,
-        typer.Option("--format", help="Markdown to read, or JSON that can be imported."),
+        typer.Option(
+            "--format", help="Markdown to read, or JSON that can be imported; else as FILE ends."
+        ),
     ] = None,
     output_file: Annotated[
         Path | None,
@@ -65,10 +68,10 @@ def export(
         raise options.WrongUsageError("Name the conversation to export, or --all: one of them.")
     if corrected and form is not None:
         raise options.WrongUsageError("--corrections is JSON lines; leave --format out.")
-    write_all = (
-        _corrections if corrected else _FORMS[form or ("json" if every or as_json else "md")]
-    )
     path = None if output_file is None else output_file.expanduser()
+    suffix = "" if path is None else path.suffix.lower().removeprefix(".")
+    named = form or ("json" if as_json else suffix)
+    write_all = _corrections if corrected else _FORMS.get(named, _json if every else _markdown)
     if path is not None and path.is_file() and not yes:
         options.require_yes(
             f"{path} exists. Overwrite it?",

@@ -189,6 +189,24 @@ def test_export_of_one_as_json(kept):
     assert document == kept("export", ROME, "--format", "json").json
 
 
+@pytest.mark.parametrize(
+    ("words", "form"),
+    [
+        ((ROME, "--output", "rome.json"), "json"),
+        ((ROME, "--output", "rome.JSON", "--format", "md"), "md"),
+        ((ROME, "--output", "rome.md", "--json"), "json"),
+        ((ROME, "--output", "rome.txt"), "md"),
+        (("--all", "--output", "all.md"), "md"),
+        (("--all", "--output", "all"), "json"),
+    ],
+)
+def test_the_name_of_the_file_says_its_form(kept, tmp_path, words, form):
+    """Without --format the ending of the file decides, and where that says nothing what is exported."""
+    path = tmp_path / words[2]
+    kept("export", *words[:2], str(path), *words[3:])
+    assert path.read_text(encoding="utf-8").startswith("{" if form == "json" else "# ")
+
+
 def test_export_of_corrections(genpy):
     """Each turn whose intent was corrected is one JSON line: what was said, was meant, was detected."""
     assert genpy("export", "--corrections").out == ""
