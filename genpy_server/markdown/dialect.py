@@ -134,12 +134,6 @@ def math_end(line: str) -> str | None:
     return closing if not closed or not rest.strip() else None
 
 
-def is_footnote(line: str) -> bool:
-    """Whether a line defines a footnote."""
-    found = _FOOTNOTE.match(line.lstrip(" "))
-    return found is not None and bool(found[2]) and not line.startswith("    ")
-
-
 def cells(row: str, columns: int | None = None) -> list[str]:
     """The cells of a table row; no text is dropped.
 

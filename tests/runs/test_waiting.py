@@ -55,7 +55,7 @@ def broken(server: Running, database: Path) -> Iterator[None]:
 
 @contextmanager
 def full(server: Running, database: Path) -> Iterator[None]:
-    """There is no room on the disk."""
+    """The disk is full."""
     write = server.app.store.runner.write
     limit = "PRAGMA max_page_count"
     sizes = asyncio.create_task(write(lambda c: c.execute(f"{limit} = 1").fetchone()))

@@ -501,7 +501,7 @@ async def test_few_messages_are_found_as_many_are(
 
 
 async def test_the_only_message_of_a_user_is_not_looked_for(path: Path) -> None:
-    """The question itself is no hit, so that without another message the index is not read."""
+    """Where the question is the only message the index is not read, as the question is left out."""
     async with opened(path) as store:
         people = [Person(store) for _ in range(2)]
         asked, _ = [await person.say("Which penguin?") for person in people]

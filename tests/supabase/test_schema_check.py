@@ -14,6 +14,19 @@ def command(tmp_path, stack):
     return Genpy(tmp_path, SUPABASE_URL=stack.url, SUPABASE_KEY=stack.secret_key)
 
 
+def of_version(version, stack):
+    """A stack that says it has this version, with three messages, of which two are indexed."""
+    stack.sql(f"""
+        create or replace function genpy_version() returns jsonb language sql
+            as $$ select '{version}'::jsonb $$;
+        insert into sessions (session_id, user_id, title) values (gen_random_uuid(), 'u', 't');
+        insert into session_logs (session_id, event_type, message, terms)
+            select session_id, 'user', 'x', t::tsvector
+            from sessions, unnest(array['a', 'b', null]) t
+    """)
+    return stack
+
+
 def test_the_newest_version_needs_nothing(make_stack, tmp_path):
     """A project of this version needs nothing, and its rows are counted."""
     genpy = command(tmp_path, make_stack(SCHEMA))
@@ -30,16 +43,7 @@ def test_the_newest_version_needs_nothing(make_stack, tmp_path):
 
 def test_an_earlier_version_is_to_be_upgraded(make_stack, tmp_path):
     """For a project of an earlier version the command says so with code 1, and changes nothing."""
-    stack = make_stack(SCHEMA)
-    stack.sql(
-        "create or replace function genpy_version() returns jsonb language sql as $$ select '1'::jsonb $$"
-    )
-    stack.sql("""
-        insert into sessions (session_id, user_id, title) values (gen_random_uuid(), 'u', 't');
-        insert into session_logs (session_id, event_type, message, terms)
-            select session_id, 'user', 'x', t::tsvector
-            from sessions, unnest(array['a', 'b', null]) t
-    """)
+    stack = of_version(1, make_stack(SCHEMA))
     before = stack.sql(CATALOGUE)
     ran = command(tmp_path, stack)("schema", "--check", code=1)
     assert "version 1" in ran.out
@@ -52,17 +56,9 @@ def test_an_earlier_version_is_to_be_upgraded(make_stack, tmp_path):
 
 def test_a_version_whose_rows_stay_as_they_are(make_stack, tmp_path):
     """From the version whose messages have their places on, no message is written again."""
-    stack = make_stack(SCHEMA)
-    stack.sql(
-        "create or replace function genpy_version() returns jsonb language sql as $$ select '18'::jsonb $$"
-    )
-    stack.sql("""
-        insert into sessions (session_id, user_id, title) values (gen_random_uuid(), 'u', 't');
-        insert into session_logs (session_id, event_type, message, terms)
-            select session_id, 'user', 'x', 'a' from sessions
-    """)
-    state = command(tmp_path, stack)("schema", "--check", "--json", code=1).json
-    assert (state["installed"], state["messages"], state["rewritten"]) == (18, 1, 0)
+    genpy = command(tmp_path, of_version(18, make_stack(SCHEMA)))
+    state = genpy("schema", "--check", "--json", code=1).json
+    assert (state["installed"], state["messages"], state["rewritten"]) == (18, 3, 0)
 
 
 def test_a_project_without_functions(make_stack, tmp_path):
