@@ -37,8 +37,8 @@ from genpy_server.core.understanding.intents import (
     IntentDetector,
     detect_intent,
 )
+from genpy_server.core.understanding.intents import rules as rules_of_intents
 from genpy_server.core.understanding.linear import features, tokens_of
-from genpy_server.core.understanding.rules import rules as rules_of_intents
 from genpy_server.core.understanding.tool_requests import _request_in, find_tool_request
 
 DATA = Path(__file__).parent / "data"

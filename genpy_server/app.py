@@ -18,9 +18,8 @@ from genpy_server import announcement
 from genpy_server.core.models import ToolSource
 from genpy_server.core.modes import Mode
 from genpy_server.core.patterns import compile_all
-from genpy_server.core.understanding.intents import intent_model
+from genpy_server.core.understanding.intents import intent_model, rules
 from genpy_server.core.understanding.keywords import tagger
-from genpy_server.core.understanding.rules import rules
 from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
 from genpy_server.llm.foreign import ForeignLlm

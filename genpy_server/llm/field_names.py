@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from genpy_server.core.phrases import Phrases
+from genpy_server.core.patterns import Phrases
 
 PHRASES = Phrases(Path(__file__).with_name("phrases.txt"))
 """What services and models write."""

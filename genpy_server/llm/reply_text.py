@@ -20,9 +20,9 @@ from genpy_server.llm.field_names import ARGUMENTS, CALL_NAMES, CALL_PARTS, PHRA
 from genpy_server.llm.lenient_json import objects
 from genpy_server.llm.tool_calls import NO_PYTHON, CallPiece, python_arguments, tool_name
 
-END_MARKS = tuple(PHRASES.lines("end marks"))
-TURN_MARKS = tuple(PHRASES.lines("turn marks"))
-REPLY_MARKS = tuple(PHRASES.lines("reply marks"))
+END_MARKS = tuple(PHRASES.sections["end marks"])
+TURN_MARKS = tuple(PHRASES.sections["turn marks"])
+REPLY_MARKS = tuple(PHRASES.sections["reply marks"])
 """Tokens that end a turn, begin another one, and begin the reply, in lower case."""
 
 FOLDED = {**{ord(c): c.lower() for c in ascii_uppercase}, 0xFF5C: "|", 0x2581: "_"}
@@ -39,7 +39,7 @@ _UNFINISHED = re.compile(r"[\w,:;=+&|/\\(\[{\"'`\u2013\u2014\u2018\u201c\u201e\u
 
 THINK, THINK_END = "<think>", "</think>"
 _BRACKETS = ("<{}>", "[{}]", "<|{}|>", "\u25c1{}\u25b7", "&lt;{}&gt;", "<{} ", "<{}/")
-_NAMES = PHRASES.lines("reasoning names")
+_NAMES = PHRASES.sections["reasoning names"]
 _NAMED_ENDS = "  ".join(f"</{name}>" for name in _NAMES)
 OPENINGS = {
     bracket.format(name): f"{(bracket if bracket[-1] not in ' /' else '<{}>').format(f'/{name}')}"
@@ -49,7 +49,7 @@ OPENINGS = {
 } | PHRASES.pairs("reasoning")
 """The tags around reasoning at the start of a reply, whose ends models confuse; later in a reply, only
 `THINK` counts."""
-LONE_ENDS = tuple(PHRASES.lines("lone ends"))
+LONE_ENDS = tuple(PHRASES.sections["lone ends"])
 ANALYSIS = "analysis"
 """Begins reasoning where a server leaves out the marks of a channel: then no space follows."""
 WRAPPERS = ("<answer>", "<response>", "<output>", "<final>", "<final_answer>", "<solution>")
@@ -59,7 +59,7 @@ NEXT_MESSAGES = ("<|start|>assistant", "<|end|><|start|>assistant")
 CHANNEL = "<|channel|>"
 CALLS = PHRASES.pairs("calls")
 """The tags around tool calls, in lower case; with an empty end, to the end of the reply."""
-CALL_STARTS = (*PHRASES.lines("call starts"), "action:\n```json", "tool_code\nprint(")
+CALL_STARTS = (*PHRASES.sections["call starts"], "action:\n```json", "tool_code\nprint(")
 """Other beginnings of a reply that is a tool call, in lower case."""
 NAMED_STARTS = ("action: {}", "\u273ffunction\u273f: {}", "call:{}")
 """Such beginnings with the name of a tool."""

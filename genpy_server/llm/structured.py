@@ -51,7 +51,7 @@ _LABELS = (
 _ALIASES = PHRASES.pairs("fields")
 """Other names of fields."""
 WORDS = {
-    mood: tuple(PHRASES.lines(mood)[0].split()) for mood in ("positive", "negative", "neutral")
+    mood: tuple(PHRASES.sections[mood][0].split()) for mood in ("positive", "negative", "neutral")
 }
 """The values of a choice in other languages."""
 

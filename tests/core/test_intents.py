@@ -19,6 +19,7 @@ from genpy_server.core.understanding.intents import (
     SURE,
     SUREST,
     detect_intent,
+    rules,
 )
 from genpy_server.core.understanding.linear import (
     LOOKED_AT,
@@ -28,7 +29,6 @@ from genpy_server.core.understanding.linear import (
     features,
     shipped,
 )
-from genpy_server.core.understanding.rules import rules
 from genpy_server.core.understanding.tool_requests import find_tool_request
 
 FLOORS = {

@@ -3,8 +3,7 @@
 import pytest
 
 from genpy_server.core.understanding.names import MOST_WORDS
-from genpy_server.core.understanding.tool_requests import find_tool_request
-from genpy_server.core.understanding.topics import find_topic
+from genpy_server.core.understanding.tool_requests import find_tool_request, find_topic
 
 
 @pytest.mark.parametrize(

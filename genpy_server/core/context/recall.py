@@ -17,7 +17,7 @@ import msgspec
 
 from genpy_server.core import words
 from genpy_server.core.models import Hit
-from genpy_server.core.phrases import listed
+from genpy_server.core.patterns import listed
 from genpy_server.core.words import STOP_WORDS
 
 T = TypeVar("T")

@@ -7,13 +7,14 @@ guessed to be chat.
 """
 
 import math
+import re
 from collections.abc import Collection, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.patterns import lowered
-from genpy_server.core.phrases import listed
+from genpy_server.core.patterns import PHRASES, lazy_pattern, listed, lowered
 from genpy_server.core.understanding.examples import ExampleModel, weights
 from genpy_server.core.understanding.learned import Learned
 from genpy_server.core.understanding.linear import (
@@ -25,7 +26,6 @@ from genpy_server.core.understanding.linear import (
     features,
     shipped,
 )
-from genpy_server.core.understanding.rules import ANSWER, FOLLOW_UP, GOES_ON, REFERS, WISHES, rules
 from genpy_server.core.words import cut_at_known, unspaced, words
 
 MODEL = "intent_model.json"
@@ -53,6 +53,56 @@ WIDE = 3
 """Letters that a character of a script without spaces stands for."""
 LEFT_WORDS = 4
 """Words that must follow good wishes for these to be left out."""
+
+
+def _answer() -> str:
+    said = f"(?:{PHRASES.any_of('answers')})"
+    more = rf"(?:\W{{1,3}}{said})?"
+    return rf"\W*(?:(?:ok|okay|and|but|hm+|oh|ah|um) ?\W{{0,2}})?{said}{more}{more}\W*"
+
+
+_FOLLOW_UP = lazy_pattern(lambda: rf"\W*(?:{PHRASES.any_of('follow ups')})\W*", re.IGNORECASE)
+_ANSWER = lazy_pattern(_answer, re.IGNORECASE)
+_GOES_ON = lazy_pattern(
+    r"\W*(?:and|but|so|or|now|then|also|what about|how about|instead)\b", re.IGNORECASE
+)
+_REFERS = lazy_pattern(
+    r"\b(?:it|its|that|this|them|those|these|ones?|instead|again|same|too|shorter|longer|above|the (?:last|first|second|other))\b",
+    re.IGNORECASE,
+)
+"""Points at what was said before."""
+_WISHES = lazy_pattern(
+    r"\W*(?:(?:hi+|hello|he+y+|hiya|dear|good (?:morning|afternoon|evening|day))\b(?: \w+){0,2}[\s,!.-]{1,4})?"
+    r"(?:(?:and )?(?:i )?(?:do )?(?:hope|trust|wish)\b (?:that )?(?:you|u|ur|all|everyone|everything|i'?m not|i am not|this|your (?:day|week|weekend|year|morning|evening))\b[^.!?,:;\n]{0,60}"
+    r"|(?:happy|merry) \w+|sorry (?:to|for|about) (?:bother|disturb|troubl|the)[^.!?,:;\n]{0,60})(?:[.!?,:;)]{1,4}|\n)\s*",
+    re.IGNORECASE,
+)
+"""A greeting with good wishes, as stands before what a message is about."""
+
+
+class Rule(NamedTuple):
+    """A pattern that only messages of one intent match, in lower case.
+
+    It stays only while it is right on at least 19 of 20 training messages that it matches
+    (`benchmarks/understanding.py` prints the counts). Patterns run in linear time: no nested
+    repetition, bounded gaps.
+    """
+
+    intent: str
+    why: str
+    pattern: re.Pattern[str]
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """The rules of `phrases.txt`, in sections named `rule INTENT: WHY`."""
+    found = []
+    for section in PHRASES.sections:
+        intent, colon, why = section.removeprefix("rule ").partition(": ")
+        if colon:
+            pattern = re.compile(PHRASES.any_of(section), re.MULTILINE)
+            found.append(Rule(intent, why, pattern))
+    return tuple(found)
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -136,7 +186,7 @@ def _by_words(seen: str, found: Features, previous: str | None) -> Intent:
 
 def _carries_on(seen: str) -> bool:
     """Whether a message means nothing without the one before."""
-    if FOLLOW_UP.fullmatch(seen) or ANSWER.fullmatch(seen):
+    if _FOLLOW_UP.fullmatch(seen) or _ANSWER.fullmatch(seen):
         return True
     known = listed("carries on")
     found = cut_at_known(words(seen), known) if len(seen) <= CARRYING else set()
@@ -146,8 +196,8 @@ def _carries_on(seen: str) -> bool:
 def _goes_on(seen: str) -> bool:
     """Whether a message that says little by itself may be about what was said before."""
     words = len(seen.split())
-    refers = words <= REFERRING_WORDS and REFERS.search(seen)
-    return bool(words <= SHORT_WORDS or refers or GOES_ON.match(seen))
+    refers = words <= REFERRING_WORDS and _REFERS.search(seen)
+    return bool(words <= SHORT_WORDS or refers or _GOES_ON.match(seen))
 
 
 def _quoted(words: Sequence[str]) -> str:
@@ -184,7 +234,7 @@ def intent_model() -> tuple[LinearModel, Trust]:
 
 def _without_wishes(seen: str) -> str:
     """The message behind a polite opener, if more than good wishes is left."""
-    wishes = WISHES.match(seen)
+    wishes = _WISHES.match(seen)
     rest = seen[wishes.end() :] if wishes else ""
     return rest if len(rest.split()) >= LEFT_WORDS else seen
 

@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.patterns import lazy_pattern, lowered
-from genpy_server.core.phrases import PHRASES
+from genpy_server.core.patterns import PHRASES, lazy_pattern, lowered
 from genpy_server.core.understanding.families import ROLES, family_of, folded
 from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, ZERO, shipped
 from genpy_server.core.understanding.names import parts, reach

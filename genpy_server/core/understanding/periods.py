@@ -6,8 +6,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Literal, NamedTuple, get_args
 
-from genpy_server.core.patterns import lazy_pattern, lowered
-from genpy_server.core.phrases import PHRASES
+from genpy_server.core.patterns import PHRASES, lazy_pattern, lowered
 from genpy_server.core.words import APART, ENDS
 
 Period = Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"]
