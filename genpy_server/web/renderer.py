@@ -2,20 +2,19 @@
 
 The process is started with the first text and ends when it is idle. It gets no secrets, runs one
 job at a time, and ends when a text takes too much processor time; such a text is shown unrendered.
-`python -m genpy_server.web.renderer` is that process: jobs and results are length-prefixed JSON.
+`python -m genpy_server.web.renderer` is that process: jobs and results are lines of JSON.
 """
 
 import asyncio
 import logging
 import os
 import signal
-import struct
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from html import escape
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,13 +28,11 @@ IDLE_SECONDS = 300.0
 """After so long without a job the process ends."""
 WAITING_JOBS = 200
 CACHE_BYTES = 8 * 1024 * 1024
+RESULT_BYTES = 1024 * 1024 * 1024
 NICENESS = 5
 PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LANG")
 """Environment variables of the process, without keys and tokens."""
 
-_LENGTH = struct.Struct("!I")
-_JOB = struct.Struct("!If")
-"""The length of a job, and its seconds."""
 _BY_PROCESSOR = hasattr(signal, "setitimer")
 
 log = logging.getLogger("genpy.renderer")
@@ -43,27 +40,21 @@ log = logging.getLogger("genpy.renderer")
 R = TypeVar("R")
 
 
-class RenderText(msgspec.Struct, tag="text"):
-    """A whole text to render."""
+class RenderJob(msgspec.Struct):
+    """A text to render as a whole; with the `headings` above it, its complete blocks."""
 
     text: str
+    seconds: float
+    """Its limit of processor time."""
+    headings: tuple[str, ...] | None = None
 
 
-class RenderBlocks(msgspec.Struct, tag="blocks"):
-    """A growing text, of which the complete blocks are to be rendered."""
-
-    text: str
-    headings: tuple[str, ...] = ()
-    """The headings above it."""
-
-
-class RenderedBlock(msgspec.Struct, frozen=True):
-    """A complete block: its end offset in characters, and its HTML."""
+class RenderedBlock(NamedTuple):
+    """A complete block: its end offset in characters, its HTML, the headings above the next block."""
 
     end: int
     html: str
-    headings: tuple[str, ...] = ()
-    """The headings above the next block."""
+    headings: tuple[str, ...]
 
 
 class Renderer:
@@ -93,7 +84,7 @@ class Renderer:
         self.charge(user)
         made = self._making[text] = asyncio.get_running_loop().create_future()
         try:
-            html = await self._job(RenderText(text), str, lambda: unrendered(text))
+            html = await self._job(RenderJob(text, self._seconds), str, lambda: unrendered(text))
         except BaseException as error:
             made.set_exception(error if isinstance(error, Busy) else Busy("Not rendered."))
             made.exception()  # marks it as retrieved: there may be no other caller
@@ -120,16 +111,15 @@ class Renderer:
         self, text: str, headings: tuple[str, ...] = ()
     ) -> list[RenderedBlock]:
         """The complete blocks of a growing text; not cached."""
-        return await self._job(RenderBlocks(text, headings), list[RenderedBlock], list)
+        job = RenderJob(text, self._seconds, headings)
+        return await self._job(job, list[RenderedBlock], list)
 
     async def close(self) -> None:
         """End the process."""
         async with self._lock:
             await self._end()
 
-    async def _job(
-        self, job: RenderText | RenderBlocks, kind: type[R], otherwise: Callable[[], R]
-    ) -> R:
+    async def _job(self, job: RenderJob, kind: type[R], otherwise: Callable[[], R]) -> R:
         """Run a job; `otherwise` makes the result if the process fails."""
         if self._waiting >= WAITING_JOBS:
             raise Busy("Too much Markdown waits to be rendered. Try again.", retry_after=1.0)
@@ -137,7 +127,7 @@ class Renderer:
         try:
             async with self._lock:
                 return await self._ask(job, kind)
-        except (TimeoutError, OSError, EOFError, msgspec.MsgspecError) as error:
+        except (TimeoutError, OSError, msgspec.MsgspecError) as error:
             log.warning("a text could not be rendered: %s", type(error).__name__)
             if isinstance(error, TimeoutError) and _BY_PROCESSOR:
                 raise Busy("The machine is too busy. Try again.", retry_after=1.0) from error
@@ -145,25 +135,23 @@ class Renderer:
         finally:
             self._waiting -= 1
 
-    async def _ask(self, job: RenderText | RenderBlocks, kind: type[R]) -> R:
+    async def _ask(self, job: RenderJob, kind: type[R]) -> R:
         try:
             process = await self._started()
             assert process.stdin is not None  # noqa: S101 - as `_started` made it
             assert process.stdout is not None  # noqa: S101 - as `_started` made it
-            data = msgspec.json.encode(job)
             async with asyncio.timeout(BUSY_SECONDS if _BY_PROCESSOR else self._seconds):
-                process.stdin.write(_JOB.pack(len(data), self._seconds) + data)
-                (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
-                answer = await process.stdout.readexactly(length)
-        except BaseException:  # also for a cancelled caller: its answer would be read by the next
+                process.stdin.write(msgspec.json.encode(job) + b"\n")
+                result = msgspec.json.decode(await process.stdout.readline(), type=kind)
+        except BaseException:  # also for a cancelled caller: its result would be read by the next
             await self._end()
             raise
         loop = asyncio.get_running_loop()
         self._idle = loop.call_later(IDLE_SECONDS, self._stop_reading)
-        return msgspec.json.decode(answer, type=kind)
+        return result
 
     async def _started(self) -> asyncio.subprocess.Process:
-        """The running process; it sends an empty message when it is ready."""
+        """The running process; it sends an empty line when it is ready."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
@@ -174,11 +162,12 @@ class Renderer:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            limit=RESULT_BYTES,
             env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             start_new_session=True,  # Ctrl-C is for the server, which ends this one
         )
         assert process.stdout is not None  # noqa: S101 - asked for above
-        await process.stdout.readexactly(_LENGTH.size)
+        await process.stdout.readline()
         return process
 
     def _stop_reading(self) -> None:
@@ -211,22 +200,19 @@ def main() -> None:
 
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    decoder = msgspec.json.Decoder(RenderText | RenderBlocks)
-    source, target = sys.stdin.buffer, sys.stdout.buffer
+    target = sys.stdout.buffer
     render("ready *to* `go`")  # imports the parser before the first job
-    target.write(_LENGTH.pack(0))
+    target.write(b"\n")
     target.flush()
-    while len(head := source.read(_JOB.size)) == _JOB.size:
-        length, seconds = _JOB.unpack(head)
-        job = decoder.decode(source.read(length))
-        _limit(seconds)
-        if isinstance(job, RenderText):
-            answer = msgspec.json.encode(render(job.text))
+    for line in sys.stdin.buffer:
+        job = msgspec.json.decode(line, type=RenderJob)
+        _limit(job.seconds)
+        if job.headings is None:
+            result = msgspec.json.encode(render(job.text))
         else:
-            found = finished_blocks(job.text, job.headings)
-            answer = msgspec.json.encode([RenderedBlock(*block) for block in found])
+            result = msgspec.json.encode(finished_blocks(job.text, job.headings))
         _limit(0)
-        target.write(_LENGTH.pack(len(answer)) + answer)
+        target.write(result + b"\n")
         target.flush()
 
 
