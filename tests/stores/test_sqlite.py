@@ -500,6 +500,40 @@ async def test_few_messages_are_found_as_many_are(
     assert len(found[0]) > 100
 
 
+async def test_only_so_much_of_frequent_words_is_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the bound, what has all of the words is found first, and of one word the newest."""
+    async with opened(path) as store:
+        person = Person(store)
+        ids = []
+        for n in range(150):
+            every = [
+                word for word, step in (("penguin", 1), ("zebra", 2), ("otter", 3)) if n % step == 0
+            ]
+            rare = ["heron"] if n in {7, 125} else []
+            ids.append((await person.say(f"note {' '.join([*every, *rare])}")).id)
+    with closing(schema.connect(path)) as connection:
+
+        def found(query: str, **options: Any) -> list[int]:
+            hits = search(connection, person.id, query, limit=12, about_records=False, **options)
+            return [hit.message.id for hit in hits]
+
+        read = monkeypatch.setattr
+        queries = ("penguin zebra otter", "penguin zebra otter heron", "penguin zebra", "penguin")
+        recalled = found(queries[1], distinct=True)
+        read("genpy_server.stores.sqlite.search.READ", 60)
+        read("genpy_server.stores.sqlite.search.SCORED", 20)
+        bounded = [found(query) for query in queries]
+        assert set(bounded[0]) < {ids[n] for n in range(0, 150, 6)}
+        assert len(bounded[0]) == 12
+        assert set(bounded[1][:2]) == {ids[7], ids[125]}
+        assert set(bounded[2]) < set(ids[::2])
+        assert min(bounded[3]) >= ids[-60]
+        assert found(queries[1], distinct=True)[0] == recalled[0]
+        assert max(found("zebra otter", before=ids[100])) < ids[100]
+
+
 async def test_the_only_message_of_a_user_is_not_looked_for(path: Path) -> None:
     """Where the question is the only message the index is not read, as the question is left out."""
     async with opened(path) as store:
