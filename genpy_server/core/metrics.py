@@ -1,12 +1,13 @@
 """A session's metrics: counted message by message, and formatted for people."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
 from genpy_server.core.display import date_time
-from genpy_server.core.models import Message, Metrics
+from genpy_server.core.models import Message, Metrics, Usage
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -15,7 +16,7 @@ _DAY = 24 * _HOUR
 
 def counted(metrics: Metrics, message: Message) -> Metrics:
     """The metrics with one more message, the newest; system notes count as messages."""
-    role, usage = message.role, message.meta.usage
+    role, usage = message.role, message.meta.usage or Usage()
     words = len(message.text.split())
     is_reply = role == "assistant"
     first_at = metrics.first_at or message.at
@@ -32,17 +33,14 @@ def counted(metrics: Metrics, message: Message) -> Metrics:
         duration_seconds=max(0.0, round(between.total_seconds(), 3)),
         tools=_added(metrics.tools, (tool.name for tool in message.meta.tools if is_reply)),
         intents=_added(metrics.intents, filter(None, [message.meta.intent if is_reply else None])),
-        prompt_tokens=metrics.prompt_tokens + (usage.prompt_tokens if usage else 0),
-        completion_tokens=metrics.completion_tokens + (usage.completion_tokens if usage else 0),
-        cached_tokens=metrics.cached_tokens + (usage.cached_tokens if usage else 0),
+        prompt_tokens=metrics.prompt_tokens + usage.prompt_tokens,
+        completion_tokens=metrics.completion_tokens + usage.completion_tokens,
+        cached_tokens=metrics.cached_tokens + usage.cached_tokens,
     )
 
 
 def _added(counts: dict[str, int], names: Iterable[str]) -> dict[str, int]:
-    more = dict(counts)
-    for name in names:
-        more[name] = more.get(name, 0) + 1
-    return dict(sorted(more.items()))
+    return dict(sorted((Counter(counts) + Counter(names)).items()))
 
 
 def duration(seconds: float) -> str:

@@ -53,11 +53,6 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
             self.cached_tokens + other.cached_tokens,
         )
 
-    @property
-    def total(self) -> int:
-        """Tokens of prompt and completion."""
-        return self.prompt_tokens + self.completion_tokens
-
 
 class ContextSize(msgspec.Struct, frozen=True, omit_defaults=True):
     """How full a model's context is, in estimated tokens."""

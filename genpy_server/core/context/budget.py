@@ -284,7 +284,4 @@ def _cost(lines: Sequence[str]) -> int:
 
 def _date(message: Message) -> str:
     """The date of a message, without what another program wrote that is none."""
-    date = message.at[:10]
-    if date.replace("-", "").isdecimal():
-        return date
-    return "".join(c for c in date if c.isdecimal() or c == "-")
+    return "".join(c for c in message.at[:10] if c.isdecimal() or c == "-")

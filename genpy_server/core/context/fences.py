@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from genpy_server.core.context.prompts import CUT_NOTE
-from genpy_server.core.context.tokens import count_tokens, cut
+from genpy_server.core.context.tokens import CUT_NOTE, count_tokens, cut
 from genpy_server.core.models import Message
 
 FENCE = "==="

@@ -6,9 +6,6 @@ from pathlib import Path
 NOTHING_NEW = "-"
 """The model's answer when there is nothing to add to the memory."""
 
-CUT_NOTE = "\n[… {count} characters left out here to fit …]\n"
-
-
 INSTRUCTIONS = "The person's instructions for this conversation, which count before the above:"
 
 

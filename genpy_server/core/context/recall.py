@@ -219,18 +219,15 @@ def ranked(
     may be hits, by id.
     """
     if distinct:
-        best_first = [
-            one
-            for *_, one in sorted(((one.score, one.id, one) for one in candidates), reverse=True)
-        ]
+        best_first = sorted(candidates, key=lambda one: (one.score, one.id), reverse=True)
         best = list(islice(_distinct(best_first), 2 * limit))
         candidates = [*candidates, *_beside(best, candidates, scores, terms_of)]
     totals = _totals(candidates, scores)
-    order = sorted(
-        ((0 if distinct else one.whole, totals[one.id], one.id, one) for one in candidates),
+    best_first = sorted(
+        candidates,
+        key=lambda one: (0 if distinct else one.whole, totals[one.id], one.id),
         reverse=True,
     )
-    best_first = [one for *_, one in order]
     kept: list[Candidate] = []
     shown = set[int]()
     for candidate in _distinct(best_first) if distinct else best_first:

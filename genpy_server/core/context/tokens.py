@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from genpy_server.core.context.prompts import CUT_NOTE
 from genpy_server.core.models import ChatMessage, ToolSpec
 
+CUT_NOTE = "\n[… {count} characters left out here to fit …]\n"
 BYTES_PER_TOKEN = 3
 """UTF-8 bytes a token, rounded down: English has about 4.2, code 3.2, Chinese 3 or more."""
 MESSAGE_TOKENS = 4
