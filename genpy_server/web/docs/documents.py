@@ -68,7 +68,7 @@ def openapi(*, tokens: bool = True) -> dict[str, Any]:
 
 
 def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[str, Any]:
-    content = {JSON: {"schema": reference(route.answer)}} if route.answer else {"*/*": {}}
+    content = _content(route.answer) if route.answer else {"*/*": {}}
     operation: dict[str, Any] = {
         "operationId": operation_id(route),
         "summary": route.doc,
@@ -81,24 +81,24 @@ def _operation(route: Route, schemas: dict[str, Any], *, tokens: bool) -> dict[s
         ],
         "responses": {
             "200": {"description": route.doc, "content": content},
-            "default": {
-                "description": "A failure.",
-                "content": {JSON: {"schema": reference(ErrorAnswer)}},
-            },
+            "default": {"description": "A failure.", "content": _content(ErrorAnswer)},
         },
     }
     if route.counts:
         operation["responses"]["429"] = {
             "description": "Too many messages and changes in a minute.",
             "headers": {"Retry-After": {"schema": {"type": "integer"}}},
-            "content": {JSON: {"schema": reference(ErrorAnswer)}},
+            "content": _content(ErrorAnswer),
         }
     if route.public and tokens:
         operation["security"] = [{}, {"token": []}]
     if route.body is not None:
-        body = {"required": True, "content": {JSON: {"schema": reference(route.body)}}}
-        operation["requestBody"] = body
+        operation["requestBody"] = {"required": True, "content": _content(route.body)}
     return operation
+
+
+def _content(kind: type) -> dict[str, Any]:
+    return {JSON: {"schema": reference(kind)}}
 
 
 def operation_id(route: Route) -> str:
@@ -145,18 +145,16 @@ def asyncapi() -> dict[str, Any]:
             }
         },
         "operations": {
-            "say": {
-                "action": "receive",
-                "summary": "What a client sends.",
+            name: {
+                "action": action,
+                "summary": summary,
                 "channel": {"$ref": channel},
-                "messages": [{"$ref": f"{channel}/messages/{tag(k)}"} for k in CLIENT_FRAMES],
-            },
-            "hear": {
-                "action": "send",
-                "summary": "What the server sends.",
-                "channel": {"$ref": channel},
-                "messages": [{"$ref": f"{channel}/messages/{tag(k)}"} for k in SERVER_FRAMES],
-            },
+                "messages": [{"$ref": f"{channel}/messages/{tag(kind)}"} for kind in sent],
+            }
+            for name, action, summary, sent in (
+                ("say", "receive", "What a client sends.", CLIENT_FRAMES),
+                ("hear", "send", "What the server sends.", SERVER_FRAMES),
+            )
         },
         "components": {
             "messages": {tag(kind): _message(kind) for kind in kinds},

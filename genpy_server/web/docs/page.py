@@ -8,7 +8,7 @@ import msgspec
 
 from genpy_server.errors import BY_CODE
 from genpy_server.web.docs import documents
-from genpy_server.web.docs.schemas import components, example, field_docs, text_of
+from genpy_server.web.docs.schemas import components, example, text_of
 from genpy_server.web.pages.assets import page_text
 from genpy_server.web.router import Route
 from genpy_server.web.routes import ROUTES
@@ -22,17 +22,12 @@ COUNTS = "<p>It counts towards the limit of messages and changes in a minute.</p
 
 def docs_page() -> str:
     """The whole page: `docs.html` with what follows from the routes, the frames and the errors."""
-    frames = components((*documents.CLIENT_FRAMES, *documents.SERVER_FRAMES))
     parts = {
         "address": documents.ADDRESS,
         "protocol": PROTOCOL,
         "close_codes": ", ".join(map(str, sorted(CLOSE_AGAIN))),
-        "to_server": "".join(
-            _frame(kind, frames[kind.__name__]) for kind in documents.CLIENT_FRAMES
-        ),
-        "to_client": "".join(
-            _frame(kind, frames[kind.__name__]) for kind in documents.SERVER_FRAMES
-        ),
+        "to_server": _frames(documents.CLIENT_FRAMES),
+        "to_client": _frames(documents.SERVER_FRAMES),
         "endpoints": "".join(map(_route, ROUTES)),
         "errors": _errors(),
     }
@@ -42,13 +37,15 @@ def docs_page() -> str:
     return page
 
 
-def _frame(kind: type[Frame], schema: dict[str, Any]) -> str:
-    name = documents.tag(kind)
-    paragraphs = "".join(f"<p>{_inline(part)}</p>" for part in text_of(kind).split("\n\n"))
-    return (
-        f'<article id="frame-{name}"><h4><code>{name}</code></h4>{paragraphs}'
-        f"{_fields(kind, schema, skip='type')}{_json(example(kind), f'Example of {name}')}</article>"
-    )
+def _frames(kinds: Sequence[type[Frame]]) -> str:
+    schemas = components(kinds)
+    parts = []
+    for kind in kinds:
+        name, schema = documents.tag(kind), schemas[kind.__name__]
+        parts.append(f'<article id="frame-{name}"><h4><code>{name}</code></h4>')
+        parts += [f"<p>{_inline(part)}</p>" for part in text_of(kind).split("\n\n")]
+        parts += [_fields(schema), _json(example(kind), f"Example of {name}"), "</article>"]
+    return "".join(parts)
 
 
 def _route(route: Route) -> str:
@@ -58,15 +55,14 @@ def _route(route: Route) -> str:
     ]
     if route.counts:
         parts.append(COUNTS)
-    if route.query is not None:
-        parts += ["<h4>Query</h4>", _fields(route.query, _schema(route.query))]
-    if route.body is not None:
-        label = f"Body of {route.method} {route.pattern}"
-        parts += ["<h4>Body</h4>", _fields(route.body, _schema(route.body))]
-        parts.append(_json(example(route.body), label))
-    if route.answer is not None:
-        label = f"Answer of {route.method} {route.pattern}"
-        parts += ["<h4>Answer</h4>", _json(example(route.answer), label)]
+    for head, kind in (("Query", route.query), ("Body", route.body), ("Answer", route.answer)):
+        if kind is None:
+            continue
+        parts.append(f"<h4>{head}</h4>")
+        if kind is not route.answer:
+            parts.append(_fields(components([kind])[kind.__name__]))
+        if kind is not route.query:
+            parts.append(_json(example(kind), f"{head} of {route.method} {route.pattern}"))
     return "".join([*parts, "</article>"])
 
 
@@ -78,22 +74,16 @@ def _errors() -> str:
     return _table(("Code", "Status", "Try again", "When"), rows)
 
 
-def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    schema: dict[str, Any] = components([kind])[kind.__name__]
-    return schema
-
-
-def _fields(kind: type, schema: dict[str, Any], skip: str = "") -> str:
-    docs = field_docs(kind)
+def _fields(schema: dict[str, Any]) -> str:
     required = schema.get("required", [])
     rows = [
         (
             f"<code>{name}</code>",
             escape(_kind(field)) + ("" if name in required else ", optional"),
-            _inline(docs.get(name, "")),
+            _inline(field.get("description", "")),
         )
         for name, field in schema["properties"].items()
-        if name != skip
+        if name != "type"
     ]
     return _table(("Field", "Type", ""), rows) if rows else ""
 
