@@ -30,6 +30,7 @@ from relay import Reader, connected, servers, tokens
 
 from genpy_server.core.models import Message
 from genpy_server.core.words import STOP_WORDS
+from genpy_server.stores.base import Store, arguments_of
 from genpy_server.stores.sqlite import messages, schema, search, sessions
 from genpy_server.stores.sqlite.index import index_session
 
@@ -172,12 +173,14 @@ def table(path: Path, size: int) -> None:
             f"recall: {words} words, user with 10 messages", 60,
             partial(ask, words, SMALL), counted,
         )  # fmt: skip
+    newest = arguments_of(Store.sessions)(LARGE, limit=50)
     measure("sessions: 50 newest", 60,
-            lambda: sessions.sessions(connection, LARGE, limit=50), counted)  # fmt: skip
+            lambda: sessions.sessions(connection, **newest), counted)  # fmt: skip
     (last,) = connection.execute(
         "SELECT max(session_id) FROM sessions WHERE user_id = ?", (LARGE,)
     ).fetchone()
-    measure("metrics of a session", 20, lambda: messages.metrics(connection, LARGE, last), counted)
+    measure("metrics of a session", 20,
+            lambda: messages.metrics(connection, user_id=LARGE, session_id=last), counted)  # fmt: skip
     measure("a message stored (no commit)", 60, lambda: append(connection, last, talk), counted)
     connection.close()
 
@@ -185,7 +188,8 @@ def table(path: Path, size: int) -> None:
 def append(connection: sqlite3.Connection, session: str, talk: Talk) -> None:
     """Store a message and take it back."""
     connection.execute("BEGIN")
-    messages.append(connection, LARGE, session, "user", talk.message(), title="")
+    given = arguments_of(Store.append)(LARGE, session, "user", talk.message(), title="")
+    messages.append(connection, **given)
     connection.execute("ROLLBACK")
 
 

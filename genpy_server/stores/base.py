@@ -8,6 +8,7 @@ by id, sessions by the id of their last message. Times are those of the database
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b, md5
+from inspect import signature
 from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
@@ -24,11 +25,29 @@ from genpy_server.core.models import (
     SessionSettings,
     SessionStatus,
 )
+from genpy_server.core.text import storable_value
 
 EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
 """The names of roles in the tables."""
 REST: Final = 4
 """How long indexing in the background rests after each step, in the time of the step."""
+
+
+def arguments_of(promised: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """Gives the arguments of a call of a method of `Store` by name, as databases can store them."""
+    parameters = signature(promised)
+    self = next(iter(parameters.parameters))
+
+    def named(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        bound = parameters.bind(None, *args, **kwargs)
+        bound.apply_defaults()
+        given = {name: storable_value(value) for name, value in bound.arguments.items()}
+        del given[self]
+        if "limit" in given:
+            given["limit"] = max(given["limit"], 0)
+        return given
+
+    return named
 
 
 def owner_of(user_id: str, kind: str = "m") -> str:

@@ -9,20 +9,17 @@ a store with all methods.
 import asyncio
 import inspect
 import logging
-import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from functools import partial, reduce
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 from uuid import uuid4
 
 import msgspec
 
-from genpy_server.core.costs import UsageRow
 from genpy_server.core.metrics import counted
 from genpy_server.core.models import (
-    Hit,
     Memory,
     Message,
     MessageMeta,
@@ -38,6 +35,7 @@ from genpy_server.stores.sqlite.messages import usage
 from genpy_server.stores.sqlite.search import search
 from genpy_server.stores.sqlite.transfer import ask_copy
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("genpy.store")
@@ -128,12 +126,28 @@ class _Guarded:
         return guarded
 
 
+def _asks_copy(
+    promised: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]], question: Callable[..., T]
+) -> "Callable[Concatenate[CompletedStore, P], Coroutine[Any, Any, T]]":
+    """A method that asks SQLite about a copy of all the user's sessions and messages."""
+    named = base.arguments_of(promised)
+
+    async def method(self: "CompletedStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        given = named(*args, **kwargs)
+        user_id = given["user_id"]
+        sessions = await self.core.list_sessions(user_id)
+        messages = [m for one in sessions for m in await self.messages(user_id, one.id, limit=ALL)]
+        return await asyncio.to_thread(ask_copy, sessions, messages, partial(question, **given))
+
+    return method
+
+
 class CompletedStore:
     """A `CoreStore` with defaults for the other methods of `Store`."""
 
     def __init__(self, core: CoreStore, where: str) -> None:
         self.kind = core.kind
-        self._core = core
+        self.core = core
         self._where = where
         self._hosted: dict[tuple[str, str], float] = {}
         self._endings: dict[str, tuple[base.Ending, float]] = {}
@@ -150,7 +164,7 @@ class CompletedStore:
 
     async def check(self) -> base.StoreHealth:
         """See `Store.check`; the numbers are 0, since a `CoreStore` counts only by owner."""
-        await self._core.secret()
+        await self.core.secret()
         return base.StoreHealth(self.kind, self._where, 0, 0, users=0)
 
     # Messages
@@ -168,7 +182,7 @@ class CompletedStore:
     ) -> base.Appended:
         async with self._writing:
             given = _STORED | stored
-            appended = await self._core.append(user_id, session_id, role, text, **given)
+            appended = await self.core.append(user_id, session_id, role, text, **given)
             if not appended.duplicate:
                 self._forget_ending(session_id)
                 if live_seconds:
@@ -180,25 +194,10 @@ class CompletedStore:
         return next((m for m in reversed(messages) if m.client_id == client_id), None)
 
     async def metrics(self, user_id: str, session_id: str) -> Metrics:
-        metrics = Metrics()
-        for message in await self.messages(user_id, session_id, limit=ALL):
-            metrics = counted(metrics, message)
-        return metrics
+        return reduce(counted, await self.messages(user_id, session_id, limit=ALL), Metrics())
 
-    async def usage(self, user_id: str, **options: Any) -> list[UsageRow]:
-        return await self._ask_copy(user_id, partial(usage, user_id=user_id, **options))
-
-    async def search(self, user_id: str, query: str, **options: Any) -> list[Hit]:
-        """See `Store.search`; reads every message of the user."""
-        return await self._ask_copy(
-            user_id, partial(search, user_id=user_id, query=query, **options)
-        )
-
-    async def _ask_copy(self, user_id: str, question: Callable[[sqlite3.Connection], T]) -> T:
-        """The answer of a statement for SQLite, from a copy of the user's sessions and messages."""
-        sessions = await self._core.list_sessions(user_id)
-        messages = [m for one in sessions for m in await self.messages(user_id, one.id, limit=ALL)]
-        return await asyncio.to_thread(ask_copy, sessions, messages, question)
+    usage = _asks_copy(base.Store.usage, usage)
+    search = _asks_copy(base.Store.search, search)
 
     # Sessions
 
@@ -206,7 +205,7 @@ class CompletedStore:
         before, status, since, until = map(where.get, ("before", "status", "since", "until"))
         query, id_prefix = ((where.get(name) or "") for name in ("query", "id_prefix"))
         found: list[Session] = []
-        for session in await self._core.list_sessions(user_id):
+        for session in await self.core.list_sessions(user_id):
             about = " ".join((session.title, session.summary or "", *session.topics)).lower()
             if (
                 len(found) < limit
@@ -241,11 +240,11 @@ class CompletedStore:
             if session is None:
                 raise NotFound("Session not found.")
             session = msgspec.structs.replace(session, **changes)
-            await self._core.update(session)
+            await self.core.update(session)
         return session
 
     async def delete(self, user_id: str, session_id: str) -> None:
-        await self._core.delete(user_id, session_id)
+        await self.core.delete(user_id, session_id)
         self._forget_ending(session_id)
         self._memories.pop(session_id, None)
         self._hosted.pop((user_id, session_id), None)
@@ -322,7 +321,7 @@ class CompletedStore:
             session = msgspec.structs.replace(
                 session, status="completed", title=title, ended_at=now, updated_at=now, **fields
             )
-            await self._core.update(session)
+            await self.core.update(session)
             self._forget_ending(ending.session_id)
         return session
 

@@ -30,7 +30,7 @@ from genpy_server.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
-from genpy_server.stores.base import REST, owner_of
+from genpy_server.stores.base import REST, Store, arguments_of, owner_of
 from genpy_server.stores.sqlite import runner, schema
 from genpy_server.stores.sqlite.index import unindexed
 from genpy_server.stores.sqlite.messages import append
@@ -319,8 +319,9 @@ async def test_an_upgraded_file_is_searched_while_it_is_indexed(path: Path) -> N
         assert search(connection, "bob", "penguin", limit=5) == []
         brief = str(uuid4())
         for number in range(5):
-            append(connection, "ann", brief, "user", f"a brief {number}", title="")
-        delete(connection, "ann", brief)
+            asked = arguments_of(Store.append)("ann", brief, "user", f"a brief {number}", title="")
+            append(connection, **asked)
+        delete(connection, user_id="ann", session_id=brief)
         connection.execute("DELETE FROM session_logs WHERE message = 'a penguin 1'")
     async with opened(path) as store:
         await store.append("ann", session, "user", "a new zebra", title="")

@@ -3,7 +3,8 @@
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any, Final
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ import msgspec
 
 from genpy_server.core.costs import UsageRow
 from genpy_server.core.metrics import counted
-from genpy_server.core.models import Message, MessageMeta, Metrics, Role, SessionSettings
+from genpy_server.core.models import Message, MessageMeta, Metrics, Role
 from genpy_server.errors import Conflict, NotFound
 from genpy_server.stores.base import EVENT_TYPES, Appended
 from genpy_server.stores.foreign import counts_of, read, read_json, with_links, with_times
@@ -31,45 +32,34 @@ OWNED = "session_logs m JOIN sessions s ON s.session_id = m.session_id AND s.use
 
 
 def append(
-    connection: sqlite3.Connection,
-    user_id: str,
-    session_id: str,
-    role: Role,
-    text: str,
-    *,
-    title: str,
-    client_id: str | None = None,
-    meta: MessageMeta = MessageMeta(),
-    live_seconds: float = 0,
-    known: int = 0,
-    server: str = "",
-    settings: SessionSettings = SessionSettings(),
+    connection: sqlite3.Connection, *, role: Role, text: str, meta: MessageMeta, **given: Any
 ) -> Appended:
     """See `Store.append`."""
+    user_id, session_id, client_id = given["user_id"], given["session_id"], given["client_id"]
+    server = given["server"]
     previous_id, counts = _before(connection, user_id, session_id)
-    if known and known != previous_id and not _is_known(connection, session_id, known):
+    if given["known"] not in {0, previous_id} and not _is_known(connection, given):
         raise NotFound("Session not found.")
     before = Metrics()
     if previous_id is not None:
-        before = counts_of(counts) or count(connection, user_id, session_id)
+        before = counts_of(counts) or count(connection, given)
     elif role == "user":
-        create(connection, user_id, session_id, title, settings)
+        create(connection, **given)
     else:
         raise NotFound("Session not found.")
     message = Message(0, session_id, role, text, "", client_id, meta, str(uuid4()))
     try:
         message = insert(connection, user_id, message, pending=server if role == "user" else "")
     except sqlite3.IntegrityError:
-        stored = client_id and find_client_id(connection, user_id, session_id, client_id)
+        stored = client_id and find_client_id(connection, **given)
         if not stored:
             raise
         return _duplicate(connection, stored, text)
     _release_question(connection, message)
-    activate(connection, session_id, message.at, counted(before, message), live_seconds)
-    if server and live_seconds > 0:
-        record(connection, server, live_seconds)
-        given = {"session_id": session_id, "server": server, "live": live_seconds}
-        host(connection, "SELECT :session_id AS session_id", given)
+    activate(connection, message.at, counted(before, message), **given)
+    if server and given["live_seconds"] > 0:
+        record(connection, server, given["live_seconds"])
+        host(connection, "session_id = :session_id", given)
     return Appended(message, duplicate=False, previous_id=previous_id or 0)
 
 
@@ -107,10 +97,10 @@ def _before(
     return int(last_message_id), counts
 
 
-def _is_known(connection: sqlite3.Connection, session_id: str, last: int) -> bool:
+def _is_known(connection: sqlite3.Connection, given: Mapping[str, Any]) -> bool:
     """Whether a session has messages up to an id: what was deleted and created again has none."""
     row = connection.execute(
-        "SELECT 1 FROM session_logs WHERE session_id = ? AND id <= ? LIMIT 1", (session_id, last)
+        "SELECT 1 FROM session_logs WHERE session_id = :session_id AND id <= :known LIMIT 1", given
     )
     return row.fetchone() is not None
 
@@ -158,28 +148,21 @@ def insert(
     return stored
 
 
-def find_client_id(
-    connection: sqlite3.Connection, user_id: str, session_id: str, client_id: str
-) -> Message | None:
+def find_client_id(connection: sqlite3.Connection, **given: Any) -> Message | None:
     """See `Store.find_client_id`."""
     row = connection.execute(
-        f"SELECT {MESSAGE} FROM {OWNED} WHERE m.session_id = :session_id AND m.client_id = :id",
-        {"user_id": user_id, "session_id": session_id, "id": client_id},
+        f"""
+        SELECT {MESSAGE} FROM {OWNED}
+        WHERE m.session_id = :session_id AND m.client_id = :client_id
+        """,
+        given,
     ).fetchone()
     return row and message_of(row)
 
 
-def messages(
-    connection: sqlite3.Connection,
-    user_id: str,
-    session_id: str,
-    *,
-    limit: int,
-    before: int | None = None,
-    after: int | None = None,
-) -> list[Message]:
+def messages(connection: sqlite3.Connection, **given: Any) -> list[Message]:
     """See `Store.messages`."""
-    order = "DESC" if after is None else "ASC"
+    order = "DESC" if given["after"] is None else "ASC"
     rows = connection.execute(
         f"""
         SELECT {MESSAGE} FROM {OWNED}
@@ -187,24 +170,15 @@ def messages(
             AND m.id > coalesce(:after, 0) AND (:before IS NULL OR m.id < :before)
         ORDER BY m.id {order} LIMIT :limit
         """,
-        {
-            "user_id": user_id,
-            "session_id": session_id,
-            "before": before,
-            "after": after,
-            "limit": max(limit, 0),
-        },
+        given,
     )
     found = [message_of(row) for row in rows]
-    return found if after is not None else found[::-1]
+    return found if given["after"] is not None else found[::-1]
 
 
 def _number(value: str) -> str:
     """A number as SQL; what another program wrote that cannot be counted is NULL."""
     return f"CASE WHEN typeof({value}) = 'integer' AND {value} BETWEEN 0 AND 1e15 THEN {value} END"
-
-
-_WORDS = _number("m.words")
 
 
 def _tokens(kind: str) -> str:
@@ -216,80 +190,25 @@ _TOKENS = ", ".join(map(_tokens, ("prompt", "completion", "cached")))
 """The tokens of a usage, in its order."""
 
 
-def metrics(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
+def metrics(connection: sqlite3.Connection, **given: Any) -> Metrics:
     """See `Store.metrics`."""
     row = connection.execute(
-        "SELECT counts FROM sessions WHERE session_id = ? AND user_id = ?", (session_id, user_id)
+        "SELECT counts FROM sessions WHERE session_id = :session_id AND user_id = :user_id", given
     ).fetchone()
     if row is None:
         return Metrics()
-    return counts_of(row[0]) or count(connection, user_id, session_id)
+    return counts_of(row[0]) or count(connection, given)
 
 
-def count(connection: sqlite3.Connection, user_id: str, session_id: str) -> Metrics:
+def count(connection: sqlite3.Connection, given: Mapping[str, Any]) -> Metrics:
     """The metrics, counted over all messages."""
-    owned = {"user_id": user_id, "session_id": session_id}
-    where = f"FROM {OWNED} WHERE m.session_id = :session_id"
-    row = connection.execute(
-        f"""
-        SELECT
-            count(*), min(m.id), max(m.id),
-            coalesce(sum(m.event_type = 'user'), 0),
-            coalesce(sum(m.event_type = 'ai'), 0),
-            coalesce(sum(CASE m.event_type WHEN 'user' THEN {_WORDS} END), 0),
-            coalesce(sum(CASE m.event_type WHEN 'ai' THEN {_WORDS} END), 0),
-            {_TOKENS}
-        {where}
-        """,
-        owned,
-    ).fetchone()
-    count, first, last, users, replies, user_words, reply_words, *tokens = row
-    if not count:
-        return Metrics()
-    first_at, last_at, duration = connection.execute(
-        """
-        SELECT a.created_at, b.created_at,
-            max(0.0, round((julianday(b.created_at) - julianday(a.created_at)) * 86400, 3))
-        FROM session_logs a, session_logs b WHERE a.id = ? AND b.id = ?
-        """,
-        (first, last),
-    ).fetchone()
-    tools = f"""
-        SELECT CASE t.type WHEN 'object' THEN json_extract(t.value, '$.name') END AS name, count(*)
-        FROM {OWNED}, json_each({_META}, '$.tools') t
-        WHERE m.session_id = :session_id AND m.event_type = 'ai' AND typeof(name) = 'text'
-        GROUP BY name ORDER BY name
-    """
-    intents = f"""
-        SELECT json_extract({_META}, '$.intent') AS intent, count(*)
-        {where} AND m.event_type = 'ai' AND typeof(intent) = 'text'
-        GROUP BY intent ORDER BY intent
-    """
-    return Metrics(
-        messages=count,
-        user_messages=users,
-        assistant_messages=replies,
-        user_words=user_words,
-        assistant_words=reply_words,
-        first_at=first_at,
-        last_at=last_at,
-        duration_seconds=duration,
-        tools=dict(connection.execute(tools, owned).fetchall()),
-        intents=dict(connection.execute(intents, owned).fetchall()),
-        prompt_tokens=tokens[0],
-        completion_tokens=tokens[1],
-        cached_tokens=tokens[2],
+    rows = connection.execute(
+        f"SELECT {MESSAGE} FROM {OWNED} WHERE m.session_id = :session_id ORDER BY m.id", given
     )
+    return reduce(counted, map(message_of, rows), Metrics())
 
 
-def usage(
-    connection: sqlite3.Connection,
-    user_id: str,
-    *,
-    since: str,
-    session_id: str | None = None,
-    utc_offset: int = 0,
-) -> list[UsageRow]:
+def usage(connection: sqlite3.Connection, **given: Any) -> list[UsageRow]:
     """See `Store.usage`."""
     rows = connection.execute(
         f"""
@@ -302,12 +221,7 @@ def usage(
             AND json_type({_META}, '$.usage') = 'object'
         GROUP BY day, model, m.session_id ORDER BY day, model, m.session_id
         """,
-        {
-            "user_id": user_id,
-            "since": since,
-            "session_id": session_id,
-            "shift": f"{utc_offset:+d} minutes",
-        },
+        given | {"shift": f"{given['utc_offset']:+d} minutes"},
     )
     return [UsageRow(day, str(model or ""), *more) for day, model, *more in rows]
 

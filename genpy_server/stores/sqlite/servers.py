@@ -1,8 +1,9 @@
 """The SQL of servers and of their running replies, as functions of a connection in a transaction."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import msgspec
 
@@ -50,7 +51,7 @@ def journal(connection: sqlite3.Connection, server: str, pieces: Sequence[Journa
         [
             {
                 **msgspec.structs.asdict(piece),
-                "meta": msgspec.json.encode(piece.meta).decode(),
+                "meta": to_json(piece.meta),
                 "server": server,
             }
             for piece in pieces
@@ -58,11 +59,8 @@ def journal(connection: sqlite3.Connection, server: str, pieces: Sequence[Journa
     )
 
 
-def take_over(
-    connection: sqlite3.Connection, user_id: str, session_id: str, server: str = ""
-) -> LeftBehind:
+def take_over(connection: sqlite3.Connection, **given: Any) -> LeftBehind:
     """See `Store.take_over`."""
-    given = {"user_id": user_id, "session_id": session_id, "server": server}
     pieces = connection.execute(
         """
         SELECT run, reply_to, CAST(message AS text), metadata
@@ -78,7 +76,7 @@ def take_over(
         *_, (_, _, last, meta) = rows = list(parts)
         text = "".join(part[2] for part in rows[:-1]) + last
         replies.append(JournaledReply(run, reply_to, text, read_json(MessageMeta, meta)))
-    if not server:
+    if not given["server"]:
         return LeftBehind(tuple(replies))
     connection.execute(
         """
@@ -105,20 +103,21 @@ def take_over(
     return LeftBehind(tuple(replies), tuple(message_of(row) for row in waiting))
 
 
-def waits(connection: sqlite3.Connection, session_id: str, server: str) -> bool:
+def waits(connection: sqlite3.Connection, given: Mapping[str, Any]) -> bool:
     """Whether a message of a session waits for its reply at this server."""
     found = connection.execute(
         """
         SELECT 1 FROM session_logs INDEXED BY session_logs_pending
-        WHERE session_id = ? AND pending_server IS NOT NULL AND pending_server = ? LIMIT 1
+        WHERE session_id = :session_id AND pending_server IS NOT NULL AND pending_server = :server
+        LIMIT 1
         """,
-        (session_id, server),
+        given,
     )
     return found.fetchone() is not None
 
 
 def interrupted(
-    connection: sqlite3.Connection, limit: int, *, users: Sequence[str]
+    connection: sqlite3.Connection, limit: int, users: Sequence[str]
 ) -> list[tuple[str, str]]:
     """See `Store.interrupted`."""
     return connection.execute(
@@ -128,5 +127,5 @@ def interrupted(
         WHERE j.server NOT IN (SELECT id FROM servers WHERE alive_until > {NOW})
             AND s.user_id IN (SELECT value FROM json_each(?)) LIMIT ?
         """,
-        (to_json(users), max(limit, 0)),
+        (to_json(users), limit),
     ).fetchall()

@@ -3,20 +3,13 @@
 # ruff: noqa: S608 - what is put into a statement is a constant of these modules
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 from msgspec.structs import asdict
 
-from genpy_server.core.models import (
-    Memory,
-    Metrics,
-    Session,
-    SessionSettings,
-    SessionStatus,
-    checked_rating,
-)
+from genpy_server.core.models import Memory, Metrics, Session, checked_rating
 from genpy_server.core.text import decoded
 from genpy_server.errors import NotFound
 from genpy_server.stores import foreign
@@ -53,73 +46,43 @@ _ACTIVE_IN = f"""EXISTS (
 """Whether a session has a message in the requested time."""
 
 
-def session(connection: sqlite3.Connection, user_id: str, session_id: str) -> Session | None:
+def session(connection: sqlite3.Connection, **given: Any) -> Session | None:
     """See `Store.session`."""
-    row = connection.execute(
-        f"SELECT {_SESSION} FROM sessions WHERE {_OWNED}",
-        {"session_id": session_id, "user_id": user_id},
-    ).fetchone()
+    row = connection.execute(f"SELECT {_SESSION} FROM sessions WHERE {_OWNED}", given).fetchone()
     return row and session_of(row)
 
 
-def sessions(
-    connection: sqlite3.Connection,
-    user_id: str,
-    *,
-    limit: int,
-    before: int | None = None,
-    status: SessionStatus | None = None,
-    query: str | None = None,
-    id_prefix: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
-) -> list[Session]:
+def sessions(connection: sqlite3.Connection, **given: Any) -> list[Session]:
     """See `Store.sessions`."""
-    given = {
-        "before": before,
-        "status": status,
-        "query": query and query.casefold(),
-        "id_prefix": id_prefix and id_prefix.lower(),
-        "since": since,
-        "until": until,
-    }
-    asked = {name: value for name, value in given.items() if value is not None and value != ""}
-    filters = [_FILTERS[name] for name in asked]
-    if since or until:
+    given["query"] = given["query"] and given["query"].casefold()
+    given["id_prefix"] = given["id_prefix"] and given["id_prefix"].lower()
+    filters = [_FILTERS[name] for name in _FILTERS if given[name] not in {None, ""}]
+    if given["since"] or given["until"]:
         filters.append(_ACTIVE_IN)
-    where = " AND ".join(["user_id = :user_id", *filters])
     rows = connection.execute(
         f"""
-        SELECT {_SESSION} FROM sessions WHERE {where}
+        SELECT {_SESSION} FROM sessions WHERE {" AND ".join(["user_id = :user_id", *filters])}
         ORDER BY last_message_id DESC LIMIT :limit
         """,
-        {**given, "user_id": user_id, "limit": max(limit, 0)},
+        given,
     )
     return [session_of(row) for row in rows]
 
 
-def create(
-    connection: sqlite3.Connection,
-    user_id: str,
-    session_id: str,
-    title: str,
-    settings: SessionSettings,
-) -> None:
+def create(connection: sqlite3.Connection, **given: Any) -> None:
     """Write the row of a new session."""
     connection.execute(
         f"""
         INSERT INTO sessions
             (session_id, user_id, title, settings, start_time, created_at, updated_at)
-        VALUES (?, ?, ?, ?, {NOW}, {NOW}, {NOW})
+        VALUES (:session_id, :user_id, :title, :settings, {NOW}, {NOW}, {NOW})
         """,
-        (session_id, user_id, title, to_json(settings)),
+        given | {"settings": to_json(given["settings"])},
     )
-    index_session(connection, session_id)
+    index_session(connection, given["session_id"])
 
 
-def activate(
-    connection: sqlite3.Connection, session_id: str, at: str, counts: Metrics, live_seconds: float
-) -> None:
+def activate(connection: sqlite3.Connection, at: str, counts: Metrics, **given: Any) -> None:
     """Note a new message: the session is active, and a claim to end it invalid."""
     connection.execute(
         f"""
@@ -127,62 +90,45 @@ def activate(
             message_count = :messages, updated_at = :at, counts = :counts,
             status = 'active', end_time = NULL, ending_token = NULL, ending_until = NULL,
             ending_attempts = 0,
-            live_until = CASE WHEN :live > 0 THEN {from_now(":live")} ELSE live_until END
+            live_until = CASE WHEN :live_seconds > 0 THEN {from_now(":live_seconds")}
+                ELSE live_until END
         WHERE session_id = :session_id
         """,
-        {
-            "at": at,
-            "messages": counts.messages,
-            "counts": to_json(counts),
-            "live": live_seconds,
-            "session_id": session_id,
-        },
+        given | {"at": at, "messages": counts.messages, "counts": to_json(counts)},
     )
 
 
-def rename(connection: sqlite3.Connection, user_id: str, session_id: str, title: str) -> Session:
+def rename(connection: sqlite3.Connection, **given: Any) -> Session:
     """See `Store.rename`."""
-    return _change(connection, user_id, session_id, "title = :title", {"title": title})
+    return _change(connection, "title = :title", given)
 
 
-def rate(connection: sqlite3.Connection, user_id: str, session_id: str, rating: int) -> Session:
+def rate(connection: sqlite3.Connection, **given: Any) -> Session:
     """See `Store.rate`."""
-    checked_rating(rating)
-    change = f"user_rating = :rating, rated_at = {NOW}"
-    return _change(connection, user_id, session_id, change, {"rating": rating})
+    checked_rating(given["rating"])
+    return _change(connection, f"user_rating = :rating, rated_at = {NOW}", given)
 
 
-def configure(
-    connection: sqlite3.Connection, user_id: str, session_id: str, settings: SessionSettings
-) -> Session:
+def configure(connection: sqlite3.Connection, **given: Any) -> Session:
     """See `Store.configure`."""
-    values = {"settings": to_json(settings)}
-    return _change(connection, user_id, session_id, "settings = :settings", values)
+    given["settings"] = to_json(given["settings"])
+    return _change(connection, "settings = :settings", given)
 
 
-def _change(
-    connection: sqlite3.Connection,
-    user_id: str,
-    session_id: str,
-    change: str,
-    values: dict[str, Any],
-) -> Session:
+def _change(connection: sqlite3.Connection, change: str, given: Mapping[str, Any]) -> Session:
     row = connection.execute(
         f"UPDATE sessions SET {change}, updated_at = {NOW} WHERE {_OWNED} RETURNING {_SESSION}",
-        {"session_id": session_id, "user_id": user_id, **values},
+        given,
     ).fetchone()
     if row is None:
         raise NotFound("Session not found.")
-    index_session(connection, session_id)
+    index_session(connection, given["session_id"])
     return session_of(row)
 
 
-def delete(connection: sqlite3.Connection, user_id: str, session_id: str) -> None:
+def delete(connection: sqlite3.Connection, **given: Any) -> None:
     """See `Store.delete`; the messages go by the foreign key, their index by its trigger."""
-    done = connection.execute(
-        f"DELETE FROM sessions WHERE {_OWNED}", {"session_id": session_id, "user_id": user_id}
-    )
-    if not done.rowcount:
+    if not connection.execute(f"DELETE FROM sessions WHERE {_OWNED}", given).rowcount:
         raise NotFound("Session not found.")
 
 
@@ -217,28 +163,23 @@ _LEFT = """(
 """Whether a stopped server left unfinished work in a session."""
 
 
-def touch(
-    connection: sqlite3.Connection,
-    known: Mapping[str, str],
-    live_seconds: float,
-    server: str = "",
-) -> list[Hosted]:
+def touch(connection: sqlite3.Connection, **given: Any) -> list[Hosted]:
     """See `Store.touch`."""
-    given = {"known": to_json(known), "live": live_seconds, "server": server}
+    given["known"] = to_json(given["known"])
     ours = "session_id IN (SELECT key FROM json_each(:known))"
     connection.execute(
         f"""
-        UPDATE sessions SET live_until = {from_now(":live")}
+        UPDATE sessions SET live_until = {from_now(":live_seconds")}
         WHERE {ours} AND (live_until IS NULL OR {_is_due("live_until")})
         """,
         given,
     )
-    if server:
-        record(connection, server, live_seconds)
+    if given["server"]:
+        record(connection, given["server"], given["live_seconds"])
         connection.execute(
             f"DELETE FROM hosts WHERE {ours} AND until < {NOW} AND server NOT IN ({_LATE})", given
         )
-        host(connection, f"SELECT session_id FROM sessions WHERE {ours}", given)
+        host(connection, ours, given)
     rows = connection.execute(
         f"""
         SELECT k.key, {_STATE} <> k.value, {_ELSEWHERE}, sessions.id IS NULL AND k.value <> '',
@@ -273,11 +214,12 @@ def record(connection: sqlite3.Connection, server: str, alive_seconds: float) ->
         )
 
 
-def host(connection: sqlite3.Connection, hosted: str, given: Mapping[str, object]) -> None:
-    """Record that a `server` hosts the sessions selected by this SQL for `live` seconds from now."""
+def host(connection: sqlite3.Connection, ours: str, given: Mapping[str, object]) -> None:
+    """Record that `server` hosts the sessions of this SQL condition for `live_seconds` from now."""
     connection.execute(
         f"""
-        INSERT INTO hosts SELECT session_id, :server, {from_now(":live")} FROM ({hosted}) WHERE true
+        INSERT INTO hosts SELECT session_id, :server, {from_now(":live_seconds")}
+        FROM sessions WHERE {ours}
         ON CONFLICT DO UPDATE SET until = excluded.until WHERE {_is_due("until")}
         """,
         given,
@@ -285,24 +227,19 @@ def host(connection: sqlite3.Connection, hosted: str, given: Mapping[str, object
 
 
 def _is_due(until: str) -> str:
-    """SQL for whether a lease of `:live` seconds must be renewed: after a third of it."""
-    return f"{until} NOT BETWEEN {from_now(':live * 2 / 3.0')} AND {from_now(':live')}"
+    """SQL for whether a lease of `:live_seconds` must be renewed: after a third of it."""
+    least, most = from_now(":live_seconds * 2 / 3.0"), from_now(":live_seconds")
+    return f"{until} NOT BETWEEN {least} AND {most}"
 
 
 _UNHOSTED = f"(live_until IS NULL OR live_until < {NOW})"
 # A late sign of life costs no right: the server may still be asking the model.
 _ENDER_GONE = "(ending_server IS NOT NULL AND ending_server NOT IN (SELECT id FROM servers))"
-_WAITS = ""
+_WAITS = "''"
 """The token of a session whose next attempt to end it is delayed."""
 
 
-def abandoned(
-    connection: sqlite3.Connection,
-    limit: int,
-    *,
-    users: Sequence[str],
-    never_hosted: bool = False,
-) -> list[tuple[str, str]]:
+def abandoned(connection: sqlite3.Connection, **given: Any) -> list[tuple[str, str]]:
     """See `Store.abandoned`; the longest forgotten first."""
     return connection.execute(
         f"""
@@ -313,56 +250,36 @@ def abandoned(
             AND (ending_until IS NULL OR ending_until <= {NOW} OR {_ENDER_GONE})
         ORDER BY last_message_id LIMIT :limit
         """,
-        {"users": to_json(users), "never_hosted": never_hosted, "limit": max(limit, 0)},
+        given | {"users": to_json(given["users"])},
     ).fetchall()
 
 
-def claim_ending(
-    connection: sqlite3.Connection,
-    user_id: str,
-    session_id: str,
-    *,
-    lease_seconds: float,
-    abandoned_only: bool = False,
-    again: bool = False,
-    leaving: bool = False,
-    server: str = "",
-    messages: int = 0,  # noqa: ARG001 - they are as near as the right
-) -> Ending | None:
-    """See `Store.claim_ending`."""
-    if leaving:
+def claim_ending(connection: sqlite3.Connection, **given: Any) -> Ending | None:
+    """See `Store.claim_ending`; without the content, which is as near as the right."""
+    if given["leaving"]:
         connection.execute(
-            "DELETE FROM hosts WHERE session_id = ? AND server = ?", (session_id, server)
+            "DELETE FROM hosts WHERE session_id = :session_id AND server = :server", given
         )
-    token = str(uuid4())
+    given["token"] = str(uuid4())
     row = connection.execute(
         f"""
         UPDATE sessions SET
-            ending_token = :token, ending_until = {from_now(":lease")},
+            ending_token = :token, ending_until = {from_now(":lease_seconds")},
             ending_server = nullif(:server, ''), ending_attempts = ending_attempts + 1
         WHERE {_OWNED} AND (status = 'active' OR :again)
             AND (ending_token IS NULL OR ending_until <= {NOW} OR {_ENDER_GONE}
-                OR ending_token = :waits AND NOT :abandoned_only)
+                OR ending_token = {_WAITS} AND NOT :abandoned_only)
             AND (NOT :abandoned_only OR {_UNHOSTED})
             AND NOT ((:leaving OR :abandoned_only) AND {_ELSEWHERE})
-        RETURNING ending_attempts
+        RETURNING session_id, user_id, ending_token, ending_attempts
         """,
-        {
-            "session_id": session_id,
-            "user_id": user_id,
-            "token": token,
-            "lease": lease_seconds,
-            "again": again,
-            "abandoned_only": abandoned_only,
-            "leaving": leaving,
-            "server": server,
-            "waits": _WAITS,
-        },
+        given,
     ).fetchone()
     if row is None:
         return None
-    record(connection, server, lease_seconds)  # the right of one that is not is anybody's
-    return Ending(session_id, user_id, token, row[0])
+    # The right of a server that is not recorded is anybody's.
+    record(connection, given["server"], given["lease_seconds"])
+    return Ending(*row)
 
 
 _HELD = f"{_OWNED} AND ending_token = :token AND ending_until > {NOW}"
@@ -393,36 +310,30 @@ def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result
     return row and session_of(row)
 
 
-def release_ending(connection: sqlite3.Connection, ending: Ending, wait_seconds: float = 0) -> None:
+def release_ending(connection: sqlite3.Connection, ending: Ending, wait_seconds: float) -> None:
     """See `Store.release_ending`."""
     connection.execute(
         f"""
         UPDATE sessions SET
-            ending_token = CASE WHEN :wait > 0 THEN :waits END,
+            ending_token = CASE WHEN :wait > 0 THEN {_WAITS} END,
             ending_until = CASE WHEN :wait > 0 THEN {from_now(":wait")} END,
             ending_server = NULL
         WHERE {_HELD}
         """,
-        {**ending.claim, "wait": wait_seconds, "waits": _WAITS},
+        ending.claim | {"wait": wait_seconds},
     )
 
 
-def memory(connection: sqlite3.Connection, user_id: str, session_id: str) -> Memory | None:
+def memory(connection: sqlite3.Connection, **given: Any) -> Memory | None:
     """See `Store.memory`."""
     row = connection.execute(
-        f"SELECT {_MEMORY} FROM sessions WHERE {_OWNED} AND memory IS NOT NULL",
-        {"session_id": session_id, "user_id": user_id},
+        f"SELECT {_MEMORY} FROM sessions WHERE {_OWNED} AND memory IS NOT NULL", given
     ).fetchone()
     return row and Memory(*row)
 
 
 def extend_memory(
-    connection: sqlite3.Connection,
-    user_id: str,
-    session_id: str,
-    memory: Memory,
-    *,
-    previous: Memory | None,
+    connection: sqlite3.Connection, *, memory: Memory, previous: Memory | None, **given: Any
 ) -> bool:
     """See `Store.extend_memory`."""
     done = connection.execute(
@@ -432,12 +343,10 @@ def extend_memory(
             AND (memory IS NULL OR CAST(memory_upto AS integer) = :previous_upto)
         """,
         {
-            "session_id": session_id,
-            "user_id": user_id,
-            "text": memory.text,
-            "upto": memory.upto,
+            **given,
+            **asdict(memory),
             "previous": previous and previous.text,
-            "previous_upto": previous.upto if previous else 0,
+            "previous_upto": previous and previous.upto,
         },
     )
     return bool(done.rowcount)

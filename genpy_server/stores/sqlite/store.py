@@ -18,9 +18,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 
 from genpy_server.core.models import Hit
-from genpy_server.core.text import storable_value
 from genpy_server.errors import StoreError, StoreForbidden
-from genpy_server.stores.base import Opened, StoreHealth, known_state, repeat_with_rests
+from genpy_server.stores.base import (
+    ApprovalStore,
+    Opened,
+    Store,
+    StoreHealth,
+    arguments_of,
+    known_state,
+    repeat_with_rests,
+)
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
 from genpy_server.stores.sqlite import schema, transfer
@@ -41,62 +48,46 @@ ROOM_BYTES = 256 * 1024
 INDEXED = 200
 """Rows of other programs that a search indexes first; more of them are indexed behind it."""
 
-_Function = Callable[Concatenate[sqlite3.Connection, P], T]
+_Promised = Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]
 _Method = Callable[Concatenate["SqliteStore", P], Coroutine[Any, Any, T]]
 
 
-def _reads(function: _Function[P, T]) -> _Method[P, T]:
-    """A method of `Store` that runs the function in a reading transaction."""
+def _reads(promised: _Promised[P], function: Callable[..., T]) -> _Method[P, T]:
+    """A method of `Store` that calls the function, with its arguments by name, to read."""
+    named = arguments_of(promised)
 
     async def method(self: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.run(self.runner.read, _bound(function, *args, **kwargs))
+        return await self.read(partial(function, **named(*args, **kwargs)))
 
     return method
 
 
-def _writes(function: _Function[P, T]) -> _Method[P, T]:
-    """A method of `Store` that runs the function in a writing transaction."""
+def _writes(promised: _Promised[P], function: Callable[..., T]) -> _Method[P, T]:
+    """A method of `Store` that calls the function, with its arguments by name, to write."""
+    named = arguments_of(promised)
 
     async def method(self: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        self.check_file()  # SQLite would mix its commits with what another program wrote
-        result = await self.run(self.runner.write, _bound(function, *args, **kwargs))
-        self.check_file()  # a commit to a removed file is lost
-        self._takes_changes = True
-        return result
+        return await self.write(partial(function, **named(*args, **kwargs)))
 
     return method
 
 
-def _bound(
-    function: _Function[P, T], *args: P.args, **kwargs: P.kwargs
-) -> Callable[[sqlite3.Connection], T]:
-    """The call, with its arguments converted to values that SQLite can store."""
-    clean = [storable_value(value) for value in args]
-    named = {name: storable_value(value) for name, value in kwargs.items()}
-    return lambda connection: function(connection, *clean, **named)  # type: ignore[arg-type]  # of the same types
-
-
-def _found(
-    connection: sqlite3.Connection, user_id: str, session_id: str, *, limit: int, server: str
-) -> Opened:
+def _found(connection: sqlite3.Connection, **given: Any) -> Opened:
     """A session with its messages and memory, read in one transaction."""
-    session = session_sql.session(connection, user_id, session_id)
+    session = session_sql.session(connection, **given)
     if session is None:
         return Opened(None, [], None)
     return Opened(
         session,
-        message_sql.messages(connection, user_id, session_id, limit=limit),
-        session_sql.memory(connection, user_id, session_id),
-        left=server_sql.waits(connection, session_id, server),
+        message_sql.messages(connection, **given, before=None, after=None),
+        session_sql.memory(connection, **given),
+        left=server_sql.waits(connection, given),
     )
 
 
-def _searched(
-    connection: sqlite3.Connection, /, user_id: str, query: str, **options: Any
-) -> tuple[list[Hit], bool]:
+def _searched(connection: sqlite3.Connection, **given: Any) -> tuple[list[Hit], bool]:
     """The hits, and whether rows of other programs are not indexed."""
-    hits = search_sql.search(connection, user_id, query, **options)
-    return hits, search_sql.is_missing(connection)
+    return search_sql.search(connection, **given), search_sql.is_missing(connection)
 
 
 class SqliteStore:
@@ -154,7 +145,7 @@ class SqliteStore:
 
     async def check(self) -> StoreHealth:
         self.check_file()
-        counted = await self.run(self.runner.read, session_sql.counts)
+        counted = await self.read(session_sql.counts)
         full = None if await asyncio.to_thread(self._has_room) else schema.full(self._path)
         return StoreHealth(self.kind, str(self._path), *counted, full=full)
 
@@ -178,14 +169,25 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise schema.translated(error, self._path) from error
 
-    append = _writes(message_sql.append)
-    find_client_id = _reads(message_sql.find_client_id)
-    messages = _reads(message_sql.messages)
-    metrics = _reads(message_sql.metrics)
-    usage = _reads(message_sql.usage)
+    async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a call in a reading transaction."""
+        return await self.run(self.runner.read, call)
 
-    _search = _reads(_searched)
-    _index_missing = _writes(search_sql.index_missing)
+    async def write(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a call in a writing transaction."""
+        self.check_file()  # SQLite would mix its commits with what another program wrote
+        result = await self.run(self.runner.write, call)
+        self.check_file()  # a commit to a removed file is lost
+        self._takes_changes = True
+        return result
+
+    append = _writes(Store.append, message_sql.append)
+    find_client_id = _reads(Store.find_client_id, message_sql.find_client_id)
+    messages = _reads(Store.messages, message_sql.messages)
+    metrics = _reads(Store.metrics, message_sql.metrics)
+    usage = _reads(Store.usage, message_sql.usage)
+
+    _search = _reads(Store.search, _searched)
 
     async def search(
         self, user_id: str, query: str, *, distinct: bool = False, **options: Any
@@ -200,7 +202,7 @@ class SqliteStore:
             if not (is_missing and self._takes_changes):
                 return hits
             try:
-                await self._index_missing(INDEXED)
+                await self.write(partial(search_sql.index_missing, most=INDEXED))
             except StoreError:  # what takes no changes, or is locked, can be read
                 self._takes_changes = False
                 return hits
@@ -208,17 +210,19 @@ class SqliteStore:
                 self._reindexing = asyncio.create_task(self._reindex())
             return (await self._search(user_id, query, distinct=distinct, **options))[0]
 
-    session = _reads(session_sql.session)
-    sessions = _reads(session_sql.sessions)
-    rename = _writes(session_sql.rename)
-    configure = _writes(session_sql.configure)
-    rate = _writes(session_sql.rate)
-    delete = _writes(session_sql.delete)
+    session = _reads(Store.session, session_sql.session)
+    sessions = _reads(Store.sessions, session_sql.sessions)
+    rename = _writes(Store.rename, session_sql.rename)
+    configure = _writes(Store.configure, session_sql.configure)
+    rate = _writes(Store.rate, session_sql.rate)
+    delete = _writes(Store.delete, session_sql.delete)
 
     async def attach(
         self, user_id: str, session_id: str, *, limit: int, live_seconds: float, server: str
     ) -> Opened:
-        found = await self._found(user_id, session_id, limit=limit, server=server)
+        found = await self._found(
+            user_id, session_id, limit=limit, live_seconds=live_seconds, server=server
+        )
         if found.session is None:
             return found
         known = {session_id: known_state(found.session.state, found.memory)}
@@ -232,24 +236,24 @@ class SqliteStore:
             left=found.left or any(one.left for one in hosted),
         )
 
-    _found = _reads(_found)
-    touch = _writes(session_sql.touch)
-    abandoned = _reads(session_sql.abandoned)
-    claim_ending = _writes(session_sql.claim_ending)
-    finish_ending = _writes(session_sql.finish_ending)
-    release_ending = _writes(session_sql.release_ending)
+    _found = _reads(Store.attach, _found)
+    touch = _writes(Store.touch, session_sql.touch)
+    abandoned = _reads(Store.abandoned, session_sql.abandoned)
+    claim_ending = _writes(Store.claim_ending, session_sql.claim_ending)
+    finish_ending = _writes(Store.finish_ending, session_sql.finish_ending)
+    release_ending = _writes(Store.release_ending, session_sql.release_ending)
 
-    secret = _reads(server_sql.secret)
-    beat = _writes(server_sql.beat)
-    journal = _writes(server_sql.journal)
-    take_over = _writes(server_sql.take_over)
-    interrupted = _reads(server_sql.interrupted)
+    secret = _reads(Store.secret, server_sql.secret)
+    beat = _writes(Store.beat, server_sql.beat)
+    journal = _writes(Store.journal, server_sql.journal)
+    take_over = _writes(Store.take_over, server_sql.take_over)
+    interrupted = _reads(Store.interrupted, server_sql.interrupted)
 
-    memory = _reads(session_sql.memory)
-    extend_memory = _writes(session_sql.extend_memory)
+    memory = _reads(Store.memory, session_sql.memory)
+    extend_memory = _writes(Store.extend_memory, session_sql.extend_memory)
 
-    approved_tools = _reads(approval_sql.approved_tools)
-    approve_tool = _writes(approval_sql.approve_tool)
-    revoke_tool = _writes(approval_sql.revoke_tool)
+    approved_tools = _reads(ApprovalStore.approved_tools, approval_sql.approved_tools)
+    approve_tool = _writes(ApprovalStore.approve_tool, approval_sql.approve_tool)
+    revoke_tool = _writes(ApprovalStore.revoke_tool, approval_sql.revoke_tool)
 
-    import_session = _writes(transfer.import_session)
+    import_session = _writes(Store.import_session, transfer.import_session)

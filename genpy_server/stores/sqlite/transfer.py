@@ -36,7 +36,7 @@ def import_session(
     if not checked:
         return 0
     _write_session(connection, session)
-    counts = metrics(connection, session.user_id, session.id)
+    counts = metrics(connection, user_id=session.user_id, session_id=session.id)
     added = _write_messages(connection, session, checked)
     if added:
         for message in added:
