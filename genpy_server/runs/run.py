@@ -28,12 +28,10 @@ from genpy_server.errors import (
     GenPyError,
     LlmBadToolCall,
     LlmCutOff,
-    LlmError,
     LlmLoading,
     LlmRateLimited,
     LlmUnavailable,
     NotFound,
-    StoreError,
 )
 from genpy_server.llm.base import (
     ChatRequest,
@@ -215,10 +213,8 @@ class ReplyRun:
             if task is not None:
                 task.uncancel()
             status = control.status
-        except LlmError as caught:
+        except GenPyError as caught:
             error, status = caught, "interrupted" if "".join(self.parts).strip() else "error"
-        except StoreError as caught:
-            error, status = caught, "error"
         except Exception:  # a bug in a run must not lose its partial reply
             log.exception("run failed")
             error = GenPyError("GenPy itself failed; the server's log says where. Try again.")

@@ -753,3 +753,24 @@ async def test_the_list_tells_where_a_reply_is_running(server, upstream, peer):
         assert [session.running for session in await records.sessions()] == [False, False]
     finally:
         await records.close()
+
+
+async def test_a_fault_of_the_server_keeps_what_came(server, upstream, peer, monkeypatch, caplog):
+    """The reply has its text and says that GenPy failed; the next message is answered."""
+
+    def fail(*_):
+        raise RuntimeError("a bug")
+
+    upstream.say("Hello ", "you")
+    with monkeypatch.context() as broken:
+        broken.setattr(run.ReplyRun, "_finished", fail)
+        await peer.say(Send("a", "hi"))
+        finished = await peer.until("run_finished")
+    upstream.say("Better")
+    await peer.say(Send("b", "again"))
+    again = await peer.until("run_finished", lambda f: f["run"] != finished["run"])
+    _, reply, *_ = await stored(server, peer)
+    assert (reply.text, reply.meta.status) == ("Hello you", "error")
+    assert reply.meta.error.startswith("GenPy itself failed")
+    assert (finished["status"], again["status"]) == ("error", "done")
+    assert "a bug" in caplog.text
