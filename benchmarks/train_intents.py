@@ -231,11 +231,11 @@ def main() -> None:
             b"".join(path.read_bytes() for path in (DATA, PARTS, FORMS))
         ).hexdigest(),
         "trust": trust(found, temperature),
-        "weights": fit(rows, [*with_texts(asks, materials), *forms]).plain(temperature),
+        **fit(rows, [*with_texts(asks, materials), *forms]).plain(temperature),
     }
     write(TARGET, model)
     write_background()
-    features = sum(map(len, model["weights"]["weights"].values()))
+    features = sum(map(len, model["weights"].values()))
     print(
         f"{len(rows)} + {len(forms)} messages, {features} features, temperature {temperature:.2f}, "
     )

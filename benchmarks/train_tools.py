@@ -307,7 +307,7 @@ def main() -> None:
         print(f"a third, sure {sure}: tool {(said == truth).mean():.3f}, false {false:.3f}")
     model = {
         "fingerprint": hashlib.sha256(DATA.read_bytes() + FORMS.read_bytes()).hexdigest(),
-        "requests": fit_requests(rows, forms, more).plain(temperature),
+        **fit_requests(rows, forms, more).plain(temperature),
     }
     write(TARGET, model)
     write(KEYWORDS, Keywords(rows, of_forms(KEYWORD_SLIPS, KEYWORD_FORMS)).plain())

@@ -9,14 +9,13 @@ import pytest
 from genpy_server.core.understanding import intents, tool_requests
 from genpy_server.core.understanding.linear import GROUPED_BY, features, shipped
 
-PLACES = [(intents.MODEL, "weights"), (tool_requests.MODEL, "requests")]
 TEXT = "Wie viele Nachrichten habe ich über 東京 geschickt? Qzxv!"
 
 
-@pytest.mark.parametrize(("file", "part"), PLACES)
-def test_a_feature_stands_in_the_group_of_its_beginning(file, part):
+@pytest.mark.parametrize("file", [intents.MODEL, tool_requests.MODEL])
+def test_a_feature_stands_in_the_group_of_its_beginning(file):
     """Each group has the features that begin as it is called, and each of them a byte a label."""
-    model = shipped(file, dict[str, Any])[part]
+    model = shipped(file, dict[str, Any])
     assert len(model["weights"]) > 1_000
     for beginning, group in model["weights"].items():
         assert {name[:GROUPED_BY] for name in group} == {beginning}

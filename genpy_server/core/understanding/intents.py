@@ -218,10 +218,7 @@ class Trust(msgspec.Struct, frozen=True):
         return 1 / (1 + math.exp(-self.bias - self.logit * logit - self.known * scored.known))
 
 
-class _IntentWeights(msgspec.Struct, frozen=True):
-    """What the file holds."""
-
-    weights: LinearWeights
+class _IntentWeights(LinearWeights, frozen=True):
     trust: Trust
 
 
@@ -229,7 +226,7 @@ class _IntentWeights(msgspec.Struct, frozen=True):
 def intent_model() -> tuple[LinearModel, Trust]:
     """The shipped model and its calibration, read on first use."""
     raw = shipped(MODEL, _IntentWeights)
-    return LinearModel(raw.weights), raw.trust
+    return LinearModel(raw), raw.trust
 
 
 def _without_wishes(seen: str) -> str:

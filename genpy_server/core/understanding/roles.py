@@ -7,7 +7,6 @@ a row are one star, so that the same question about anything, and in another lan
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
 
 from genpy_server.core.patterns import lazy_pattern
 from genpy_server.core.understanding.families import ROLES, family_of, folded, parts_of
@@ -31,15 +30,11 @@ _BELONGS = frozenset("the my mi a an o os as la le les die das der en un una".sp
 """What belongs to a name behind it."""
 
 
-class Sentence(NamedTuple):
-    """The words of a line that have a role, and the roles of all; names are stars, one a name."""
+def read(line: str) -> tuple[list[str], list[str]]:
+    """The words of a line that have a role, and the roles of all, between its edges.
 
-    words: list[str]
-    roles: list[str]
-
-
-def read(line: str) -> Sentence:
-    """The words and roles of a line in order, between its edges."""
+    A name is one star in both.
+    """
     plain = folded(line)
     if not plain.isascii():
         plain = _RUN.sub(lambda run: f" {' '.join(parts_of(run[0], ROLES))} ", plain)
@@ -53,7 +48,7 @@ def read(line: str) -> Sentence:
         if role
     )
     flat = [one for role in roles for one in role]
-    return Sentence(["^", *_once(words), end], ["^", *_gathered(flat), end])
+    return ["^", *_once(words), end], ["^", *_gathered(flat), end]
 
 
 def role_features(line: str) -> list[str]:

@@ -230,13 +230,7 @@ def _named(low: str, name: tuple[int, int] | None) -> str:
     return without_tags(without_article(low[slice(*name)].strip(AROUND), english=False))
 
 
-class _RequestWeights(msgspec.Struct, frozen=True):
-    """The part of the file that tells requests."""
-
-    requests: LinearWeights
-
-
 @cache
 def request_model() -> LinearModel:
     """The shipped model, read when first asked for."""
-    return LinearModel(shipped(MODEL, _RequestWeights).requests)
+    return LinearModel(shipped(MODEL, LinearWeights))
