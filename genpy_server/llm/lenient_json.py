@@ -50,10 +50,13 @@ def value_of(text: str) -> Any:
     return _Reader(text, 0).read()[0]
 
 
-def objects(text: str, *, whole: bool = False) -> Iterator[dict[str, Any]]:
+def objects(
+    text: str, *, whole: bool = False, whole_strings: bool = False
+) -> Iterator[dict[str, Any]]:
     """The outermost JSON objects of a text, in order; other text is ignored.
 
-    `whole` leaves out an object that is cut off by the end of the text.
+    `whole` leaves out an object that is cut off by the end of the text, `whole_strings` one that is
+    cut off inside a string.
     """
     place = text.find("{")
     for _ in range(OBJECTS):
@@ -64,7 +67,7 @@ def objects(text: str, *, whole: bool = False) -> Iterator[dict[str, Any]]:
         except ValueError:
             reader = _Reader(text, place)
             found, end = reader.read()
-            if whole and reader.cut:
+            if (whole and reader.cut) or (whole_strings and reader.string_cut):
                 return
         if isinstance(found, dict) and (found or end > place + 1):
             yield found
@@ -79,6 +82,8 @@ class _Reader:
         self._place = place
         self.cut = False
         """Whether the text ended before the value did."""
+        self.string_cut = False
+        """Whether it ended inside a string."""
 
     def read(self) -> tuple[Any, int]:
         """The value, and where it ends."""
@@ -101,48 +106,37 @@ class _Reader:
                 return self._word()
 
     def _object(self, depth: int) -> dict[str, Any]:
-        self._place += 1
         found: dict[str, Any] = {}
-        while (mark := self._next()) and mark != "}":
-            if mark in ",:":
-                self._place += 1
-                continue
-            before = self._place
+        for mark in self._members("}", ",:", "{[]"):
             key = self._string(mark) if mark in "\"'" else self._word()
             if self._next() == ":":
                 self._place += 1
                 if self._next() not in ("", ",", "}"):
                     found[str(key)] = self._value(depth)
-            if self._place == before:
-                break
-        self._close("}")
         return found
 
     def _array(self, depth: int) -> list[Any]:
-        self._place += 1
-        found: list[Any] = []
-        while (mark := self._next()) and mark != "]":
-            if mark == ",":
-                self._place += 1
-                continue
-            before = self._place
-            value = self._value(depth)
-            if self._place == before:
-                break
-            found.append(value)
-        self._close("]")
-        return found
+        return [
+            self._value(depth) for _ in self._members("]", ",", ":}" if depth < DEPTH else ":}{[")
+        ]
 
-    def _close(self, bracket: str) -> None:
-        mark = self._next()
-        self._place += mark == bracket
+    def _members(self, end: str, between: str, others: str) -> Iterator[str]:
+        """The first character of each member up to `end`, or to another mark that begins none."""
+        self._place += 1
+        while (mark := self._next()) and mark not in end + others:
+            if mark in between:
+                self._place += 1
+            else:
+                yield mark
+        self._place += mark == end
         self.cut = self.cut or not mark
 
     def _string(self, quote: str) -> str:
         body = _STRING[quote].match(self._text, self._place + 1)
         assert body is not None  # noqa: S101 - it matches the empty text too
         self._place = body.end() + 1
-        self.cut = self.cut or self._place > len(self._text)
+        self.string_cut = self._text[body.end() : self._place] != quote
+        self.cut = self.cut or self.string_cut
         raw = body.group()
         if quote == "'":
             raw = raw.replace("\\'", "'")

@@ -315,9 +315,8 @@ class ReplyReader:
             if not self._parser.done:
                 self._events.end()
             text, thought = self._parser.take(last=True)
-            fed, last = self.split.feed(text), self.split.finish()
-            thoughts = thought + fed.reasoning + last.reasoning
-            if rest := self._deltas(fed.text + last.text, thoughts):
+            text, inner = self.split.feed(text, last=True)
+            if rest := self._deltas(text, thought + inner):
                 return rest
         if self.over:
             return ()

@@ -6,19 +6,23 @@ write the next turn of the person. Such a mark counts if it ends the reply, or i
 Text that only looks like one of them stays unchanged, as do tags in code (between backticks).
 """
 
+import json
 import re
 from collections.abc import Sequence
-from enum import Enum, auto
 from functools import lru_cache
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
-import msgspec
-
 from genpy_server.core.models import ToolSpec
-from genpy_server.llm.field_names import ARGUMENTS, CALL_NAMES, CALL_PARTS, PHRASES, first
+from genpy_server.llm.field_names import CALL_NAMES, CALL_PARTS, PHRASES, first
 from genpy_server.llm.lenient_json import objects
-from genpy_server.llm.tool_calls import NO_PYTHON, CallPiece, python_arguments, tool_name
+from genpy_server.llm.tool_calls import (
+    CallPiece,
+    call_piece,
+    python_arguments,
+    python_calls,
+    tool_name,
+)
 
 END_MARKS = tuple(PHRASES.sections["end marks"])
 TURN_MARKS = tuple(PHRASES.sections["turn marks"])
@@ -144,22 +148,6 @@ def marks_at(text: str, place: int) -> Marks | None:
     return Marks(found, turn, begun or alone)
 
 
-class Split(NamedTuple):
-    """The text and the reasoning of a piece of a reply."""
-
-    text: str
-    reasoning: str
-
-
-class _Place(Enum):
-    START = auto()
-    """Before the first text; only white space and reasoning were received."""
-    TEXT = auto()
-    REASONING = auto()
-    HELD = auto()
-    """After a tag inside the text, whose content is held back until it ends."""
-
-
 class _Beginnings(NamedTuple):
     """How replies begin that are reasoning or calls of these tools."""
 
@@ -208,7 +196,8 @@ class ReplyText:
         self._names, self._calls = begins.names, begins.calls
         self._starts, self._python_starts = begins.starts, begins.python_starts
         self._longest, self._firsts = begins.longest, begins.firsts
-        self._place = _Place.REASONING if opened else _Place.START
+        self._step = ReplyText._reasoning if opened else ReplyText._start
+        """What continues; False if more text is needed. Not bound, so that nothing refers to itself."""
         self._tag, self._ends = THINK, list(LONE_ENDS)
         self._opened = opened
         self._unsure = opened
@@ -237,39 +226,27 @@ class ReplyText:
             return True
         return False
 
-    def feed(self, text: str) -> Split:
-        """Add a piece of the text; returns what can be passed on now."""
+    def feed(self, text: str, *, last: bool = False) -> tuple[str, str]:
+        """Add a piece of the text; returns the text and the reasoning that can be passed on now.
+
+        `last`: the reply is complete, so that nothing is held back.
+        """
         self._held += text
-        return self._split(last=False)
-
-    def finish(self) -> Split:
-        """Return what was held back until the end of the reply."""
-        return self._split(last=True)
-
-    def _split(self, *, last: bool) -> Split:
-        while self._held and not self.over and self._step(last=last):
+        while self._held and not self.over and self._step(self, last=last):
             pass
-        if last and self._place is _Place.REASONING and self._unsure:
+        if last and self._step is ReplyText._reasoning and self._unsure:
             self._held = "".join(self._reasoned)  # the model answered without reasoning
-            self._place = _Place.START if self._opened else _Place.TEXT
+            self._step = ReplyText._start if self._opened else ReplyText._text
             self._trim = False
             self._reasoned, self._opened, self._unsure = [], False, False
-            return self._split(last=True)
-        found = Split("".join(self._texts), "".join(self._thoughts))
+            return self.feed("", last=True)
+        found = "".join(self._texts), "".join(self._thoughts)
         self._texts, self._thoughts = [], []
-        self._plain = self._place is _Place.TEXT and not (self._held or self._trim or self.over)
+        in_text = self._step is ReplyText._text
+        self._plain = in_text and not (self._held or self._trim or self.over)
         return found
 
-    # Each step consumes a part of the held text; it returns False if it needs more text
-
-    def _step(self, *, last: bool) -> bool:
-        if self._place is _Place.TEXT:
-            return self._text(last=last)
-        if self._place is _Place.START:
-            return self._start(last=last)
-        if self._place is _Place.REASONING:
-            return self._reasoning(last=last)
-        return self._behind_tag(last=last)
+    # Each step consumes a part of the held text
 
     def _start(self, *, last: bool) -> bool:
         held = self._held.lstrip()
@@ -277,7 +254,7 @@ class ReplyText:
         if not held:
             self._held = "" if last and self._trim else self._held
             if last and self._held:
-                self._place = _Place.TEXT
+                self._step = ReplyText._text
             return last
         calls = lowered.startswith(tuple(self._calls))
         if lowered[0] in self._firsts:
@@ -287,7 +264,7 @@ class ReplyText:
         self._held = held if self._trim else self._held
         if self._joint and not calls:
             self._held, self._joint = self._joint + self._held, ""
-        self._trim, self._place = False, _Place.TEXT
+        self._trim, self._step = False, ReplyText._text
         return True
 
     def _begin(self, held: str, lowered: str, *, calls: bool, last: bool) -> bool | None:
@@ -326,7 +303,7 @@ class ReplyText:
                 return None
         self._held = held[end:]
         if tag in OPENINGS and held[end - 2 : end] != "/>":
-            self._place, self._tag, self._ends = _Place.REASONING, tag, OPENINGS[tag].split("  ")
+            self._step, self._tag, self._ends = ReplyText._reasoning, tag, OPENINGS[tag].split("  ")
             self._unsure = tag[0].isalpha()
             self._reasoned = [held[:end]] if self._unsure else []
         elif tag in WRAPPERS:
@@ -372,14 +349,14 @@ class ReplyText:
             if not self.end_only:
                 self.ended_at = sum(map(len, self._texts))
             self.end_only = self._trim = True
-            self._place = _Place.START
+            self._step = ReplyText._start
         elif tag in self._wrapper:
             self._wrapper, self._trim = (), True
         elif tag in _NEXT:
-            self._held, self._place = CHANNEL + self._held, _Place.START
+            self._held, self._step = CHANNEL + self._held, ReplyText._start
             self._trim, self._joint = True, "\n\n"
         else:
-            self._place, self._tag = _Place.HELD, written
+            self._step, self._tag = ReplyText._behind_tag, written
             self._ends = [self._calls.get(tag, THINK_END)]
 
     def _take(self, marks: Marks, *, last: bool) -> bool:
@@ -408,7 +385,7 @@ class ReplyText:
             stays = any(mark.startswith(end) for mark in (*REPLY_MARKS, *CALL_STARTS))
             self._held = self._held[place + (0 if stays else len(end)) :]
             self.end_only = self.end_only or self._opened
-            self._place, self._trim = _Place.START, True
+            self._step, self._trim = ReplyText._start, True
             self._opened = self._unsure = False
             return True
         sizes = range(min(self._longest, len(lowered)), 0, -1)
@@ -425,7 +402,7 @@ class ReplyText:
             return False
         place = len(self._held) if place < 0 else place
         inner, end = self._held[:place], self._held[place : place + len(mark)]
-        self._place, self._held, self._trim = _Place.TEXT, self._held[place + len(mark) :], True
+        self._step, self._held, self._trim = ReplyText._text, self._held[place + len(mark) :], True
         name = self._tag[1:-1]
         thought = bool(end) and self._tag.translate(FOLDED) == THINK
         named = name not in self._names or bool(end and (_FIELD.search(inner) or not inner.strip()))
@@ -506,29 +483,10 @@ class ReplyText:
         )
 
     def _python_calls(self, text: str) -> list[CallPiece]:
-        """Calls in Python: one, several, or a list; also one that is printed."""
-        import ast  # noqa: PLC0415 - for few models
-
         found = []
-        try:
-            nodes: list[Any] = [row.value for row in ast.parse(text.strip()).body]  # type: ignore[attr-defined]  # any other raises
-            while nodes:
-                node = nodes.pop(0)
-                if isinstance(node, ast.List | ast.Tuple):
-                    nodes = [*node.elts, *nodes]
-                    continue
-                name = ast.unparse(node.func)
-                if name == "print":
-                    nodes = [*node.args, *nodes]
-                    continue
-                row = dict(zip(self._fields(name), map(ast.literal_eval, node.args), strict=False))
-                for argument in filter(lambda one: one.arg, node.keywords):
-                    value = argument.value
-                    word = value.id if isinstance(value, ast.Name) else ""
-                    row[argument.arg] = word or ast.literal_eval(value)
-                found.append(self._call({"name": name, "arguments": row}))
-        except NO_PYTHON:
-            return []
+        for name, values, named in python_calls(text):
+            row = dict(zip(self._fields(name), values, strict=False)) | named
+            found.append(self._call({"name": name, "arguments": row}))
         return [piece for piece in found if piece] if all(found) else []
 
     def _fields(self, name: str) -> list[str]:
@@ -548,7 +506,7 @@ class ReplyText:
             if not row and place >= 0:
                 row = next(objects(rest[place:], whole=True), None)
             if row is not None:
-                found.append(CallPiece(None, "", match[0], msgspec.json.encode(row).decode()))
+                found.append(CallPiece(None, "", match[0], json.dumps(row)))
         return found
 
     def _tagged(self, text: str, name: str) -> dict[str, Any]:
@@ -558,16 +516,13 @@ class ReplyText:
     def _call(self, row: dict[str, object]) -> CallPiece | None:
         if len(row) == 1 and isinstance(held := next(iter(row.values())), dict):
             row = {"name": next(iter(row)), "arguments": held}
+        piece = call_piece(row)
+        if piece is None or tool_name(piece.name, self._tools) not in self._names:
+            return None
         function = row.get("function")
         inner = function if isinstance(function, dict) else row
-        name = first(inner, CALL_NAMES) or function
-        if not isinstance(name, str) or tool_name(name, self._tools) not in self._names:
-            return None
         beside = {key: held for key, held in inner.items() if key not in CALL_PARTS}
-        arguments = next((inner[key] for key in ARGUMENTS if key in inner), beside)
-        if not isinstance(arguments, str):
-            arguments = msgspec.json.encode(arguments).decode()
-        return CallPiece(None, "", name, arguments)
+        return CallPiece(None, "", piece.name, piece.arguments or json.dumps(beside))
 
 
 def _inner_calls(row: dict[str, object]) -> list[dict[str, object]]:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from genpy_server.core.models import ToolCall, ToolSpec
-from genpy_server.llm.field_names import ARGUMENTS, CALL_IDS
+from genpy_server.llm import lenient_json
+from genpy_server.llm.field_names import ARGUMENTS, CALL_IDS, CALL_NAMES, first
 from genpy_server.llm.lenient_json import objects
 
 MAX_CALLS = 64
@@ -25,12 +26,11 @@ ARGUMENT_CHARS = 1_000_000
 _NAME = re.compile(r"[\w./:-]*")
 _PARTS = re.compile(r"__|[^\w-]+")
 """What separates the parts of a name with a prefix or with more behind it."""
-_DECODER = json.JSONDecoder(strict=False)
 _NAMED = re.compile(r"""\s*[({]?\s*["']?(\w+)["']?\s*[:=]""")
 """The name of the first argument, with or without a bracket before it."""
 _PLAIN_CHARS = 200
 """A text of at most so many characters that is not JSON is read as the value of the only argument."""
-NO_PYTHON = (ValueError, TypeError, SyntaxError, AttributeError, RecursionError, MemoryError)
+_NO_PYTHON = (ValueError, TypeError, SyntaxError, AttributeError, RecursionError, MemoryError)
 """What reading calls in Python raises where there are none."""
 
 
@@ -52,12 +52,13 @@ def call_pieces(rows: Iterable[Any]) -> list[CallPiece]:
             row = _plain(row)  # noqa: PLW2901 - calls encoded as text
         if isinstance(row, list):
             found += call_pieces(row)
-        elif (piece := _piece(row)) is not None:
+        elif (piece := call_piece(row)) is not None:
             found.append(piece)
     return found
 
 
-def _piece(row: Any) -> CallPiece | None:
+def call_piece(row: Any) -> CallPiece | None:
+    """The call or the piece of one that an object is; None if it is none."""
     if not isinstance(row, dict):
         return None
     named = row.get("function")
@@ -65,7 +66,7 @@ def _piece(row: Any) -> CallPiece | None:
     index = row.get("index")
     if isinstance(index, str) and index.isdecimal():
         index = int(index)
-    name = function.get("name", named)
+    name = first(function, CALL_NAMES) or named
     call_id = next((row[key] for key in CALL_IDS if row.get(key) is not None), None)
     arguments = next((function[key] for key in ARGUMENTS if key in function), None)
     if arguments is not None and not isinstance(arguments, str):
@@ -188,7 +189,7 @@ def _parallel(text: str, tools: Sequence[ToolSpec]) -> list[ToolCall]:
     for found in objects(text):
         for use in found.get("tool_uses") or ():
             if isinstance(use, dict):
-                piece = _piece({**use, "name": use.get("recipient_name")})
+                piece = call_piece({**use, "name": use.get("recipient_name")})
                 collector.add(piece) if piece else None
     return collector.calls(tools)
 
@@ -201,8 +202,8 @@ def _several(text: str) -> list[str]:
     found: list[str] = []
     while rest:
         try:
-            value, end = _DECODER.raw_decode(rest)
-        except (ValueError, RecursionError):
+            value, end = lenient_json.first(rest, 0)
+        except ValueError:
             return [text]
         if not isinstance(value, dict):
             return [text]
@@ -239,7 +240,7 @@ def arguments_text(text: str, name: str, tools: Sequence[ToolSpec]) -> str:
         try:
             value = json.loads(value, strict=False)
         except (ValueError, RecursionError):
-            value = next((found for found in objects(_closed(value), whole=True) if found), value)
+            value = next((found for found in objects(value, whole_strings=True) if found), value)
             break
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         (value,) = value
@@ -281,34 +282,40 @@ def _takes_text(schema: Any) -> bool:
     return "string" in named or any(map(_takes_text, options))
 
 
-def _closed(text: str) -> str:
-    """A text with the closing brackets that are missing at its end."""
-    open_: list[str] = []
-    in_string = escaped = False
-    for char in text:
-        if in_string:
-            in_string = escaped or char != '"'
-            escaped = char == "\\" and not escaped
-        elif char == '"':
-            in_string = True
-        elif char in "{[":
-            open_.append("}" if char == "{" else "]")
-        elif char in "}]" and open_:
-            open_.pop()
-    return text if in_string else text + "".join(reversed(open_))
-
-
 def python_arguments(text: str) -> dict[str, object]:
     """The named arguments of a call in Python syntax; `text` begins after the function's name."""
-    import ast  # noqa: PLC0415 - only few models need it
-
     match = re.match(r"(?:\.call)?(\(.*?\))[\s\])`]*(?:$|<|\n)", text, re.DOTALL)
+    calls = python_calls(f"f{match[1]}") if match else []
+    return calls[0][2] if calls else {}
+
+
+def python_calls(text: str) -> list[tuple[str, list[object], dict[str, object]]]:
+    """The name, and the arguments by position and by name, of each call in a text that is Python."""
+    import ast  # noqa: PLC0415 - for few models
+
+    found = []
     try:
-        call = ast.parse(f"f{match[1] if match else ''}", mode="eval").body
-        rows = call.keywords if isinstance(call, ast.Call) else []
-        return {row.arg: ast.literal_eval(row.value) for row in rows if row.arg}
-    except NO_PYTHON:
-        return {}
+        nodes: list[Any] = [row.value for row in ast.parse(text.strip()).body]  # type: ignore[attr-defined]  # any other raises
+        while nodes:
+            node = nodes.pop(0)
+            if isinstance(node, ast.List | ast.Tuple):
+                nodes = [*node.elts, *nodes]
+                continue
+            name = ast.unparse(node.func)
+            if name == "print":
+                nodes = [*node.args, *nodes]
+                continue
+            named = {
+                one.arg: one.value.id
+                if isinstance(one.value, ast.Name)
+                else ast.literal_eval(one.value)
+                for one in node.keywords
+                if one.arg
+            }
+            found.append((name, list(map(ast.literal_eval, node.args)), named))
+    except _NO_PYTHON:
+        return []
+    return found
 
 
 def _plain(text: str) -> Any:
