@@ -88,7 +88,7 @@ async def test_a_search_reads_what_holds_its_rarer_words(
     """)
     arguments = query_of(
         {"user_id": "ann", "query": query, "limit": 10, "session_id": None, "before": None,
-         "distinct": False, "titles": False, "about_records": True, "left_out": (), "asked": None}
+         "distinct": False, "titles": False, "about_records": True, "left_out": [], "asked": None}
     )  # fmt: skip
     assert arguments is not None
     given = ", ".join(
@@ -143,7 +143,7 @@ async def test_a_server_of_version_13_searches_too(person: Person) -> None:
     """It sends terms without their forms and ways, as they stood in that version."""
     arguments = query_of(
         {"user_id": person.id, "query": "penguins kafka", "limit": 5, "session_id": None,
-         "before": None, "distinct": True, "titles": True, "about_records": True, "left_out": (),
+         "before": None, "distinct": True, "titles": True, "about_records": True, "left_out": [],
          "asked": None}
     )  # fmt: skip
     assert arguments is not None

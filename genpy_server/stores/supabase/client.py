@@ -216,7 +216,7 @@ class Functions:
     async def _call(self, function: str, arguments: dict[str, Any]) -> Any:
         if self._client is None:
             raise errors.StoreUnavailable("The store is not open.")
-        named = {f"p_{name}": value for name, value in arguments.items()}
+        named = {f"p_{name}": msgspec.to_builtins(value) for name, value in arguments.items()}
         request = self._client.rpc(f"genpy_{function}", named)
         try:
             try:

@@ -10,8 +10,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from inspect import signature
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from types import NoneType
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 from uuid import uuid4
 
 import httpx
@@ -20,14 +20,11 @@ import msgspec
 from genpy_server import errors
 from genpy_server.core import models, words
 from genpy_server.core.context.recall import titles_first
-from genpy_server.core.costs import UsageRow
-from genpy_server.core.text import storable_value
 from genpy_server.core.understanding.tool_requests import is_about_records
 from genpy_server.stores import base, foreign
 from genpy_server.stores.supabase.client import TIMEOUT, Functions
 
 P = ParamSpec("P")
-S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 
 Arguments = dict[str, Any]
@@ -44,8 +41,8 @@ _CHARS: Final = 700_000
 
 def _calls(
     promised: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
-    read: Callable[[Any, Arguments], T],
     prepare: Callable[[Arguments], Arguments | None] = lambda given: given,
+    read: Callable[[Any, Arguments], T] | None = None,
     *,
     function: str | None = None,
     in_thread: bool = False,
@@ -53,24 +50,58 @@ def _calls(
     """A method that calls the database's function of the promised name, or of another one.
 
     `prepare` turns the method's arguments into the function's, or into None where there is nothing
-    to ask, in a thread beside the event loop if it cuts words of messages; `read` makes the method's value
-    of the answer and of both.
+    to ask, in a thread beside the event loop if it cuts words of messages. `read` makes the method's
+    value of the answer and of both; without it the answer is a value of the promised type.
     """
     name = function or promised.__name__
-    bind = signature(promised).bind
+    named = base.arguments_of(promised)
+    kind = get_type_hints(promised)["return"]
 
     async def method(self: "SupabaseStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        bound = bind(self, *args, **kwargs)
-        bound.apply_defaults()
-        given = {key: storable_value(value) for key, value in bound.arguments.items()}
-        del given["self"]
+        given = named(*args, **kwargs)
         arguments = (
             await asyncio.to_thread(prepare, dict(given)) if in_thread else prepare(dict(given))
         )
         answer = None if arguments is None else await self.call(name, **arguments)
-        return read(answer, given | (arguments or {}))
+        if read is not None:
+            return read(answer, given | (arguments or {}))
+        result: T = _value(kind, answer)
+        return result
 
     return method
+
+
+def _value(kind: Any, answer: Any) -> Any:
+    """An answer as a value of a type; the rows in it may be those of other programs."""
+    origin, kinds = get_origin(kind), get_args(kind)
+    if NoneType in {kind, *kinds}:
+        return None if answer is None or kind is NoneType else _value(kinds[0], answer)
+    if origin is list or Ellipsis in kinds:
+        return origin(_value(kinds[0], one) for one in answer or ())
+    if origin is None and kind in _ROWS:
+        return _ROWS[kind](answer)
+    if origin is None and issubclass(kind, msgspec.Struct):
+        given = {
+            field.name: _value(field.type, answer[field.encode_name])
+            for field in foreign.fields_of(kind)
+            if field.encode_name in answer
+        }
+        return kind(**given)
+    return msgspec.convert(answer, kind, strict=False)
+
+
+def _session(row: Any) -> models.Session:
+    if row is None:
+        raise errors.NotFound("Session not found.")
+    return foreign.session_of(row)
+
+
+_ROWS: Final[dict[type, Callable[[Any], Any]]] = {
+    models.Message: foreign.message_of,
+    models.Session: _session,
+    models.MessageMeta: partial(foreign.read, models.MessageMeta),
+    models.Metrics: partial(foreign.read, models.Metrics),
+}
 
 
 def _of_message(user_id: str, message: models.Message) -> dict[str, Any]:
@@ -104,13 +135,12 @@ def _of_unindexed(answer: dict[str, Any]) -> dict[str, Any]:
 def query_of(given: dict[str, Any]) -> dict[str, Any] | None:
     """The arguments of `genpy_search`; None for a query without words."""
     asked = words.query_words(given["query"])
-    if not asked or given["limit"] <= 0:
+    if not asked or not given["limit"]:
         return None
     rest = {name: value for name, value in given.items() if name != "query"}
     return rest | {
         "owner": base.owner_of(given["user_id"]),
         "words": words.search_words(given["query"]),
-        "left_out": list(given["left_out"]),
         "terms": [
             {
                 "word": number,
@@ -153,82 +183,45 @@ class Seen(msgspec.Struct, frozen=True):
     users: int = 1
 
 
-_READ: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("message", "before", "after"), foreign.message_of),
-    "session": foreign.session_of,
-    "messages": lambda rows: [foreign.message_of(row) for row in rows],
-    "questions": lambda rows: tuple(map(foreign.message_of, rows)),
-    "replies": lambda rows: tuple(_struct(base.JournaledReply, row) for row in rows),
-    "memory": lambda row: msgspec.convert(row, models.Memory),
-    "meta": partial(foreign.read, models.MessageMeta),
-    "metrics": partial(foreign.read, models.Metrics),
-}
-"""How a field of an answer is read."""
-
-
-def _struct(kind: type[S], answer: Arguments) -> S:
-    """A struct of the values that an answer has under the names of its fields."""
-    given = {name: answer[name] for name in kind.__struct_fields__ if name in answer}
-    for name, value in given.items():
-        if value is not None and name in _READ:
-            given[name] = _READ[name](value)
-    return kind(**given)
-
-
 def _ending_of(answer: Arguments | None, given: Arguments) -> base.Ending | None:
     """The answer of `genpy_claim_ending`, which is null if another server hosts the session."""
     if answer is None or answer["attempt"] is None:
         return None
     found = answer["said"]
-    content = found and _struct(base.EndingContent, found | {"first": found["first"] or ""})
+    content = found and _value(base.EndingContent, found | {"first": found["first"] or ""})
     ids = given["session_id"], given["user_id"], given["token"]
     return base.Ending(*ids, answer["attempt"], content)
 
 
-def _session(row: Arguments | None, _: Arguments) -> models.Session:
-    if row is None:
-        raise errors.NotFound("Session not found.")
-    return foreign.session_of(row)
-
-
 def _appending(given: Arguments) -> Arguments:
     text, role, meta = given.pop("text"), given.pop("role"), given.pop("meta")
-    indexed = _of_message(
-        given["user_id"], models.Message(0, given["session_id"], role, text, "", meta=meta)
-    )
-    return (
-        given
-        | indexed
-        | {
-            "event_type": base.EVENT_TYPES[role],
-            "message": text,
-            "metadata": msgspec.to_builtins(meta),
-            "settings": msgspec.to_builtins(given["settings"]),
-            "uid": str(uuid4()),
-            "words": len(text.split()),
-            "search": _of_session(given["user_id"], given["title"]),
-        }
-    )
+    user_id, session_id = given["user_id"], given["session_id"]
+    return {
+        **given,
+        **_of_message(user_id, models.Message(0, session_id, role, text, "", meta=meta)),
+        "event_type": base.EVENT_TYPES[role],
+        "message": text,
+        "metadata": meta,
+        "uid": str(uuid4()),
+        "words": len(text.split()),
+        "search": _of_session(user_id, given["title"]),
+    }
 
 
 def _found(answer: dict[str, Any] | None, given: Arguments) -> list[models.Hit]:
     rows = answer["hits"] if answer else ()
-    hits = [
-        _struct(models.Hit, row | {"session_title": row["session_title"] or models.UNTITLED})
-        for row in rows
-    ]
-    return titles_first(hits)[: given["limit"]]
+    hits = [row | {"session_title": row["session_title"] or models.UNTITLED} for row in rows]
+    return titles_first(_value(list[models.Hit], hits))[: given["limit"]]
 
 
-def _page(given: Arguments) -> Arguments:
-    """The arguments of a listing; a limit below zero is zero, an empty filter none."""
-    empty = {name: None for name in ("query", "id_prefix") if not given.get(name, True)}
-    return given | empty | {"limit": max(given["limit"], 0)}
+def _filtering(given: Arguments) -> Arguments:
+    """The arguments of a list of sessions; an empty filter is none."""
+    return given | {name: given[name] or None for name in ("query", "id_prefix")}
 
 
 def _ending(given: Arguments) -> Arguments:
     ending: base.Ending = given.pop("ending")
-    return ending.claim | {name: msgspec.to_builtins(value) for name, value in given.items()}
+    return ending.claim | given
 
 
 def _finishing(given: Arguments) -> Arguments:
@@ -236,8 +229,7 @@ def _finishing(given: Arguments) -> Arguments:
     user, result = given["ending"].user_id, given["result"]
     title = result.title or result.title_before
     search = _of_session(user, title, result.summary, result.topics)
-    arguments = _ending(given)
-    return arguments | {"result": arguments["result"] | {"search": search}}
+    return _ending(given) | {"result": msgspec.to_builtins(result) | {"search": search}}
 
 
 def _remembering(given: Arguments) -> Arguments:
@@ -257,11 +249,7 @@ def _importing(given: Arguments) -> Arguments | None:
         | _of_message(session.user_id, message)
         for message in foreign.checked_messages(session, given["messages"])
     ]
-    return {"session": msgspec.to_builtins(session), "messages": messages} if messages else None
-
-
-def _pairs(rows: list[list[str]], _: Arguments) -> list[tuple[str, str]]:
-    return [(user_id, session_id) for user_id, session_id in rows]
+    return {"session": session, "messages": messages} if messages else None
 
 
 def _deleted(answer: Any, _: Arguments) -> None:
@@ -347,83 +335,48 @@ class SupabaseStore:
         counted = seen.sessions, seen.messages, seen.unindexed, seen.users
         return base.StoreHealth(self.kind, self._url, *counted)
 
-    append = _calls(
-        base.Store.append,
-        lambda row, _: base.Appended(
-            foreign.message_of(row["message"]), row["duplicate"], row["previous_id"]
-        ),
-        _appending,
-        in_thread=True,
-    )
-    find_client_id = _calls(
-        base.Store.find_client_id, lambda row, _: row and foreign.message_of(row)
-    )
-    messages = _calls(
-        base.Store.messages, lambda rows, _: [foreign.message_of(row) for row in rows], _page
-    )
-    search = _calls(base.Store.search, _found, query_of)
-    metrics = _calls(base.Store.metrics, lambda row, _: foreign.read(models.Metrics, row))
+    append = _calls(base.Store.append, _appending, in_thread=True)
+    find_client_id = _calls(base.Store.find_client_id)
+    messages = _calls(base.Store.messages)
+    search = _calls(base.Store.search, query_of, _found)
+    metrics = _calls(base.Store.metrics)
+    usage = _calls(base.Store.usage)
 
-    usage = _calls(
-        base.Store.usage, lambda rows, _: msgspec.convert(rows, list[UsageRow], strict=False)
-    )
-
-    session = _calls(base.Store.session, lambda row, _: row and foreign.session_of(row))
-    sessions = _calls(
-        base.Store.sessions, lambda rows, _: [foreign.session_of(row) for row in rows], _page
-    )
-    rename = _calls(base.Store.rename, _session)
-    configure = _calls(
-        base.Store.configure,
-        _session,
-        lambda given: given | {"settings": msgspec.to_builtins(given["settings"])},
-    )
+    session = _calls(base.Store.session)
+    sessions = _calls(base.Store.sessions, _filtering)
+    rename = _calls(base.Store.rename)
+    configure = _calls(base.Store.configure)
     rate = _calls(
-        base.Store.rate,
-        _session,
-        lambda given: given | {"rating": models.checked_rating(given["rating"])},
+        base.Store.rate, lambda given: given | {"rating": models.checked_rating(given["rating"])}
     )
-    delete = _calls(base.Store.delete, _deleted)
+    delete = _calls(base.Store.delete, read=_deleted)
 
-    attach = _calls(base.Store.attach, lambda answer, _: _struct(base.Opened, answer))
-    touch = _calls(
-        base.Store.touch,
-        lambda rows, _: [_struct(base.Hosted, row) for row in rows or ()],
-        lambda given: given if given["known"] else None,
-    )
-    abandoned = _calls(base.Store.abandoned, _pairs, _page)
+    attach = _calls(base.Store.attach)
+    touch = _calls(base.Store.touch, lambda given: given if given["known"] else None)
+    abandoned = _calls(base.Store.abandoned)
     claim_ending = _calls(
-        base.Store.claim_ending, _ending_of, lambda given: given | {"token": str(uuid4())}
+        base.Store.claim_ending, lambda given: given | {"token": str(uuid4())}, _ending_of
     )
-    finish_ending = _calls(
-        base.Store.finish_ending, lambda row, _: row and foreign.session_of(row), _finishing
-    )
-    release_ending = _calls(base.Store.release_ending, lambda *_: None, _ending)
+    finish_ending = _calls(base.Store.finish_ending, _finishing)
+    release_ending = _calls(base.Store.release_ending, _ending)
 
-    secret = _calls(base.Store.secret, lambda text, _: str(text["secret"]))
-    beat = _calls(base.Store.beat, lambda servers, _: msgspec.convert(servers, dict[str, bool]))
-    journal = _calls(
-        base.Store.journal,
-        lambda *_: None,
-        lambda given: given | {"pieces": msgspec.to_builtins(given["pieces"])},
-    )
-    take_over = _calls(base.Store.take_over, lambda answer, _: _struct(base.LeftBehind, answer))
-    interrupted = _calls(base.Store.interrupted, _pairs, _page)
+    secret = _calls(base.Store.secret, read=lambda answer, _: str(answer["secret"]))
+    beat = _calls(base.Store.beat)
+    journal = _calls(base.Store.journal)
+    take_over = _calls(base.Store.take_over)
+    interrupted = _calls(base.Store.interrupted)
 
-    memory = _calls(base.Store.memory, lambda row, _: row and msgspec.convert(row, models.Memory))
-    extend_memory = _calls(base.Store.extend_memory, lambda moved, _: bool(moved), _remembering)
+    memory = _calls(base.Store.memory)
+    extend_memory = _calls(base.Store.extend_memory, _remembering)
 
-    approved_tools = _calls(
-        base.ApprovalStore.approved_tools,
-        lambda rows, _: msgspec.convert(rows, list[base.ApprovedTool]),
-    )
-    approve_tool = _calls(base.ApprovalStore.approve_tool, lambda *_: None)
-    revoke_tool = _calls(base.ApprovalStore.revoke_tool, lambda gone, _: bool(gone))
+    approved_tools = _calls(base.ApprovalStore.approved_tools)
+    approve_tool = _calls(base.ApprovalStore.approve_tool)
+    revoke_tool = _calls(base.ApprovalStore.revoke_tool)
 
     import_session = _calls(
         base.Store.import_session,
-        lambda answer, _: int(answer["added"]) if answer else 0,
         _importing,
+        lambda answer, _: int(answer["added"]) if answer else 0,
         function="import",
         in_thread=True,
     )
