@@ -3,7 +3,6 @@
 import asyncio
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,12 +12,9 @@ from genpy_server.config import GROQ, LOCAL_PROVIDERS, Provider
 from genpy_server.core.identity import is_near
 from genpy_server.core.models import ChosenSetup, ModelChoice
 from genpy_server.errors import ConfigError, LlmError
-from genpy_server.llm.catalog import list_models
+from genpy_server.llm.catalog import ProviderModels, list_models
 from genpy_server.llm.providers import Providers
 from genpy_server.settings import DEFAULT_MODEL, DOTENV, ENVIRONMENT, Settings, load
-
-if TYPE_CHECKING:
-    from genpy_server.llm.catalog import ProviderModels
 
 ADDRESS = "An address begins with http:// or https:// and mostly ends in /v1."
 _WITHOUT_SCHEME = re.compile(
@@ -29,7 +25,7 @@ _WITHOUT_SCHEME = re.compile(
 NOT_ASCII = "A key consists of ASCII characters."
 
 
-async def local_servers() -> "list[ProviderModels]":
+async def local_servers() -> list[ProviderModels]:
     """The model servers that answer on the usual ports of this machine."""
     local = [Provider(name, url) for name, url in LOCAL_PROVIDERS.items()]
     return [one for one in await list_models(local, refresh=True) if not one.error]

@@ -7,7 +7,7 @@ characters beside the size of a chunk. It returns one `Request`, or raises the e
 """
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
@@ -15,9 +15,6 @@ import msgspec
 
 from genpy_server.errors import BadRequest, HeadTooLarge, Refused, TooLarge
 from genpy_server.web.messages import Request, Response
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 LINE_BYTES = 8_000
 FIELDS = 100
@@ -95,7 +92,7 @@ class RequestReader:
             return b""
         return self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 
-    def answer_bytes(self, response: Response, fields: "Iterable[tuple[str, str]]") -> bytes:
+    def answer_bytes(self, response: Response, fields: Iterable[tuple[str, str]]) -> bytes:
         """An answer as bytes: status, header fields, and the body unless the request was HEAD.
 
         A stored body is sent by `body_bytes`, block by block.
