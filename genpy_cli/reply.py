@@ -5,19 +5,10 @@ from collections.abc import Callable
 
 from genpy_cli import output
 from genpy_cli.exit_codes import FAILED
-from genpy_server import wire
+from genpy_server import errors, wire
 from genpy_server.client.session_client import Event, Link, SessionClient
 from genpy_server.core.identity import short_id
 from genpy_server.core.models import OFFLINE
-from genpy_server.errors import (
-    GenPyError,
-    LlmCutOff,
-    StoreError,
-    StoreTimeout,
-    StoreUnavailable,
-    Unreachable,
-    from_wire,
-)
 
 RETRY_SECONDS = 60.0
 """How long a lost connection is retried, and a refused question sent again."""
@@ -38,7 +29,7 @@ class ReplyPrinter:
     ) -> None:
         """With `think`, the model's reasoning is printed to standard error."""
         self.code = 0
-        self.refusal: GenPyError | None = None
+        self.refusal: errors.GenPyError | None = None
         """Why the question was refused for now; the client sends it again."""
         self.gives_up_at: float | None = None
         """The time on the clock at which the wait for `refusal` ends."""
@@ -97,7 +88,7 @@ class ReplyPrinter:
         return False
 
     def _link(self, link: Link) -> None:
-        error = link.error or Unreachable("The connection was closed.")
+        error = link.error or errors.Unreachable("The connection was closed.")
         if link.state in {"refused", "closed"}:
             raise error
         if link.state == "open":
@@ -113,8 +104,8 @@ class ReplyPrinter:
                 raise self._cut_off()
             self._snapshot_seq = frame.seq
 
-    def _cut_off(self) -> LlmCutOff:
-        return LlmCutOff(
+    def _cut_off(self) -> errors.LlmCutOff:
+        return errors.LlmCutOff(
             "The server restarted while it answered. "
             f"`genpy sessions show {short_id(self._client.transcript.session)}` shows what was kept."
         )
@@ -129,9 +120,10 @@ class ReplyPrinter:
 
     def _refused(self, frame: wire.ErrorFrame) -> None:
         """Note why the question was refused, or raise it where the client does not send it again."""
-        error = from_wire(frame.code, frame.message, frame.retry_after)
+        error = errors.from_wire(frame.code, frame.message, frame.retry_after)
         temporary = frame.retryable and (
-            not isinstance(error, StoreError) or isinstance(error, StoreTimeout | StoreUnavailable)
+            not isinstance(error, errors.StoreError)
+            or isinstance(error, errors.StoreTimeout | errors.StoreUnavailable)
         )
         if not temporary:
             raise error

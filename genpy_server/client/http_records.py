@@ -7,18 +7,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from genpy_server import errors
 from genpy_server.client.address import Address
 from genpy_server.core import models as core  # `models` is a method here
 from genpy_server.core.costs import SpendingReport
 from genpy_server.core.text import decoded
-from genpy_server.errors import (
-    BadRequest,
-    GenPyError,
-    NotFound,
-    Unauthorized,
-    Unreachable,
-    from_wire,
-)
 from genpy_server.records import Records
 
 if TYPE_CHECKING:
@@ -38,7 +31,7 @@ SUMMARY_SECONDS = 150.0
 """Time limit of writing a summary."""
 
 
-class _AnswerLost(Unreachable):
+class _AnswerLost(errors.Unreachable):
     """The connection broke after the request was sent: what it asks for may be done."""
 
 
@@ -46,10 +39,10 @@ class _Explained(msgspec.Struct, frozen=True):
     context: core.RequestContext
 
 
-def read_error(body: bytes) -> GenPyError | None:
+def read_error(body: bytes) -> errors.GenPyError | None:
     """The error in the body of an HTTP answer; None when it is not a GenPy error."""
     answer: core.ErrorAnswer | None = decoded(body, core.ErrorAnswer)
-    return None if answer is None else from_wire(**msgspec.structs.asdict(answer.error))
+    return None if answer is None else errors.from_wire(**msgspec.structs.asdict(answer.error))
 
 
 class RemoteRecords(Records):
@@ -110,7 +103,7 @@ class RemoteRecords(Records):
         Raises `BadRequest` for a text that is too long for a URL.
         """
         if len(quote(text, safe="")) > CONTEXT_BYTES:
-            raise BadRequest("The text in the prompt is too long to show its request.")
+            raise errors.BadRequest("The text in the prompt is too long to show its request.")
         return (await self._get(_path(ref, "context"), _Explained, {"text": text})).context
 
     async def session(self, ref: str) -> core.Session:
@@ -156,7 +149,7 @@ class RemoteRecords(Records):
         try:
             return await self._ask("DELETE", _path(session.id), core.Session)
         except _AnswerLost:
-            with suppress(NotFound):  # the first request was carried out
+            with suppress(errors.NotFound):  # the first request was carried out
                 await self._ask("DELETE", _path(session.id), core.Session)
             return session
 
@@ -246,7 +239,7 @@ class RemoteRecords(Records):
         try:
             response = await http.request(method, path, params=params, json=body, timeout=timeout)
         except httpx.TimeoutException:
-            raise Unreachable(f"{self.address.http} did not answer in time.") from None
+            raise errors.Unreachable(f"{self.address.http} did not answer in time.") from None
         except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
             if method == "GET":
                 raise self.address.unreachable() from error
@@ -258,7 +251,7 @@ class RemoteRecords(Records):
             raise self.address.unreachable() from error
         if not (response.is_success or failures):
             refused = read_error(response.content)
-            if isinstance(refused, Unauthorized) and self._token is None:
+            if isinstance(refused, errors.Unauthorized) and self._token is None:
                 raise self.address.wants_token()
             raise refused or self.address.no_server(response.status_code)
         answer: T | None = decoded(response.content, kind)
@@ -279,7 +272,7 @@ class RemoteRecords(Records):
                 trust_env=not self.address.is_loopback,
             )
         except BadVariable as error:
-            raise BadRequest(str(error)) from error
+            raise errors.BadRequest(str(error)) from error
 
 
 def _path(ref: str, part: str = "") -> str:

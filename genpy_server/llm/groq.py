@@ -20,15 +20,7 @@ import msgspec
 from genpy_server.core.identity import is_loopback
 from genpy_server.core.models import ChatMessage, ToolCall, ToolSpec
 from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown, LlmTooLarge
-from genpy_server.llm import dialect
-from genpy_server.llm.base import (
-    ChatRequest,
-    LeftOut,
-    LlmEvent,
-    LlmHealth,
-    ReasoningDelta,
-    TextDelta,
-)
+from genpy_server.llm import base, dialect
 from genpy_server.llm.catalog import chatting, is_listed, listed
 from genpy_server.llm.dialect import FORMS, Asked
 from genpy_server.llm.reply import ReplyReader, ServiceError
@@ -175,14 +167,14 @@ class Terms:
         self._dropped = self._named | (part or set())
         return part is not None
 
-    def accepted(self) -> LeftOut | None:
+    def accepted(self) -> base.LeftOut | None:
         """The service accepted the request: remember what was left out, and return it once."""
         if self._accepted:
             return None
         self._accepted = True
         self._refused_parts.learn(*self._dropped, tokens=self._fitting)
         names = dict.fromkeys(part.partition(":")[0] for part in self._wanting)
-        return LeftOut(tuple(names)) if names else None
+        return base.LeftOut(tuple(names)) if names else None
 
 
 class GroqLlm:
@@ -237,7 +229,7 @@ class GroqLlm:
         """See `Llm.model`; empty until the server's first model was requested."""
         return self._configured or self._found or ""
 
-    def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
+    def stream(self, request: base.ChatRequest) -> AsyncGenerator[base.LlmEvent, None]:
         return self._events(Asked(*msgspec.structs.astuple(request)))
 
     async def structured(
@@ -260,9 +252,9 @@ class GroqLlm:
         try:
             async with aclosing(self._events(asked)) as events:
                 async for event in events:
-                    if type(event) is TextDelta:
+                    if type(event) is base.TextDelta:
                         texts.append(event.text)
-                    elif type(event) is ReasoningDelta:
+                    elif type(event) is base.ReasoningDelta:
                         thoughts.append(event.text)
                     elif type(event) is ToolCall:
                         texts.append(event.arguments)
@@ -276,7 +268,7 @@ class GroqLlm:
         assert failed is not None  # noqa: S101 - `read` failed twice
         raise failed
 
-    async def check(self) -> LlmHealth:
+    async def check(self) -> base.LlmHealth:
         answer = await self._models()
         models = listed(answer) or []
         if self._configured is None:
@@ -289,7 +281,7 @@ class GroqLlm:
             )
         return self._health()
 
-    async def probe(self) -> LlmHealth:
+    async def probe(self) -> base.LlmHealth:
         hello = ChatMessage("user", "Say: hello")
         asked = Asked((hello,), (PROBE_TOOL,), PROBE_TOKENS, temperature=0.0)
         async with aclosing(self._events(asked)) as events:
@@ -302,7 +294,7 @@ class GroqLlm:
 
     # One request and its answer
 
-    async def _events(self, asked: Asked) -> AsyncGenerator[LlmEvent, None]:
+    async def _events(self, asked: Asked) -> AsyncGenerator[base.LlmEvent, None]:
         model = asked.model or await self._find_model()
         refused_parts = self._refused.setdefault(model, RefusedParts())
         terms = Terms(asked, model, refused_parts, self._service)
@@ -399,11 +391,11 @@ class GroqLlm:
             )
         raise LlmModelUnknown(f"{self._service.where} has no model. Load one into it first.")
 
-    def _health(self) -> LlmHealth:
+    def _health(self) -> base.LlmHealth:
         known = self._refused.get(self.model)
         parts = known.parts - {TOKENS, UNCLEAR} if known else set()
         names = {p.replace(":", " ", 1) if p in FORMS else p.split(":")[0] for p in parts}
-        return LlmHealth(self.kind, self._service.where, self.model, tuple(sorted(names)))
+        return base.LlmHealth(self.kind, self._service.where, self.model, tuple(sorted(names)))
 
 
 def _same_host(error: groq.APIStatusError) -> str | None:

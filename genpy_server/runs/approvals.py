@@ -3,18 +3,11 @@
 import asyncio
 from typing import Protocol
 
+from genpy_server import wire
 from genpy_server.errors import Conflict, StoreError
 from genpy_server.runs.context import Publisher
 from genpy_server.stores.base import ApprovalStore, Store
 from genpy_server.tools.base import Tool
-from genpy_server.wire import (
-    APPROVAL_REFUSED,
-    ApprovalRequested,
-    ApprovalResolved,
-    Approve,
-    Decision,
-    Notice,
-)
 
 NOBODY = (
     "The tool {name} was not run: it acts, and no client here can allow it. "
@@ -45,7 +38,7 @@ class Approvals:
         self._seconds = seconds
         self._session = set[tuple[str, str]]()
         self._turn = asyncio.Lock()
-        self._waiting: tuple[ApprovalRequested, asyncio.Future[Decision]] | None = None
+        self._waiting: tuple[wire.ApprovalRequested, asyncio.Future[wire.Decision]] | None = None
 
     async def may_run(self, tool: Tool, run: str, call: str, args: dict[str, object]) -> bool:
         """Whether a call may run; asks the clients unless the tool was allowed before."""
@@ -53,7 +46,7 @@ class Approvals:
         kept = (name, tool.digest)
         if tool.reads_only or kept in self._session or await self._always(*kept):
             return True
-        request = ApprovalRequested(
+        request = wire.ApprovalRequested(
             seq=0, run=run, call=call, name=name, args=args, digest=tool.digest
         )
         decision = await self._ask(request)
@@ -74,24 +67,26 @@ class Approvals:
 
     async def ask(self, question: str, name: str, run: str, call: str) -> bool:
         """Ask the clients a yes-or-no question of a running tool."""
-        request = ApprovalRequested(seq=0, run=run, call=call, name=name, question=question)
+        request = wire.ApprovalRequested(seq=0, run=run, call=call, name=name, question=question)
         return await self._ask(request) != "no"
 
-    async def _ask(self, request: ApprovalRequested) -> Decision:
+    async def _ask(self, request: wire.ApprovalRequested) -> wire.Decision:
         name = request.name
-        resolved = ApprovalResolved(seq=0, run=request.run, call=request.call, decision="no")
+        resolved = wire.ApprovalResolved(seq=0, run=request.run, call=request.call, decision="no")
         if request.question is None and self._audience.allowed(name):
             return "once"
         if not self._audience.can_approve():
             text = (NOBODY if request.question is None else NO_ANSWER).format(name=name)
-            self._audience.publish(Notice(seq=0, code=APPROVAL_REFUSED, text=text))
+            self._audience.publish(wire.Notice(seq=0, code=wire.APPROVAL_REFUSED, text=text))
             return "no"
         async with self._turn:  # a tool may ask several questions at once
             return await self._answered(request, resolved)
 
-    async def _answered(self, request: ApprovalRequested, resolved: ApprovalResolved) -> Decision:
+    async def _answered(
+        self, request: wire.ApprovalRequested, resolved: wire.ApprovalResolved
+    ) -> wire.Decision:
         """The answer to a request; `resolved` is published in every case."""
-        answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[wire.Decision] = asyncio.get_running_loop().create_future()
         self._waiting = (request, answer)
         resolved.by = "stopped"
         self._audience.publish(request)
@@ -106,7 +101,7 @@ class Approvals:
             self._audience.publish(resolved)
         return resolved.decision
 
-    def answer(self, frame: Approve) -> None:
+    def answer(self, frame: wire.Approve) -> None:
         """Accept an answer; raises `Conflict` where the request of that call is not open."""
         waiting = self._waiting
         if (

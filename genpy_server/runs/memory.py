@@ -8,16 +8,8 @@ import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 
+from genpy_server.core.context import notes
 from genpy_server.core.context.fences import block, dialogue, framed
-from genpy_server.core.context.notes import (
-    fitting_notes,
-    is_off,
-    read_notes,
-    shown_notes,
-    stored_notes,
-    without_forgotten,
-    written_notes,
-)
 from genpy_server.core.context.prompts import NOTHING_NEW, prompt
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut
 from genpy_server.core.context.turns import Turn, covered, turns
@@ -75,12 +67,12 @@ class MemoryKeeper:
         As many turns are noted as fit one request to the model, at least one, which is cut if it
         is too long.
         """
-        if model.llm.kind == "offline" or not open_turns or (memory and is_off(memory.text)):
+        if model.llm.kind == "offline" or not open_turns or (memory and notes.is_off(memory.text)):
             return None
         room = (
             self._budget - count_tokens(prompt("memory")) - count_tokens(FRAME) - 2 * MESSAGE_TOKENS
         )
-        known = fitting_notes(shown_notes(memory.text), "", room // 4) if memory else ""
+        known = notes.fitting_notes(notes.shown_notes(memory.text), "", room // 4) if memory else ""
         noted = _fitting(open_turns, room - count_tokens(known) - MESSAGE_TOKENS)
         try:
             addition = await self._note(known, noted, room - count_tokens(known), model)
@@ -89,7 +81,7 @@ class MemoryKeeper:
             # A note may have been forgotten meanwhile, which does not change `upto`.
             newest = await self._store.memory(user_id, session_id)
             before, upto = (newest.text, newest.upto) if newest else ("", 0)
-            if is_off(before) or upto != (memory.upto if memory else 0):
+            if notes.is_off(before) or upto != (memory.upto if memory else 0):
                 return newest
             after = "" if addition == NOTHING_NEW else _noted(addition, noted, before)
             extended = Memory("\n".join(filter(None, (before, after))), noted[-1].place)
@@ -121,8 +113,8 @@ class MemoryKeeper:
 def _noted(addition: str, noted: Sequence[Turn], before: str) -> str:
     """The notes that a model wrote, in stored form, without forgotten ones."""
     ids = {message.id for turn in noted for message in turn.messages}
-    written = written_notes(addition, ids, noted[-1].place)
-    return stored_notes(without_forgotten(written, read_notes(before)))
+    written = notes.written_notes(addition, ids, noted[-1].place)
+    return notes.stored_notes(notes.without_forgotten(written, notes.read_notes(before)))
 
 
 def _fitting(open_turns: Sequence[Turn], room: int) -> list[Turn]:
@@ -155,7 +147,7 @@ class MemorySchedule:
         memory = self._conversation.memory
         if self._busy or dropped_upto <= self._upto():
             return False
-        if memory is not None and is_off(memory.text):
+        if memory is not None and notes.is_off(memory.text):
             return False
         self._rest -= 1
         self._busy = self._rest < 0

@@ -12,55 +12,18 @@ from uuid import uuid4
 
 import msgspec
 
+from genpy_server import errors, wire
+from genpy_server.core import models
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.context.budget import Context
 from genpy_server.core.context.tokens import fit_tools, message_tokens, offer_tokens
-from genpy_server.core.models import (
-    ChatMessage,
-    ContextSize,
-    Message,
-    MessageMeta,
-    RunStatus,
-    ToolCall,
-    Usage,
-)
-from genpy_server.errors import (
-    GenPyError,
-    LlmBadToolCall,
-    LlmCutOff,
-    LlmLoading,
-    LlmRateLimited,
-    LlmUnavailable,
-    NotFound,
-)
-from genpy_server.llm.base import (
-    ChatRequest,
-    Finish,
-    FinishReason,
-    LeftOut,
-    Quota,
-    ReasoningDelta,
-    TextDelta,
-)
+from genpy_server.llm import base
 from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.approvals import Approvals
 from genpy_server.runs.context import Chat, Publisher, ReplyPlan, RunRequest
 from genpy_server.runs.journal import ReplyJournal
 from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.tools.registry import BUILT_IN
-from genpy_server.wire import (
-    MESSAGE_CUT,
-    PARAMETER_LEFT_OUT,
-    REPLY_WAITS,
-    TOOLS_MISSING,
-    Delta,
-    Notice,
-    Reasoning,
-    error_frame,
-    message_event,
-    run_finished,
-    run_started,
-)
 
 TOOL_RESULT_TOKENS = 800
 """Most tokens of a tool's result."""
@@ -74,7 +37,7 @@ LOADING = Backoff(first=1.0, longest=10.0)
 """Retries while a model is loaded."""
 SILENT_SECONDS = 4.0
 """After which a local model that has not begun its reply is reported as loading."""
-SHOWN = frozenset({TextDelta, ReasoningDelta})
+SHOWN = frozenset({base.TextDelta, base.ReasoningDelta})
 """The events of a stream that are shown at once."""
 REASONING_CHARS = 50_000
 """Characters of a model's reasoning that are shown and stored."""
@@ -110,13 +73,13 @@ log = logging.getLogger("genpy.run")
 class RunControl(msgspec.Struct):
     """Whether a run was cancelled, and whether it still can be."""
 
-    status: RunStatus = "stopped"
+    status: models.RunStatus = "stopped"
     """The status of the run if it is cancelled."""
     cancelled: bool = False
     closing: bool = False
     """Whether it is being stored, and cannot be cancelled."""
 
-    def cancel(self, status: RunStatus) -> None:
+    def cancel(self, status: models.RunStatus) -> None:
         """Note that the run ends with this status; one that has not begun does so at once."""
         self.status, self.cancelled = status, True
 
@@ -124,7 +87,7 @@ class RunControl(msgspec.Struct):
 class RunOutcome(msgspec.Struct, frozen=True):
     """A finished run: its reply, which is not stored while `message.id` is 0."""
 
-    message: Message
+    message: models.Message
     dropped_upto: int = 0
     """See `budget.Context`."""
     deleted: bool = False
@@ -141,7 +104,7 @@ class ReplyRun:
         publisher: Publisher,
         approvals: Approvals,
         *,
-        store: Callable[[RunRequest, Message], Awaitable[Message]],
+        store: Callable[[RunRequest, models.Message], Awaitable[models.Message]],
         journal: ReplyJournal,
         sent_notices: set[str],
     ) -> None:
@@ -160,9 +123,9 @@ class ReplyRun:
         self.reasoning_length = 0
         self.reasoning_spans: list[tuple[int, int]] = []
         """Start and end of parts of the text that turned out to be reasoning."""
-        self.usage = Usage()
-        self.quota: Quota | None = None
-        self.context: ContextSize | None = None
+        self.usage = models.Usage()
+        self.quota: base.Quota | None = None
+        self.context: models.ContextSize | None = None
         self.started = time.monotonic()
         self.first_token_ms: float | None = None
         self.dropped_upto = 0
@@ -170,7 +133,7 @@ class ReplyRun:
         self.model: ChosenModel | None = None
         name = chat.model_name(request, self.intent) or chat.models.default.name
         self.tool_calls = ToolCalls(chat, request, self.id, publisher, approvals, model=name)
-        self.meta = MessageMeta(
+        self.meta = models.MessageMeta(
             run=self.id,
             reply_to=request.question.id,
             intent=self.intent.name,
@@ -181,12 +144,12 @@ class ReplyRun:
             model=name,
         )
 
-    def metadata(self) -> MessageMeta:
+    def metadata(self) -> models.MessageMeta:
         """The metadata of the reply so far."""
         return msgspec.structs.replace(
             self.meta,
             model=self.meta.model if self.model is None else self.model.name,
-            usage=self.usage if self.usage != Usage() else None,
+            usage=self.usage if self.usage != models.Usage() else None,
             ms=self._ms(),
             first_token_ms=self.first_token_ms,
             tools=tuple(self.tool_calls.records),
@@ -203,9 +166,9 @@ class ReplyRun:
         `model_asked` is called when the model is asked. Cancelling the task stops the run; this
         returns its outcome and does not raise `CancelledError`.
         """
-        self.publisher.publish(run_started(self.meta))
-        error: GenPyError | None = None
-        status: RunStatus
+        self.publisher.publish(wire.run_started(self.meta))
+        error: errors.GenPyError | None = None
+        status: models.RunStatus
         try:
             status = control.status if control.cancelled else await self._reply(model_asked)
         except asyncio.CancelledError:
@@ -213,41 +176,47 @@ class ReplyRun:
             if task is not None:
                 task.uncancel()
             status = control.status
-        except GenPyError as caught:
+        except errors.GenPyError as caught:
             error, status = caught, "interrupted" if "".join(self.parts).strip() else "error"
         except Exception:  # a bug in a run must not lose its partial reply
             log.exception("run failed")
-            error = GenPyError("GenPy itself failed; the server's log says where. Try again.")
+            error = errors.GenPyError(
+                "GenPy itself failed; the server's log says where. Try again."
+            )
             status = "error"
         if error is not None:
-            self.publisher.publish(error_frame(error, run=self.id, seq=0))
+            self.publisher.publish(wire.error_frame(error, run=self.id, seq=0))
         control.closing = True
         return await self._finish(status, error)
 
-    async def _finish(self, status: RunStatus, error: GenPyError | None) -> RunOutcome:
+    async def _finish(
+        self, status: models.RunStatus, error: errors.GenPyError | None
+    ) -> RunOutcome:
         text = self._text()
         self.meta = msgspec.structs.replace(
             self.metadata(), status=status, error=error.message if error is not None else None
         )
         session_id = self.request.session_id
-        reply = Message(0, session_id, "assistant", text, "", client_id=self.id, meta=self.meta)
+        reply = models.Message(
+            0, session_id, "assistant", text, "", client_id=self.id, meta=self.meta
+        )
         deleted = False
         try:
             reply = await self._store(self.request, reply)
-        except NotFound as gone:
+        except errors.NotFound as gone:
             deleted = True
-            self.publisher.publish(Notice(seq=0, code=gone.code, text=DELETED))
-        except GenPyError as failed:
+            self.publisher.publish(wire.Notice(seq=0, code=gone.code, text=DELETED))
+        except errors.GenPyError as failed:
             text = f"{failed.message} {UNSAVED if failed.retryable else LOST}"
-            self.publisher.publish(Notice(seq=0, code=failed.code, text=text))
+            self.publisher.publish(wire.Notice(seq=0, code=failed.code, text=text))
         quota = msgspec.to_builtins(self.quota) if self.quota else None
-        finished = run_finished(self.meta, reply=reply, quota=quota, context=self.context)
+        finished = wire.run_finished(self.meta, reply=reply, quota=quota, context=self.context)
         self.publisher.publish(finished)
         if self.reasoning_spans and reply.id:
-            self.publisher.publish(message_event(reply))  # with the corrected text
+            self.publisher.publish(wire.message_event(reply))  # with the corrected text
         return RunOutcome(reply, self.dropped_upto, deleted=deleted)
 
-    async def _reply(self, model_asked: Callable[[], None]) -> RunStatus:
+    async def _reply(self, model_asked: Callable[[], None]) -> models.RunStatus:
         chat, request = self.chat, self.request
         await self._await_journal()
         name = chat.model_name(request, self.intent)
@@ -262,26 +231,26 @@ class ReplyRun:
         if built.question_chars is not None:
             self.meta = msgspec.structs.replace(self.meta, question_chars=built.question_chars)
             total = len(request.question.text)
-            self._notice(MESSAGE_CUT, TOO_LONG.format(sent=built.question_chars, total=total))
+            self._notice(wire.MESSAGE_CUT, TOO_LONG.format(sent=built.question_chars, total=total))
         if model.llm.kind != "offline" and (plan.mode is None or plan.mode.tools != ()):
             self._tell_missing_tools(plan)
         used = built.total + offer_tokens(plan.tools)
-        self.context = ContextSize(used, plan.budget, chat.models.window(model))
+        self.context = models.ContextSize(used, plan.budget, chat.models.window(model))
         model_asked()
         reason = await self._rounds(plan, built)
         answered = bool(self._answer.strip())
         if not answered and (self.reasoning_length or self.reasoning_spans):
-            raise LlmCutOff(ONLY_REASONING)
+            raise errors.LlmCutOff(ONLY_REASONING)
         if reason in {"length", "content_filter"}:
             return reason
         if not answered:
-            raise LlmCutOff(EMPTY)
+            raise errors.LlmCutOff(EMPTY)
         return "done"
 
-    async def _rounds(self, plan: ReplyPlan, built: Context) -> FinishReason:
+    async def _rounds(self, plan: ReplyPlan, built: Context) -> base.FinishReason:
         """Ask the model, and again with the results of the tools it calls; returns the last reason."""
         params, limits = plan.params, self.chat.settings.limits
-        request = ChatRequest(
+        request = base.ChatRequest(
             messages=built.messages,
             tools=plan.tools,
             recalled=built.recalled,
@@ -301,7 +270,7 @@ class ReplyRun:
             )
             try:
                 finish, calls = await self._stream(plan.model, sent)
-            except LlmBadToolCall:
+            except errors.LlmBadToolCall:
                 if not sent.tools:
                     raise
                 request = msgspec.structs.replace(request, tools=())
@@ -310,7 +279,7 @@ class ReplyRun:
                 break
             await self._await_journal()
             answers = [await self.tool_calls.call(call) for call in calls]
-            call_message = ChatMessage("assistant", "", tool_calls=tuple(calls))
+            call_message = models.ChatMessage("assistant", "", tool_calls=tuple(calls))
             most = message_tokens(call_message) + TOOL_RESULT_TOKENS * len(calls)
             added = fit_tools((call_message, *answers), min(room, most))
             room -= sum(map(message_tokens, added))
@@ -335,7 +304,7 @@ class ReplyRun:
             named, more = without_room[:NAMED_TOOLS], len(without_room) - NAMED_TOOLS
             names = ", ".join(named) + (f" and {more} more" if more > 0 else "")
             texts.append(NO_ROOM.format(names=names))
-        self._notice_once(TOOLS_MISSING, texts)
+        self._notice_once(wire.TOOLS_MISSING, texts)
 
     def _notice_once(self, code: str, texts: Sequence[str]) -> None:
         """Send notices that the conversation has not had."""
@@ -345,8 +314,8 @@ class ReplyRun:
                 self._notice(code, text)
 
     async def _stream(
-        self, model: ChosenModel, request: ChatRequest
-    ) -> tuple[Finish, list[ToolCall]]:
+        self, model: ChosenModel, request: base.ChatRequest
+    ) -> tuple[base.Finish, list[models.ToolCall]]:
         """One request, retried while the model is rate limited, overloaded or loading."""
         patience = self.chat.settings.limits.rate_limit_seconds
         loaded_by = time.monotonic() + model.llm.first_token_seconds
@@ -354,14 +323,14 @@ class ReplyRun:
         while True:
             try:
                 return await self._events(model, request)
-            except LlmLoading as busy:
+            except errors.LlmLoading as busy:
                 wait = LOADING.delay(failures, retry_after=busy.retry_after)
                 if self.length or time.monotonic() + wait > loaded_by:
                     raise
                 if not failures:
                     self._notice(busy.code, IS_LOADING)
-            except (LlmRateLimited, LlmUnavailable) as busy:
-                limited = isinstance(busy, LlmRateLimited)
+            except (errors.LlmRateLimited, errors.LlmUnavailable) as busy:
+                limited = isinstance(busy, errors.LlmRateLimited)
                 asked = DEFAULT_WAIT if limited and busy.retry_after is None else busy.retry_after
                 if asked is None or self.length or RATE_LIMITED.exhausted(failures + 1):
                     raise
@@ -392,22 +361,22 @@ class ReplyRun:
             self._patience -= loop.time() - began
 
     def _tell_wait(self) -> None:
-        self._notice(REPLY_WAITS, f"{self._journal.trouble.message} {WAITS}")
+        self._notice(wire.REPLY_WAITS, f"{self._journal.trouble.message} {WAITS}")
 
     def _notice(self, code: str, text: str, retry_after: float | None = None) -> None:
-        self.publisher.publish(Notice(seq=0, code=code, text=text, retry_after=retry_after))
+        self.publisher.publish(wire.Notice(seq=0, code=code, text=text, retry_after=retry_after))
 
     async def _events(
-        self, model: ChosenModel, request: ChatRequest
-    ) -> tuple[Finish, list[ToolCall]]:
-        calls: list[ToolCall] = []
+        self, model: ChosenModel, request: base.ChatRequest
+    ) -> tuple[base.Finish, list[models.ToolCall]]:
+        calls: list[models.ToolCall] = []
         joint = "\n\n" if self.length else ""
         start = self.length + len(joint)
         shows_more = self._journal.shows_more
         silent: asyncio.TimerHandle | None = None
         if model.llm.local:
             silent = asyncio.get_running_loop().call_later(
-                SILENT_SECONDS, self._notice, LlmLoading.code, IS_LOADING
+                SILENT_SECONDS, self._notice, errors.LlmLoading.code, IS_LOADING
             )
         try:
             async with aclosing(model.stream(request)) as events:
@@ -416,24 +385,24 @@ class ReplyRun:
                         silent.cancel()
                     if not shows_more.is_set() and type(event) in SHOWN:
                         await self._await_journal()
-                    if type(event) is TextDelta:
+                    if type(event) is base.TextDelta:
                         self._add_text(joint + event.text)
                         joint = ""
-                    elif type(event) is ReasoningDelta:
+                    elif type(event) is base.ReasoningDelta:
                         self._add_reasoning(event.text)
-                    elif type(event) is LeftOut:
+                    elif type(event) is base.LeftOut:
                         self._left_out(model, event.parts)
-                    elif type(event) is ToolCall:
+                    elif type(event) is models.ToolCall:
                         calls.append(event)
-                    elif type(event) is Finish:
+                    elif type(event) is base.Finish:
                         self._finished(model, event, start)
                         return event, calls[: self.chat.settings.limits.tool_calls]
         finally:
             if silent is not None:
                 silent.cancel()
-        raise LlmCutOff("The model's service ended the reply early. Try again.")
+        raise errors.LlmCutOff("The model's service ended the reply early. Try again.")
 
-    def _finished(self, model: ChosenModel, finish: Finish, start: int) -> None:
+    def _finished(self, model: ChosenModel, finish: base.Finish, start: int) -> None:
         """Note what the end of a stream says, whose text begins at `start`."""
         self.usage += finish.usage
         self.quota = finish.quota or self.quota
@@ -463,13 +432,13 @@ class ReplyRun:
             value = getattr(params, name)
             text = NOT_TAKEN.format(model=model.name, name=name, value=value)
             if name in names and value is not None:
-                self._notice_once(PARAMETER_LEFT_OUT, [text])
+                self._notice_once(wire.PARAMETER_LEFT_OUT, [text])
 
     def _add_reasoning(self, text: str) -> None:
         text = text[: REASONING_CHARS - self.reasoning_length]
         if text:
             self.publisher.publish(
-                Reasoning(seq=0, run=self.id, offset=self.reasoning_length, text=text)
+                wire.Reasoning(seq=0, run=self.id, offset=self.reasoning_length, text=text)
             )
             self.reasoning.append(text)
             self.reasoning_length += len(text)
@@ -477,7 +446,7 @@ class ReplyRun:
     def _add_text(self, text: str) -> None:
         if self.first_token_ms is None:
             self.first_token_ms = self._ms()
-        self.publisher.publish(Delta(seq=0, run=self.id, offset=self.length, text=text))
+        self.publisher.publish(wire.Delta(seq=0, run=self.id, offset=self.length, text=text))
         self.parts.append(text)
         self.length += len(text)
 

@@ -2,14 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from genpy_server.core.models import (
-    ListedPrompt,
-    ListedTool,
-    PromptList,
-    PromptText,
-    ToolList,
-    ToolSource,
-)
+from genpy_server.core import models
 from genpy_server.errors import BadRequest, NotFound
 from genpy_server.settings import EVERYONE
 from genpy_server.stores.base import ApprovalStore, Store
@@ -24,14 +17,14 @@ STARTING = (
 class ToolServers:
     """Programs with tools of their own, such as MCP servers; as it stands, none."""
 
-    def states(self) -> list[ToolSource]:
+    def states(self) -> list[models.ToolSource]:
         """The state of each."""
         return []
 
     async def ready(self) -> None:
         """Wait, for a few seconds at most, until each is connected or has failed."""
 
-    async def prompts(self) -> list[ListedPrompt]:
+    async def prompts(self) -> list[models.ListedPrompt]:
         """The prompts that they offer."""
         return []
 
@@ -55,7 +48,7 @@ class ToolAccess:
         store: Store,
         registry: ToolRegistry,
         acting: Mapping[str, frozenset[str]] | None = None,
-        failed: Sequence[ToolSource] = (),
+        failed: Sequence[models.ToolSource] = (),
         servers: ToolServers | None = None,
     ) -> None:
         self._store = store
@@ -91,22 +84,22 @@ class ToolAccess:
             if one.state != "connected" and self._expects(user_id, one)
         ]
 
-    def _expects(self, user_id: str, source: ToolSource) -> bool:
+    def _expects(self, user_id: str, source: models.ToolSource) -> bool:
         """Whether a user may use tools of a source; on a server with tokens, by their names."""
         names = self._acting_of(user_id)
         return names is None or any(map(source.names, names))
 
-    def _sources(self) -> list[ToolSource]:
+    def _sources(self) -> list[models.ToolSource]:
         return [*self._failed, *self.servers.states()]
 
-    async def listed(self, user_id: str) -> ToolList:
+    async def listed(self, user_id: str) -> models.ToolList:
         """The tools of a user, and which of them may always run."""
         await self.servers.ready()
         store = self._store
         kept = await store.approved_tools(user_id) if isinstance(store, ApprovalStore) else []
         approved = {(one.name, one.digest) for one in kept}
         tools = [
-            ListedTool(
+            models.ListedTool(
                 name=tool.spec.name,
                 description=tool.spec.description,
                 origin=tool.origin,
@@ -116,16 +109,16 @@ class ToolAccess:
             for tool in self.of(user_id)
         ]
         absent = {name for name, _ in approved} - {tool.name for tool in tools}
-        return ToolList(tools, self._sources(), sorted(absent))
+        return models.ToolList(tools, self._sources(), sorted(absent))
 
-    async def prompts(self) -> PromptList:
+    async def prompts(self) -> models.PromptList:
         """The prompts of all servers."""
         await self.servers.ready()
-        return PromptList(await self.servers.prompts())
+        return models.PromptList(await self.servers.prompts())
 
-    async def prompt(self, name: str, values: dict[str, str]) -> PromptText:
+    async def prompt(self, name: str, values: dict[str, str]) -> models.PromptText:
         """See `ToolServers.prompt`."""
-        return PromptText(await self.servers.prompt(name, values))
+        return models.PromptText(await self.servers.prompt(name, values))
 
     async def revoke(self, user_id: str, name: str) -> None:
         """Revoke a permission to always run; raises `NotFound` where there was none."""

@@ -4,16 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import uuid4
 
+from genpy_server import wire
 from genpy_server.sessions.event_log import EventLog
-from genpy_server.wire import (
-    ErrorFrame,
-    Frame,
-    MessageEvent,
-    Ready,
-    SessionFrame,
-    SnapshotEnd,
-    encode_bytes,
-)
 
 
 class Subscriber(Protocol):
@@ -23,7 +15,7 @@ class Subscriber(Protocol):
     def is_open(self) -> bool:
         """Whether events still reach the client; False as soon as it is closing."""
 
-    def offer(self, frame: Frame, data: bytes) -> None:
+    def offer(self, frame: wire.Frame, data: bytes) -> None:
         """Send an event of the session; `data` is the encoded frame."""
 
     @property
@@ -34,7 +26,7 @@ class Subscriber(Protocol):
     def allowed(self) -> frozenset[str]:
         """The names of tools that may act without a request."""
 
-    def answer(self, frame: Frame) -> None:
+    def answer(self, frame: wire.Frame) -> None:
         """Send a frame to this subscriber alone."""
 
     def close(self, code: int, reason: str) -> None:
@@ -54,7 +46,7 @@ class Audience:
         """The number of subscribers that events still reach."""
         return sum(subscriber.is_open for subscriber in self.subscribers)
 
-    def publish(self, frame: SessionFrame | ErrorFrame) -> None:
+    def publish(self, frame: wire.SessionFrame | wire.ErrorFrame) -> None:
         """Log an event and send it to every subscriber."""
         data = self.log.add(frame)
         for subscriber in tuple(self.subscribers):
@@ -62,28 +54,28 @@ class Audience:
 
     def missed(
         self, epoch: str | None, after: int | None
-    ) -> list[SessionFrame | ErrorFrame] | None:
+    ) -> list[wire.SessionFrame | wire.ErrorFrame] | None:
         """The events after a number of this epoch; None where a snapshot is needed."""
         return self.log.after(after) if after is not None and epoch == self.epoch else None
 
     def join(
         self,
         subscriber: Subscriber,
-        ready: Ready,
-        missed: Sequence[SessionFrame | ErrorFrame] | None,
-        stored: Sequence[MessageEvent],
+        ready: wire.Ready,
+        missed: Sequence[wire.SessionFrame | wire.ErrorFrame] | None,
+        stored: Sequence[wire.MessageEvent],
     ) -> None:
         """Send a subscriber the events it missed, or a snapshot, and every event from now on."""
         self.subscribers.add(subscriber)
         subscriber.answer(ready)
         if missed is not None:
             for event in missed:
-                subscriber.offer(event, encode_bytes(event))
+                subscriber.offer(event, wire.encode_bytes(event))
             return
         for frame in (*stored, *self.log.run_so_far()):
             subscriber.answer(frame)
         if self.log.seq:
-            subscriber.answer(SnapshotEnd(self.log.seq))
+            subscriber.answer(wire.SnapshotEnd(self.log.seq))
 
     def close(self, reason: str) -> None:
         """Close all subscriptions."""

@@ -5,16 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from genpy_server import wire
-from genpy_server.errors import (
-    BadFrame,
-    BadRequest,
-    Busy,
-    Conflict,
-    GenPyError,
-    StoreError,
-    Unauthorized,
-)
+from genpy_server import errors, wire
 from genpy_server.sessions.audience import Subscriber
 from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.live_session import LiveSession
@@ -56,11 +47,11 @@ class Connection:
         about = None
         try:
             if isinstance(message, bytes):
-                raise BadFrame("Binary frames are not understood. Send text frames.")
+                raise errors.BadFrame("Binary frames are not understood. Send text frames.")
             frame = wire.Send(uuid4().hex, message) if text_mode else wire.decode_client(message)
             about = frame.id if isinstance(frame, wire.Send) else type(frame).__name__.lower()
             await self._carry_out(frame)
-        except GenPyError as error:
+        except errors.GenPyError as error:
             self._client.answer(wire.error_frame(error, re=about))
 
     async def _carry_out(self, frame: wire.ClientFrame) -> None:
@@ -72,7 +63,7 @@ class Connection:
                 self._client.answer(await hub.send(session, frame))
             case wire.Cancel():
                 if not session.runs.cancel(frame.run):
-                    raise Conflict("No such reply is running.")
+                    raise errors.Conflict("No such reply is running.")
             case wire.End():
                 await self._end()
             case wire.Rate():
@@ -96,8 +87,8 @@ class Connection:
     async def _summarise(self, claimed: asyncio.Event) -> None:
         try:
             if await self._session.end(claimed) is None:
-                raise Conflict("Nothing to summarise: no new messages.")
-        except GenPyError as error:
+                raise errors.Conflict("Nothing to summarise: no new messages.")
+        except errors.GenPyError as error:
             self._client.answer(wire.error_frame(error, re="end"))
 
 
@@ -115,15 +106,15 @@ def _place(query: Mapping[str, str], limits: Limits) -> dict[str, Any]:
         after = int(query["after"]) if "after" in query else None
         history = int(query.get("history", limits.history_messages))
     except ValueError:
-        raise BadRequest("after and history must be whole numbers.") from None
+        raise errors.BadRequest("after and history must be whole numbers.") from None
     history = min(max(history, 0), limits.history_messages)
     epoch = query.get("epoch")
     fresh = epoch is None and query.get("fresh") == "1"
     return {"epoch": epoch, "after": after, "history": history, "fresh": fresh}
 
 
-def close_code(error: GenPyError) -> int:
+def close_code(error: errors.GenPyError) -> int:
     """The close code that tells a client why it cannot be attached."""
-    if isinstance(error, Unauthorized):
+    if isinstance(error, errors.Unauthorized):
         return wire.CLOSE_UNAUTHORIZED
-    return wire.CLOSE_BUSY if isinstance(error, Busy | StoreError) else CLOSE_POLICY
+    return wire.CLOSE_BUSY if isinstance(error, errors.Busy | errors.StoreError) else CLOSE_POLICY

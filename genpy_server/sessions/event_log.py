@@ -8,21 +8,7 @@ from array import array
 
 import msgspec
 
-from genpy_server.wire import (
-    ApprovalRequested,
-    ApprovalResolved,
-    Delta,
-    ErrorFrame,
-    Reasoning,
-    RunFinished,
-    RunStarted,
-    SessionFrame,
-    TextPiece,
-    ToolFinished,
-    ToolProgress,
-    ToolStarted,
-    encode_bytes,
-)
+from genpy_server import wire
 
 PARTS = 8
 """The log keeps and drops deltas in groups, of which this many fill it."""
@@ -31,7 +17,12 @@ PIECE_BYTES = 4
 
 
 RunFrame = (
-    RunStarted | ToolStarted | ApprovalRequested | ApprovalResolved | ToolProgress | ToolFinished
+    wire.RunStarted
+    | wire.ToolStarted
+    | wire.ApprovalRequested
+    | wire.ApprovalResolved
+    | wire.ToolProgress
+    | wire.ToolFinished
 )
 """The events of a running reply other than its text."""
 
@@ -41,7 +32,7 @@ class _Single:
 
     __slots__ = ("bytes", "first", "frame")
 
-    def __init__(self, seq: int, frame: SessionFrame | ErrorFrame, size: int) -> None:
+    def __init__(self, seq: int, frame: wire.SessionFrame | wire.ErrorFrame, size: int) -> None:
         self.first = seq
         self.frame = frame
         self.bytes = size
@@ -49,7 +40,7 @@ class _Single:
     def __len__(self) -> int:
         return 1
 
-    def after(self, _: int) -> SessionFrame | ErrorFrame:
+    def after(self, _: int) -> wire.SessionFrame | wire.ErrorFrame:
         """The event; its number is greater than the argument."""
         return self.frame
 
@@ -59,7 +50,7 @@ class _Pieces:
 
     __slots__ = ("_ends", "_origin", "_texts", "begin", "bytes", "end", "first", "room")
 
-    def __init__(self, begin: TextPiece, room: int) -> None:
+    def __init__(self, begin: wire.TextPiece, room: int) -> None:
         self.begin = begin
         self.first = begin.seq
         self.end = begin.offset
@@ -74,7 +65,7 @@ class _Pieces:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def add(self, piece: TextPiece, size: int) -> bool:
+    def add(self, piece: wire.TextPiece, size: int) -> bool:
         """Add a piece; False where it does not follow the last one or this is full."""
         begin = self.begin
         if (
@@ -100,7 +91,7 @@ class _Pieces:
         if reply[self.begin.offset : self.end] == "".join(self._texts):
             self._texts, self._origin = [reply], 0
 
-    def after(self, seq: int) -> TextPiece:
+    def after(self, seq: int) -> wire.TextPiece:
         """The pieces with a greater number, joined to one with the number of the last."""
         seen = max(0, seq - self.first + 1)
         start = self._ends[seen - 1] if seen else self.begin.offset
@@ -128,12 +119,12 @@ class EventLog:
         """Skip number 0, so that a client at 0 gets a snapshot with the stored messages."""
         self.seq = max(self.seq, 1)
 
-    def add(self, frame: SessionFrame | ErrorFrame) -> bytes:
+    def add(self, frame: wire.SessionFrame | wire.ErrorFrame) -> bytes:
         """Number and keep a frame, and drop the oldest over the bounds; returns the encoded frame."""
         self.seq += 1
         frame.seq = self.seq
-        data = encode_bytes(frame)
-        if type(frame) is Delta or type(frame) is Reasoning:
+        data = wire.encode_bytes(frame)
+        if type(frame) is wire.Delta or type(frame) is wire.Reasoning:
             size = len(frame.text.encode()) + PIECE_BYTES
             pieces = self._open
             if pieces is None or not pieces.add(frame, size):
@@ -158,14 +149,14 @@ class EventLog:
             if isinstance(entry, _Pieces):
                 if (
                     entry.begin.run == run
-                    and type(entry.begin) is Delta
+                    and type(entry.begin) is wire.Delta
                     and entry is not self._open
                 ):
                     entry.share(reply)
-            elif isinstance(entry.frame, RunStarted) and entry.frame.run == run:
+            elif isinstance(entry.frame, wire.RunStarted) and entry.frame.run == run:
                 break
 
-    def _new_pieces(self, piece: TextPiece) -> _Pieces:
+    def _new_pieces(self, piece: wire.TextPiece) -> _Pieces:
         self._close()
         self._open = pieces = _Pieces(piece, max(1, self._max_events // PARTS))
         self._entries.append(pieces)
@@ -185,35 +176,37 @@ class EventLog:
         if oldest is self._open:
             self._close()
 
-    def _follow(self, frame: SessionFrame | ErrorFrame) -> None:
-        if isinstance(frame, RunStarted):
+    def _follow(self, frame: wire.SessionFrame | wire.ErrorFrame) -> None:
+        if isinstance(frame, wire.RunStarted):
             self._run, self._run_pieces = [frame], []
         elif isinstance(frame, RunFrame):
-            if isinstance(frame, ToolProgress):  # only the newest counts
+            if isinstance(frame, wire.ToolProgress):  # only the newest counts
                 self._run = [
                     one
                     for one in self._run
-                    if not (isinstance(one, ToolProgress) and one.call == frame.call)
+                    if not (isinstance(one, wire.ToolProgress) and one.call == frame.call)
                 ]
             self._run.append(frame)
-        elif isinstance(frame, RunFinished):
+        elif isinstance(frame, wire.RunFinished):
             self._run, self._run_pieces = [], []
 
-    def after(self, seq: int) -> list[SessionFrame | ErrorFrame] | None:
+    def after(self, seq: int) -> list[wire.SessionFrame | wire.ErrorFrame] | None:
         """The events after a number, with deltas joined; None when some of them were dropped."""
         if seq < 0 or not 0 <= self.seq - seq <= self._count:
             return None
-        missed = list[SessionFrame | ErrorFrame]()
+        missed = list[wire.SessionFrame | wire.ErrorFrame]()
         for entry in reversed(self._entries):
             if entry.first + len(entry) - 1 <= seq:
                 break
             missed.append(entry.after(seq))
         return missed[::-1]
 
-    def run_so_far(self) -> list[SessionFrame]:
+    def run_so_far(self) -> list[wire.SessionFrame]:
         """The running reply as the fewest events that show it, without numbers."""
-        frames: list[SessionFrame] = [msgspec.structs.replace(frame, seq=0) for frame in self._run]
-        for kind in (Reasoning, Delta):
+        frames: list[wire.SessionFrame] = [
+            msgspec.structs.replace(frame, seq=0) for frame in self._run
+        ]
+        for kind in (wire.Reasoning, wire.Delta):
             pieces = [one for one in self._run_pieces if type(one.begin) is kind]
             if pieces:
                 text = "".join(one.after(0).text for one in pieces)

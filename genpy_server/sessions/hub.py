@@ -9,15 +9,8 @@ import logging
 from collections import Counter
 from contextlib import suppress
 
+from genpy_server import errors
 from genpy_server.core.identity import is_named_id
-from genpy_server.errors import (
-    Busy,
-    GenPyError,
-    ShuttingDown,
-    StoreError,
-    StoreForbidden,
-    TooMany,
-)
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.audience import Subscriber
 from genpy_server.sessions.leases import Leases
@@ -87,7 +80,7 @@ class SessionHub:
         """Open a session for a socket, or join it; a `fresh` one is not read from the store."""
         self._check_open()
         if self._sockets[user_id] >= self._settings.limits.sockets_per_user:
-            raise TooMany("Too many connections are open for this user. Close one first.")
+            raise errors.TooMany("Too many connections are open for this user. Close one first.")
         self._sockets[user_id] += 1
         try:
             session = await self._open(user_id, ref, fresh=fresh)
@@ -99,13 +92,13 @@ class SessionHub:
 
     def _check_open(self) -> None:
         if self._closing:
-            raise ShuttingDown("The server is about to stop. Come back in a moment.")
+            raise errors.ShuttingDown("The server is about to stop. Come back in a moment.")
 
     async def _open(self, user_id: str, ref: str, *, fresh: bool = False) -> LiveSession:
         identity = await self._names.identify(user_id, ref)
         key = (user_id, identity.id)
         if key not in self._live and not fresh:
-            with suppress(StoreForbidden):  # what takes no changes can be read
+            with suppress(errors.StoreForbidden):  # what takes no changes can be read
                 # This finds servers that have ended, and what they left.
                 await self.leases.show()
         if key in self._live:
@@ -155,7 +148,7 @@ class SessionHub:
             raise refusal
         try:
             return await session.send(frame)
-        except StoreError as error:  # a message that is not stored is not charged
+        except errors.StoreError as error:  # a message that is not stored is not charged
             if refusal is None:
                 self._rates.give_back(session.user_id)
             if error.retryable and error.retry_after is None:
@@ -187,16 +180,18 @@ class SessionHub:
             raise refusal
         session.retry(frame)
 
-    def _refusal(self, session: LiveSession) -> GenPyError | None:
+    def _refusal(self, session: LiveSession) -> errors.GenPyError | None:
         limits = self._settings.limits
         user_id = session.user_id
         if session.runs.waiting >= limits.waiting_per_session:
-            return TooMany("Too many messages wait for a reply here. Wait for the next one.")
+            return errors.TooMany("Too many messages wait for a reply here. Wait for the next one.")
         others = self._services.admission.running[user_id] - session.runs.running
         if others >= limits.runs_per_user:
-            return TooMany("Too many replies are running at once. Wait for one to finish.")
+            return errors.TooMany("Too many replies are running at once. Wait for one to finish.")
         if self._services.admission.full:
-            return Busy("The server has too many messages to answer.", retry_after=BUSY_SECONDS)
+            return errors.Busy(
+                "The server has too many messages to answer.", retry_after=BUSY_SECONDS
+            )
         return self._rates.refusal(user_id)
 
     def running(self, user_id: str) -> frozenset[str]:
@@ -304,7 +299,7 @@ class SessionHub:
         try:
             if session.status == "active":
                 await session.end(leaving=leaving)
-        except GenPyError as error:
+        except errors.GenPyError as error:
             log.warning("a session could not be ended yet: %s", error.code)
         except Exception:  # the other sessions are ended anyway
             log.exception("a session could not be ended")

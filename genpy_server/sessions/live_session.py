@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from genpy_server import __version__
+from genpy_server import __version__, wire
 from genpy_server.core.context.turns import replaced_ids
 from genpy_server.core.identity import is_named_id
 from genpy_server.core.models import (
@@ -41,21 +41,6 @@ from genpy_server.stores.base import (
     JournaledReply,
     Store,
     known_state,
-)
-from genpy_server.wire import (
-    Ack,
-    ErrorFrame,
-    MessageEvent,
-    Ready,
-    Retry,
-    RunFinished,
-    Send,
-    SessionEvent,
-    SessionFrame,
-    Set,
-    encode_bytes,
-    message_event,
-    settings_event,
 )
 
 CLIENT_ID_CHARS = 64
@@ -235,7 +220,7 @@ class LiveSession:
         older = self._conversation.older or len(shown) < len(self._conversation.messages)
         self.refresh_budget()
         size = self._chat.size(self.settings, self._used)
-        ready = Ready(
+        ready = wire.Ready(
             session=self.id,
             epoch=self.audience.epoch,
             seq=self.audience.log.seq if missed is not None else 0,
@@ -256,21 +241,21 @@ class LiveSession:
         )
         self.audience.join(subscriber, ready, missed, shown)
 
-    def _newest(self, count: int) -> list[MessageEvent]:
+    def _newest(self, count: int) -> list[wire.MessageEvent]:
         """The newest messages, at most `count` and within the limit of bytes, but at least one."""
-        shown, room = list[MessageEvent](), self._limits.history_bytes
+        shown, room = list[wire.MessageEvent](), self._limits.history_bytes
         for message in reversed(self._conversation.messages[-count:] if count else []):
-            event = message_event(message)
-            room -= len(encode_bytes(event))
+            event = wire.message_event(message)
+            room -= len(wire.encode_bytes(event))
             if room < 0 and shown:
                 break
             shown.append(event)
         return shown[::-1]
 
-    def publish(self, frame: SessionFrame | ErrorFrame) -> None:
+    def publish(self, frame: wire.SessionFrame | wire.ErrorFrame) -> None:
         """Send an event to every subscriber; the end of a run may change the context size."""
         self.audience.publish(frame)
-        if isinstance(frame, RunFinished) and frame.context is not None:
+        if isinstance(frame, wire.RunFinished) and frame.context is not None:
             self._used = frame.context.used
             self.refresh_budget()  # its headers may have told a limit
 
@@ -278,7 +263,7 @@ class LiveSession:
         """Publish the settings and the context size that follows from them."""
         size, default = self._known = self._state()
         self.publish(
-            settings_event(
+            wire.settings_event(
                 self.settings,
                 default_model=default,
                 message_bytes=self._chat.message_bytes(self.user_id, size.budget),
@@ -324,7 +309,7 @@ class LiveSession:
         """Whether a message with this client id is stored already."""
         return await self._chat.store.find_client_id(self.user_id, self.id, client_id) is not None
 
-    async def send(self, frame: Send) -> Ack:
+    async def send(self, frame: wire.Send) -> wire.Ack:
         """Store a checked message and queue its reply; the same id twice is answered once."""
         async with self._sending:
             self._check_exists()
@@ -342,9 +327,9 @@ class LiveSession:
             self._uncertain.discard(frame.id)
             if new and appended.message.id not in self._queued:
                 await self._publish_message(appended, frame, recalled)
-        return Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
+        return wire.Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
-    def _recall(self, frame: Send) -> "asyncio.Task[list[Hit]] | None":
+    def _recall(self, frame: wire.Send) -> "asyncio.Task[list[Hit]] | None":
         """Start the recall while the message is committed.
 
         Not for a message that waits for another reply, whose recall should find that one too; not
@@ -361,7 +346,7 @@ class LiveSession:
         )
         return self._admission.prepare(self._tasks.spawn(recall))
 
-    async def _withdraw_replaced(self, frame: Send) -> list[RunRequest]:
+    async def _withdraw_replaced(self, frame: wire.Send) -> list[RunRequest]:
         """Stop or withdraw the reply to the message that is replaced.
 
         Returns the withdrawn requests. Raises `Conflict` unless it is the person's last message.
@@ -379,7 +364,7 @@ class LiveSession:
             "Edit that one, or send this as a new message."
         )
 
-    async def _append(self, frame: Send) -> Appended:
+    async def _append(self, frame: wire.Send) -> Appended:
         """Store a message; raises `NotFound` where another server deleted the session."""
         known = self._conversation.own_id
         try:
@@ -415,7 +400,7 @@ class LiveSession:
     async def _publish_message(
         self,
         appended: Appended,
-        frame: Send,
+        frame: wire.Send,
         recalled: "asyncio.Task[list[Hit]] | None",
     ) -> None:
         if not (appended.duplicate and self._conversation.holds(frame.id)):
@@ -423,7 +408,7 @@ class LiveSession:
                 await self._catch_up(appended.message.id)
             self._conversation.stored(appended)
             self._conversation.add(appended.message)
-            self.publish(message_event(appended.message))
+            self.publish(wire.message_event(appended.message))
             await self._chat.hooks.notify("on_message", self.user_id, appended.message)
         self._answer(
             appended.message, frame.intent, frame.corrected_from, frame.model, recalled=recalled
@@ -431,9 +416,9 @@ class LiveSession:
 
     async def _catch_up(self, until: int | None = None) -> None:
         for message in await self._conversation.catch_up(until):
-            self.publish(message_event(message))
+            self.publish(wire.message_event(message))
 
-    def retry(self, frame: Retry) -> None:
+    def retry(self, frame: wire.Retry) -> None:
         """Answer the last message again, perhaps as another intent or with another model."""
         self._chat.modes.check(frame.intent)
         check_model(frame.model, self._chat.models)
@@ -447,7 +432,7 @@ class LiveSession:
         corrected = found if frame.intent and frame.intent != found else None
         self._answer(question, frame.intent, corrected, frame.model or question.meta.model)
 
-    async def configure(self, change: Set) -> None:
+    async def configure(self, change: wire.Set) -> None:
         """Change and publish the settings; they are stored with the first message, or at once."""
         if isinstance(change.model, str):
             await self._chat.models.verify(change.model)
@@ -511,7 +496,7 @@ class LiveSession:
     def _publish_session(self) -> None:
         session = self._session
         self.publish(
-            SessionEvent(
+            wire.SessionEvent(
                 seq=0,
                 title=session.title,
                 status=session.status,
@@ -576,7 +561,7 @@ async def recover(
             log.info("an unfinished reply was not recovered: %s", refused.code)
 
 
-def check_send(frame: Send, limits: Limits, modes: Modes, models: Providers) -> None:
+def check_send(frame: wire.Send, limits: Limits, modes: Modes, models: Providers) -> None:
     """Raise `TooLarge` or `BadRequest` for an invalid message."""
     if len(frame.text) > limits.message_chars:
         raise TooLarge(

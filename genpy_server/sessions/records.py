@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from genpy_server.core import models
 from genpy_server.core.context.excerpts import excerpt
 from genpy_server.core.context.notes import is_off, read_notes, stored_notes
 from genpy_server.core.costs import Price, SpendingReport, report
-from genpy_server.core.models import (
-    Hit,
-    ListedSession,
-    Memory,
-    MemoryNote,
-    Message,
-    Session,
-    SessionMemory,
-    SessionStatus,
-    checked_title,
-)
 from genpy_server.errors import Ambiguous, BadRequest, Conflict, NotFound
 from genpy_server.records import Records
 from genpy_server.sessions.imports import import_session
@@ -74,9 +64,9 @@ class LocalRecords(Records):
         *,
         limit: int = 50,
         before: int | None = None,
-        status: SessionStatus | None = None,
+        status: models.SessionStatus | None = None,
         query: str | None = None,
-    ) -> list[ListedSession]:
+    ) -> list[models.ListedSession]:
         if before is not None and before <= 0:
             return []
         page = partial(self._store.sessions, self._user_id, status=status, query=query)
@@ -86,7 +76,7 @@ class LocalRecords(Records):
             found = spoken + await page(limit=SILENT_SESSIONS, before=1)
         running = self._live.running(self._user_id) if self._live is not None else frozenset[str]()
         return [
-            ListedSession(**msgspec.structs.asdict(session), running=session.id in running)
+            models.ListedSession(**msgspec.structs.asdict(session), running=session.id in running)
             for session in found
         ]
 
@@ -95,7 +85,7 @@ class LocalRecords(Records):
         mine = await self._store.sessions(self._user_id, limit=1)
         return self._user_id if health.users > len(mine) else None
 
-    async def session(self, ref: str) -> Session:
+    async def session(self, ref: str) -> models.Session:
         if ref == "last":
             found = await self._store.sessions(self._user_id, limit=1)
         else:
@@ -113,42 +103,44 @@ class LocalRecords(Records):
             raise Ambiguous(f"More than one conversation begins with {ref!r}. Give more of its id.")
         return found[0]
 
-    async def _by_prefix(self, ref: str) -> list[Session]:
+    async def _by_prefix(self, ref: str) -> list[models.Session]:
         if not _PREFIX.fullmatch(ref):
             return []
         return await self._store.sessions(self._user_id, limit=2, id_prefix=ref.lower())
 
     async def messages(
         self, ref: str, *, limit: int = 200, before: int | None = None, after: int | None = None
-    ) -> list[Message]:
+    ) -> list[models.Message]:
         session = await self.session(ref)
         return await self._store.messages(
             self._user_id, session.id, limit=limit, before=before, after=after
         )
 
-    async def search(self, query: str, *, limit: int = 20, ref: str | None = None) -> list[Hit]:
+    async def search(
+        self, query: str, *, limit: int = 20, ref: str | None = None
+    ) -> list[models.Hit]:
         session_id = (await self.session(ref)).id if ref is not None else None
         return await self._store.search(
             self._user_id, query, limit=limit, session_id=session_id, titles=True
         )
 
-    async def rename(self, ref: str, title: str) -> Session:
-        title = checked_title(title)
+    async def rename(self, ref: str, title: str) -> models.Session:
+        title = models.checked_title(title)
         session = await self.session(ref)
         return self._changed(await self._store.rename(self._user_id, session.id, title))
 
-    async def rate(self, ref: str, rating: int) -> Session:
+    async def rate(self, ref: str, rating: int) -> models.Session:
         session = await self.session(ref)
         return self._changed(await self._store.rate(self._user_id, session.id, rating))
 
-    async def delete(self, ref: str) -> Session:
+    async def delete(self, ref: str) -> models.Session:
         session = await self.session(ref)
         if self._live is not None:
             await self._live.remove(self._user_id, session.id)
         await self._store.delete(self._user_id, session.id)
         return session
 
-    async def regenerate(self, ref: str) -> Session:
+    async def regenerate(self, ref: str) -> models.Session:
         if self._ender is None:
             raise BadRequest(_NO_MODEL)
         session = await self.session(ref)
@@ -163,7 +155,7 @@ class LocalRecords(Records):
         )
         return [session_id for _, session_id in found]
 
-    async def end_abandoned(self, session_id: str) -> Session | None:
+    async def end_abandoned(self, session_id: str) -> models.Session | None:
         """End such a session; None when a client has attached meanwhile, or another server ends it."""
         if self._ender is None:
             raise BadRequest(_NO_MODEL)
@@ -181,24 +173,24 @@ class LocalRecords(Records):
         )
         return report(rows, self._prices, self._currency)
 
-    async def memory(self, ref: str) -> SessionMemory:
+    async def memory(self, ref: str) -> models.SessionMemory:
         session = await self.session(ref)
         return await self._shown(session.id, await self._store.memory(self._user_id, session.id))
 
     async def change_memory(
         self, ref: str, *, forget: int | None = None, on: bool | None = None
-    ) -> SessionMemory:
+    ) -> models.SessionMemory:
         session = await self.session(ref)
         for _ in range(MEMORY_ATTEMPTS):
             previous = await self._store.memory(self._user_id, session.id)
-            memory = previous or Memory("", 0)
+            memory = previous or models.Memory("", 0)
             notes, off = read_notes(memory.text), is_off(memory.text)
             if forget is not None:
                 if not 1 <= forget <= len(notes) or notes[forget - 1].forgotten:
                     raise NotFound(f"Note {forget} not found. List the notes to see their numbers.")
                 notes[forget - 1] = msgspec.structs.replace(notes[forget - 1], forgotten=True)
             text = stored_notes(notes, off=off if on is None else not on)
-            changed = Memory(text, memory.upto)
+            changed = models.Memory(text, memory.upto)
             if await self._store.extend_memory(
                 self._user_id, session.id, changed, previous=previous
             ):
@@ -207,7 +199,7 @@ class LocalRecords(Records):
                 return await self._shown(session.id, changed)
         raise Conflict("The memory is being extended just now. Try again.")
 
-    async def _shown(self, session_id: str, memory: Memory | None) -> SessionMemory:
+    async def _shown(self, session_id: str, memory: models.Memory | None) -> models.SessionMemory:
         """A memory with the beginning of each note's message."""
         notes = read_notes(memory.text) if memory is not None else []
         ids = sorted({note.message_id for note in notes if note.message_id is not None})
@@ -220,11 +212,13 @@ class LocalRecords(Records):
         shown = [
             (
                 note.forgotten,
-                MemoryNote(number, note.text, note.message_id, said.get(note.message_id or 0)),
+                models.MemoryNote(
+                    number, note.text, note.message_id, said.get(note.message_id or 0)
+                ),
             )
             for number, note in enumerate(notes, 1)
         ]
-        return SessionMemory(
+        return models.SessionMemory(
             session_id,
             on=memory is None or not is_off(memory.text),
             notes=tuple(note for forgotten, note in shown if not forgotten),
@@ -234,15 +228,15 @@ class LocalRecords(Records):
 
     async def import_session(
         self,
-        session: Session,
+        session: models.Session,
         messages: Iterable[dict[str, Any]],
-        memory: SessionMemory | None = None,
+        memory: models.SessionMemory | None = None,
     ) -> int:
         """Import a session as this user's own, see `imports`; returns the number of new messages."""
         mine = msgspec.structs.replace(session, user_id=self._user_id)
         return await import_session(self._store, mine, messages, memory)
 
-    def _changed(self, session: Session) -> Session:
+    def _changed(self, session: models.Session) -> models.Session:
         if (live := self._live_session(session.id)) is not None:
             live.changed(session)
         return session

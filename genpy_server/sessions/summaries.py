@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from genpy_server import errors
 from genpy_server.core.backoff import Backoff
 from genpy_server.core.context.fences import block, dialogue, framed
 from genpy_server.core.context.notes import fitting_notes, shown_notes
@@ -24,14 +25,6 @@ from genpy_server.core.models import (
 )
 from genpy_server.core.text import seen_line
 from genpy_server.core.understanding.keywords import QUOTES
-from genpy_server.errors import (
-    Conflict,
-    GenPyError,
-    LlmError,
-    NotFound,
-    StoreTimeout,
-    StoreUnavailable,
-)
 from genpy_server.llm.providers import Providers
 from genpy_server.runs.hooks import HookRunner
 from genpy_server.sessions.presence import Presence
@@ -106,12 +99,14 @@ class Summaries:
         """Write a new summary, ending the session if it is active."""
         session = await self._store.session(user_id, session_id)
         if session is None:
-            raise NotFound("Session not found.")
+            raise errors.NotFound("Session not found.")
         model = session.settings.model
         ending = await self.claim(user_id, session_id, again=True)
         session = await self.write(ending, model=model) if ending is not None else None
         if session is None:
-            raise Conflict("The session is being summarised or has new messages. Try again soon.")
+            raise errors.Conflict(
+                "The session is being summarised or has new messages. Try again soon."
+            )
         return session
 
     async def write(
@@ -133,7 +128,7 @@ class Summaries:
                 content = content or await self._content(ending)
                 result = await self._result(ending, content, model, by_hand=by_hand)
                 session = await self._store.finish_ending(ending, result)
-            except (StoreUnavailable, StoreTimeout):
+            except (errors.StoreUnavailable, errors.StoreTimeout):
                 raise
             except Exception:  # a bug must not be retried endlessly
                 log.exception("a summary could not be written or stored")
@@ -151,7 +146,7 @@ class Summaries:
     async def _release(self, ending: Ending, wait_seconds: float) -> None:
         try:
             await self._store.release_ending(ending, wait_seconds)
-        except GenPyError as error:  # its lease expires anyway
+        except errors.GenPyError as error:  # its lease expires anyway
             log.info("the claim to end a session was not released: %s", error.code)
 
     async def _result(
@@ -173,7 +168,7 @@ class Summaries:
                 title=seen_line(seen_line(draft.title).strip(QUOTES + " ")[:TITLE_CHARS]),
                 title_before=title_from(content.first),
             )
-        except LlmError as error:
+        except errors.LlmError as error:
             log.info("session completed without a summary: %s", error.code)
             return Result(content.metrics, note=f"No summary was written. {error.message}")
         except Exception:  # no answer of a model may keep the session active
@@ -193,7 +188,7 @@ class Summaries:
     async def _metrics(self, ending: Ending) -> Metrics:
         try:
             return await self._store.metrics(ending.user_id, ending.session_id)
-        except (StoreUnavailable, StoreTimeout):
+        except (errors.StoreUnavailable, errors.StoreTimeout):
             raise
         except Exception:  # a session whose rows cannot be counted is completed too
             log.exception("the messages of a session could not be counted")

@@ -8,19 +8,7 @@ from genpy_server.core.display import count
 from genpy_server.core.identity import short_id
 from genpy_server.core.models import Session
 from genpy_server.core.understanding.periods import Period
-from genpy_server.tools.base import (
-    Day,
-    Times,
-    Tool,
-    ToolContext,
-    ToolResult,
-    Unused,
-    safe_excerpt,
-    short_date,
-    spec,
-    times,
-    unused_note,
-)
+from genpy_server.tools import base
 from genpy_server.tools.chat_history import find_messages
 
 COUNTED = 500
@@ -35,8 +23,8 @@ class ListArguments(msgspec.Struct, forbid_unknown_fields=True):
     """Which conversations: about a topic, from `since` to before `until`."""
 
     topic: Topic | None = None
-    since: Day | None = None
-    until: Day | None = None
+    since: base.Day | None = None
+    until: base.Day | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
 
 
@@ -44,15 +32,15 @@ class ListRequest(ListArguments, forbid_unknown_fields=True):
     """The arguments of a request that GenPy recognised in a message."""
 
     period: Period | None = None
-    unused_time: Unused | None = None
+    unused_time: base.Unused | None = None
 
 
-async def ask(context: ToolContext, arguments: ListRequest) -> ToolResult:
+async def ask(context: base.ToolContext, arguments: ListRequest) -> base.ToolResult:
     """Sessions by last activity, newest first, the current one included.
 
     Where no title, summary or topic has what they are to be about, those with messages about it.
     """
-    when = times(arguments.period, arguments.since, arguments.until)
+    when = base.times(arguments.period, arguments.since, arguments.until)
     found = await context.store.sessions(
         context.user_id,
         limit=COUNTED + 1,
@@ -64,7 +52,7 @@ async def ask(context: ToolContext, arguments: ListRequest) -> ToolResult:
         return await _with_messages(context, arguments, arguments.topic, when)
     sessions = found[: arguments.limit]
     total = f"{len(found)}" if len(found) <= COUNTED else f"more than {COUNTED}"
-    topic = f" about **{safe_excerpt(arguments.topic)}**" if arguments.topic else ""
+    topic = f" about **{base.safe_excerpt(arguments.topic)}**" if arguments.topic else ""
     many = count(len(found), "conversation") if len(found) <= COUNTED else f"{total} conversations"
     lead = f"Your {many}{topic}{when.text}, the latest first"
     if len(found) > len(sessions):
@@ -75,14 +63,14 @@ async def ask(context: ToolContext, arguments: ListRequest) -> ToolResult:
 
 
 async def _with_messages(
-    context: ToolContext, arguments: ListRequest, topic: str, when: Times
-) -> ToolResult:
+    context: base.ToolContext, arguments: ListRequest, topic: str, when: base.Times
+) -> base.ToolResult:
     """The sessions with messages that have every word of a topic, the best first."""
     matches = await find_messages(context, topic, when, here=False)
     ids = dict.fromkeys(hit.message.session_id for hit in matches.hits) if matches.whole else {}
     read = [await context.store.session(context.user_id, id_) for id_ in [*ids][: arguments.limit]]
     sessions = [session for session in read if session is not None]
-    about = f"about **{safe_excerpt(topic)}**{when.text}"
+    about = f"about **{base.safe_excerpt(topic)}**{when.text}"
     more = " or more" if ids and matches.more else ""
     lead = f"Messages {about} are in {count(len(ids), 'conversation')}{more}"
     if len(ids) > len(sessions):
@@ -93,16 +81,20 @@ async def _with_messages(
 
 
 def _result(
-    context: ToolContext, arguments: ListRequest, total: str, lead: str, sessions: list[Session]
-) -> ToolResult:
+    context: base.ToolContext,
+    arguments: ListRequest,
+    total: str,
+    lead: str,
+    sessions: list[Session],
+) -> base.ToolResult:
     data = {
         "total": total,
         "conversations": [
             {
                 "title": session.title,
                 "current": session.id == context.session_id,
-                "started": short_date(session.started_at),
-                "last": short_date(session.updated_at),
+                "started": base.short_date(session.started_at),
+                "last": base.short_date(session.updated_at),
                 "messages": session.message_count,
                 "topics": session.topics,
                 "summary": session.summary,
@@ -111,25 +103,25 @@ def _result(
             for session in sessions
         ],
     }
-    note = unused_note(arguments.unused_time)
+    note = base.unused_note(arguments.unused_time)
     if not sessions:
-        return ToolResult(data, f"{lead}.{note}")
+        return base.ToolResult(data, f"{lead}.{note}")
     lines = "\n".join(_line(session, current=context.session_id) for session in sessions)
-    return ToolResult(data, f"{lead}:\n\n{lines}{note}")
+    return base.ToolResult(data, f"{lead}:\n\n{lines}{note}")
 
 
 def _line(session: Session, *, current: str) -> str:
     here = " (this one)" if session.id == current else ""
     stars = f" · {'★' * session.rating}" if session.rating else ""
-    topics = f"  \n  {safe_excerpt(', '.join(session.topics))}" if session.topics else ""
+    topics = f"  \n  {base.safe_excerpt(', '.join(session.topics))}" if session.topics else ""
     return (
-        f"- **{safe_excerpt(session.title, limit=60)}**{here} · {short_date(session.updated_at)} · "
+        f"- **{base.safe_excerpt(session.title, limit=60)}**{here} · {base.short_date(session.updated_at)} · "
         f"{count(session.message_count, 'message')}{stars} · `{short_id(session.id)}`{topics}"
     )
 
 
-TOOL = Tool(
-    spec(
+TOOL = base.Tool(
+    base.spec(
         "get_all_sessions",
         "List the person's conversations with their topics and summaries, newest first, perhaps "
         "only those of some days or about some topic, and count them. Use it when they ask for "

@@ -14,20 +14,7 @@ from genpy_server.core.identity import short_id
 from genpy_server.core.models import Hit
 from genpy_server.core.understanding.periods import Period
 from genpy_server.core.words import WordPlaces
-from genpy_server.tools.base import (
-    Day,
-    Times,
-    Tool,
-    ToolContext,
-    ToolResult,
-    Unused,
-    message_data,
-    safe_excerpt,
-    short_date,
-    spec,
-    times,
-    unused_note,
-)
+from genpy_server.tools import base
 
 LIMIT = 8
 """Hits that are shown."""
@@ -48,15 +35,15 @@ class HistoryArguments(msgspec.Struct, forbid_unknown_fields=True):
         Literal["this_session", "all_sessions"],
         msgspec.Meta(description="Where; all_sessions covers every conversation of the person."),
     ] = "this_session"
-    since: Day | None = None
-    until: Day | None = None
+    since: base.Day | None = None
+    until: base.Day | None = None
 
 
 class HistoryRequest(HistoryArguments, forbid_unknown_fields=True):
     """The arguments of a request that GenPy recognised in a message."""
 
     period: Period | None = None
-    unused_time: Unused | None = None
+    unused_time: base.Unused | None = None
 
 
 class HistoryMatches(NamedTuple):
@@ -68,10 +55,10 @@ class HistoryMatches(NamedTuple):
     more: bool
 
 
-async def ask(context: ToolContext, arguments: HistoryRequest) -> ToolResult:
+async def ask(context: base.ToolContext, arguments: HistoryRequest) -> base.ToolResult:
     """Ranked hits with their neighbours; without a full match here, of all conversations."""
     keyword = arguments.keyword
-    when = times(arguments.period, arguments.since, arguments.until)
+    when = base.times(arguments.period, arguments.since, arguments.until)
     found = await find_messages(context, keyword, when, here=arguments.scope == "this_session")
     if found.here and not found.whole:
         elsewhere = await find_messages(context, keyword, when, here=False)
@@ -80,7 +67,7 @@ async def ask(context: ToolContext, arguments: HistoryRequest) -> ToolResult:
     return await asyncio.to_thread(_result, arguments, when, found)
 
 
-def _result(arguments: HistoryRequest, when: Times, found: HistoryMatches) -> ToolResult:
+def _result(arguments: HistoryRequest, when: base.Times, found: HistoryMatches) -> base.ToolResult:
     keyword = arguments.keyword
     shown = _once(found.hits[:LIMIT])
     widened = arguments.scope == "this_session" and not found.here
@@ -93,11 +80,11 @@ def _result(arguments: HistoryRequest, when: Times, found: HistoryMatches) -> To
         "hits": [_hit_data(hit, keyword) for hit in shown],
     }
     display = _display(keyword, when, found, shown, widened=widened)
-    return ToolResult(data, display + unused_note(arguments.unused_time))
+    return base.ToolResult(data, display + base.unused_note(arguments.unused_time))
 
 
 async def find_messages(
-    context: ToolContext, keyword: str, when: Times, *, here: bool
+    context: base.ToolContext, keyword: str, when: base.Times, *, here: bool
 ) -> HistoryMatches:
     """The messages of this or of every conversation about a keyword, best first."""
     asked = MOST if when.since is when.until is None else TIMED
@@ -120,7 +107,7 @@ def _whole(hits: list[Hit], keyword: str) -> list[Hit]:
     return [hit for hit in hits if places.held_in(hit.message.text) == len(places.words)]
 
 
-def _within(at: str, when: Times) -> bool:
+def _within(at: str, when: base.Times) -> bool:
     time = datetime.fromisoformat(at)
     return (when.since is None or datetime.fromisoformat(when.since) <= time) and (
         when.until is None or time < datetime.fromisoformat(when.until)
@@ -143,17 +130,17 @@ def _once(hits: list[Hit]) -> list[Hit]:
 def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
     return {
         "conversation": hit.session_title,
-        **message_data(hit.message, keyword),
-        "near": [message_data(m, keyword) for m in (hit.before, hit.after) if m is not None],
+        **base.message_data(hit.message, keyword),
+        "near": [base.message_data(m, keyword) for m in (hit.before, hit.after) if m is not None],
     }
 
 
 def _display(
-    keyword: str, when: Times, found: HistoryMatches, shown: list[Hit], *, widened: bool
+    keyword: str, when: base.Times, found: HistoryMatches, shown: list[Hit], *, widened: bool
 ) -> str:
-    subject = f"**{safe_excerpt(keyword)}**{when.text}"
+    subject = f"**{base.safe_excerpt(keyword)}**{when.text}"
     if not shown and found.more:  # there are hits that were not read
-        about = f"**{safe_excerpt(keyword)}**"
+        about = f"**{base.safe_excerpt(keyword)}**"
         return f"None of the {TIMED:,} best messages about {about} was sent{when.text}."
     if not shown:
         return f"No earlier message about {subject} was found."
@@ -173,15 +160,18 @@ def _display(
 def _line(hit: Hit, keyword: str) -> str:
     message = hit.message
     who = WHO.get(message.role, message.role)
-    where = f"{safe_excerpt(hit.session_title, limit=40)} · `{short_id(message.session_id)}#{message.id}`"
+    where = f"{base.safe_excerpt(hit.session_title, limit=40)} · `{short_id(message.session_id)}#{message.id}`"
     near = [m for m in (hit.before, hit.after) if m is not None]
-    lines = [f"- {short_date(message.at)} · {who} · {where}", safe_excerpt(message.text, keyword)]
-    lines += [f"*{WHO.get(m.role, m.role)}: {safe_excerpt(m.text, limit=80)}*" for m in near]
+    lines = [
+        f"- {base.short_date(message.at)} · {who} · {where}",
+        base.safe_excerpt(message.text, keyword),
+    ]
+    lines += [f"*{WHO.get(m.role, m.role)}: {base.safe_excerpt(m.text, limit=80)}*" for m in near]
     return "  \n  ".join(lines)
 
 
-TOOL = Tool(
-    spec(
+TOOL = base.Tool(
+    base.spec(
         "search_chat_history",
         "Search what was said in this conversation, or in all conversations of the person. Use it "
         "when they ask whether, where or when something was mentioned; a time they name limits it.",

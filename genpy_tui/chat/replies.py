@@ -8,13 +8,7 @@ from typing import Any
 import msgspec
 
 from genpy_server.config import LOCAL_PROVIDERS
-from genpy_server.core.models import (
-    Effort,
-    ListedModel,
-    ModelList,
-    SessionSettings,
-    checked_settings,
-)
+from genpy_server.core import models
 from genpy_server.errors import BadRequest, GenPyError
 from genpy_server.wire import ParamsChange, Set
 from genpy_tui.chat.control import NOT_CONNECTED, Control
@@ -180,7 +174,7 @@ class ModelControl(Control):
         if records is None:
             self._notify(NOT_CONNECTED)
             return
-        waiting: Wait[ModelList] = Wait("Asking for the list of models …", records.models)
+        waiting: Wait[models.ModelList] = Wait("Asking for the list of models …", records.models)
         found = await self._chat.app.push_screen_wait(waiting)
         if found is None:
             return
@@ -259,10 +253,10 @@ class ModelControl(Control):
             value = None if text.strip().lower() in {"", DEFAULT} else parsed(name, text)
             change = (
                 Set(**{name: value})
-                if name in SessionSettings.__struct_fields__
+                if name in models.SessionSettings.__struct_fields__
                 else Set(params=ParamsChange(**{name: value}))
             )
-            checked_settings(change.applied(self._conversation.transcript.settings))
+            models.checked_settings(change.applied(self._conversation.transcript.settings))
         except (BadRequest, ValueError) as error:
             raise Mistyped(f"Not set: {error}") from None
         shown = DEFAULT if value is None else text.strip()
@@ -287,13 +281,13 @@ class ModelControl(Control):
         self._fail(f"Not set: {reason}")
 
 
-def remark(model: ListedModel) -> str:
+def remark(model: models.ListedModel) -> str:
     """The context window and the abilities of a model."""
     window = "" if model.context_tokens is None else f"{model.context_tokens:,} tokens"
     return " · ".join(filter(None, (window, ", ".join(model.abilities))))
 
 
-def values(settings: SessionSettings) -> dict[str, str]:
+def values(settings: models.SessionSettings) -> dict[str, str]:
     """The settings that are not default, as they are typed."""
     given: dict[str, Any] = {"model": settings.model, "system": settings.system}
     given |= msgspec.structs.asdict(settings.params)
@@ -308,7 +302,7 @@ def parsed(name: str, text: str) -> Any:
         return tuple(shlex.split(text))
     if name in {"model", "system"}:
         return text
-    kind = float if name == "temperature" else Effort if name == "reasoning_effort" else int
+    kind = float if name == "temperature" else models.Effort if name == "reasoning_effort" else int
     try:
         return msgspec.convert(text.lower(), kind, strict=False)
     except msgspec.ValidationError:

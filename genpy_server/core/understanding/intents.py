@@ -15,17 +15,9 @@ from typing import NamedTuple
 import msgspec
 
 from genpy_server.core.patterns import PHRASES, lazy_pattern, listed, lowered
+from genpy_server.core.understanding import linear
 from genpy_server.core.understanding.examples import ExampleModel, weights
 from genpy_server.core.understanding.learned import Learned
-from genpy_server.core.understanding.linear import (
-    Features,
-    LinearModel,
-    LinearWeights,
-    Scored,
-    clip,
-    features,
-    shipped,
-)
 from genpy_server.core.words import cut_at_known, unspaced, words
 
 MODEL = "intent_model.json"
@@ -130,15 +122,15 @@ class IntentDetector:
         """The intent of a message; a follow-up with no evidence of its own keeps the previous one."""
         if previous not in self._names:
             previous = None
-        seen = clip(text)
+        seen = linear.clip(text)
         if previous and _carries_on(seen):
             return _follow_up(previous)
         seen = _without_wishes(seen)
-        found = features(seen)
+        found = linear.features(seen)
         intent = self._near(found) or _by_rule(seen) or _by_words(seen, found, previous)
         return intent if self._learned is None else self._corrected(found, intent, self._learned)
 
-    def _near(self, found: Features) -> Intent | None:
+    def _near(self, found: linear.Features) -> Intent | None:
         """The mode whose examples a message is near to."""
         near = self._examples.find(found) if self._examples is not None else None
         if near is None:
@@ -146,7 +138,7 @@ class IntentDetector:
         score = round(SUREST - (SUREST - SURE) / near.times, 3)
         return Intent(near.name, score, f"like its examples: {_quoted(near.words)}")
 
-    def _corrected(self, found: Features, intent: Intent, learned: Learned) -> Intent:
+    def _corrected(self, found: linear.Features, intent: Intent, learned: Learned) -> Intent:
         vector = weights().vector(found)
         name, score, words = learned.decide(vector, intent.name, intent.score)
         if name == intent.name or name not in self._names:
@@ -170,7 +162,7 @@ def _by_rule(seen: str) -> Intent | None:
     return None
 
 
-def _by_words(seen: str, found: Features, previous: str | None) -> Intent:
+def _by_words(seen: str, found: linear.Features, previous: str | None) -> Intent:
     model, trust = intent_model()
     scored = model.score(found)
     score = trust.score(scored)
@@ -211,22 +203,22 @@ class Trust(msgspec.Struct, frozen=True):
     logit: float
     known: float
 
-    def score(self, scored: Scored) -> float:
+    def score(self, scored: linear.Scored) -> float:
         """The probability that the label is right, between 0 and 1."""
         sure = min(scored.probability, MOST_PROBABLE)
         logit = math.log(sure / (1 - sure))
         return 1 / (1 + math.exp(-self.bias - self.logit * logit - self.known * scored.known))
 
 
-class _IntentWeights(LinearWeights, frozen=True):
+class _IntentWeights(linear.LinearWeights, frozen=True):
     trust: Trust
 
 
 @cache
-def intent_model() -> tuple[LinearModel, Trust]:
+def intent_model() -> tuple[linear.LinearModel, Trust]:
     """The shipped model and its calibration, read on first use."""
-    raw = shipped(MODEL, _IntentWeights)
-    return LinearModel(raw), raw.trust
+    raw = linear.shipped(MODEL, _IntentWeights)
+    return linear.LinearModel(raw), raw.trust
 
 
 def _without_wishes(seen: str) -> str:

@@ -11,22 +11,8 @@ import msgspec
 
 from genpy_server.core.models import OFFLINE, Message
 from genpy_server.core.patterns import PHRASES, lazy_pattern, lowered
+from genpy_server.core.understanding import keywords, linear
 from genpy_server.core.understanding.families import family_of
-from genpy_server.core.understanding.keywords import (
-    AROUND,
-    find_keyword,
-    find_quoted,
-    without_article,
-    without_tags,
-)
-from genpy_server.core.understanding.linear import (
-    Features,
-    LinearModel,
-    LinearWeights,
-    Scored,
-    features,
-    shipped,
-)
 from genpy_server.core.understanding.names import LETTER, parts, reach
 from genpy_server.core.understanding.periods import find_other_time, find_period
 from genpy_server.core.understanding.roles import role_features
@@ -142,21 +128,21 @@ def _request_in(line: str) -> ToolRequest | None:
     return ToolRequest(scored.label, args, f"asks for GenPy's own records: {evidence}")
 
 
-def _scored(line: str, low: str) -> Scored | None:
+def _scored(line: str, low: str) -> linear.Scored | None:
     """The tool that a line asks for and how sure that is; None when that is not enough."""
     plainly = _PLAINLY.fullmatch(low) or _PLAINLY.fullmatch(_QUOTE_MARKS.sub("", low))
-    scored = request_model().score(features(line))
+    scored = request_model().score(linear.features(line))
     none = scored.probabilities[NO_TOOL]
     if not plainly and none > CERTAIN:
         return None
     if none > NO_DOUBT:
-        scored = request_model().score(Features([], [], role_features(line)), scored)
+        scored = request_model().score(linear.Features([], [], role_features(line)), scored)
     if plainly:
         return scored._replace(label=SEARCH)
     return scored if scored.label != NO_TOOL and _is_sure(scored, low) else None
 
 
-def _is_sure(scored: Scored, low: str) -> bool:
+def _is_sure(scored: linear.Scored, low: str) -> bool:
     """Whether it is probable enough that a line asks for a tool, whichever."""
     asked = 1 - scored.probabilities[NO_TOOL]
     return asked >= SURE or (
@@ -188,7 +174,7 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
     everywhere = _EVERYWHERE.search(lowered(rest))
     if everywhere is not None:
         rest = _without(rest, *everywhere.span())
-    keyword = find_keyword(rest) or (find_keyword(line) if rest != line else "")
+    keyword = keywords.find_keyword(rest) or (keywords.find_keyword(line) if rest != line else "")
     if not keyword or (time and keyword == lowered(line[slice(*time)])):
         return None
     if everywhere is not None or named is not None or _EARLIER.search(lowered(line)):
@@ -198,7 +184,7 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
 
 def find_topic(line: str) -> str:
     """What the conversations asked for are to be about, in lower case; empty when that is open."""
-    if quoted := find_quoted(line):
+    if quoted := keywords.find_quoted(line):
         return quoted
     low = lowered(line)
     found = (topic for topic in _topics(low) if topic and not _NO_TOPIC.fullmatch(topic))
@@ -213,7 +199,7 @@ def _topics(low: str) -> Iterator[str]:
     for found in _BEHIND.finditer(low):
         yield _named(low, reach(word for word in reversed(words) if word.end <= found.start()))
     for found in _UNSPACED.finditer(low):
-        yield next(group for group in found.groups() if group).strip(AROUND)
+        yield next(group for group in found.groups() if group).strip(keywords.AROUND)
     for found in _OF.finditer(low):
         before = [word for word in words if word.end <= found.start()]
         if before and not _BEFORE.isdisjoint(before[-1].roles):
@@ -227,10 +213,12 @@ def _topics(low: str) -> Iterator[str]:
 def _named(low: str, name: tuple[int, int] | None) -> str:
     if name is None:
         return ""
-    return without_tags(without_article(low[slice(*name)].strip(AROUND), english=False))
+    return keywords.without_tags(
+        keywords.without_article(low[slice(*name)].strip(keywords.AROUND), english=False)
+    )
 
 
 @cache
-def request_model() -> LinearModel:
+def request_model() -> linear.LinearModel:
     """The shipped model, read when first asked for."""
-    return LinearModel(shipped(MODEL, LinearWeights))
+    return linear.LinearModel(linear.shipped(MODEL, linear.LinearWeights))

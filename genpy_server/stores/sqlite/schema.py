@@ -15,13 +15,7 @@ from typing import Final
 
 import msgspec
 
-from genpy_server.errors import (
-    StoreError,
-    StoreForbidden,
-    StoreSchemaMissing,
-    StoreTimeout,
-    StoreUnavailable,
-)
+from genpy_server import errors
 from genpy_server.stores.base import md5_hex
 
 BUSY_SECONDS = 10.0
@@ -164,12 +158,12 @@ def _make_private(path: Path) -> None:
     except FileExistsError:
         return
     except PermissionError:
-        raise StoreForbidden(
+        raise errors.StoreForbidden(
             f"The database {path} cannot be made: the folder is not writable. "
             "Set GENPY_DATABASE to a file in a folder of yours."
         ) from None
     except OSError as error:
-        raise StoreUnavailable(
+        raise errors.StoreUnavailable(
             f"The database {path} cannot be made: {error.strerror}. "
             "Set GENPY_DATABASE to a file that can."
         ) from None
@@ -196,13 +190,13 @@ def _version(connection: sqlite3.Connection) -> int:
 def _refuse_unknown(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection)
     if version > VERSION:
-        raise StoreSchemaMissing(
+        raise errors.StoreSchemaMissing(
             f"The database {path} was written by a newer GenPy (its version is {version}, this "
             f"one knows {VERSION}). Upgrade GenPy, or set GENPY_DATABASE to another file."
         )
     tables = "SELECT 1 FROM sqlite_master WHERE (SELECT user_version FROM pragma_user_version) = 0"
     if connection.execute(tables).fetchone():
-        raise StoreSchemaMissing(
+        raise errors.StoreSchemaMissing(
             f"The database {path} belongs to another program. Set GENPY_DATABASE to another file."
         )
 
@@ -232,7 +226,7 @@ def _md5(data: bytes | None) -> str | None:
 
 
 _READ_ONLY = (
-    StoreForbidden,
+    errors.StoreForbidden,
     (
         "The database {path} cannot be written: the file or its folder is read-only. "
         "Make both writable, or set GENPY_DATABASE to a file in a folder of yours."
@@ -242,38 +236,38 @@ _FULL = (
     "The disk of the database {path} is full; nothing was written. Free some space and try again."
 )
 _LOCKED = (
-    StoreTimeout,
+    errors.StoreTimeout,
     "Another program keeps the database {path} locked. Try again, or end that program.",
 )
-_SENTENCES: Final[dict[int, tuple[type[StoreError], str]]] = {
+_SENTENCES: Final[dict[int, tuple[type[errors.StoreError], str]]] = {
     sqlite3.SQLITE_BUSY: _LOCKED,
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_READONLY: _READ_ONLY,
     sqlite3.SQLITE_PERM: _READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: (
-        StoreUnavailable,
+        errors.StoreUnavailable,
         (
             "The database {path} cannot be opened. See whether it is a file that you may read and "
             "write, or set GENPY_DATABASE to another one."
         ),
     ),
     sqlite3.SQLITE_NOTADB: (
-        StoreSchemaMissing,
+        errors.StoreSchemaMissing,
         "The file {path} is not an SQLite database. Set GENPY_DATABASE to another file.",
     ),
     sqlite3.SQLITE_CORRUPT: (
-        StoreError,
+        errors.StoreError,
         (
             "The database {path} is damaged. Save a copy, then mend it with "
             "`sqlite3 FILE .recover`, or set GENPY_DATABASE to another file."
         ),
     ),
     sqlite3.SQLITE_FULL: (
-        StoreError,
+        errors.StoreError,
         _FULL,
     ),
     sqlite3.SQLITE_IOERR: (
-        StoreUnavailable,
+        errors.StoreUnavailable,
         (
             "The disk of the database {path} does not read or write. See whether it is there and "
             "has space left."
@@ -287,10 +281,10 @@ def full(path: Path) -> str:
     return _FULL.format(path=path)
 
 
-def translated(error: sqlite3.Error, path: Path) -> StoreError:
+def translated(error: sqlite3.Error, path: Path) -> errors.StoreError:
     """The `StoreError` for an error of SQLite; the lowest byte of an extended code is its kind."""
     code = getattr(error, "sqlite_errorcode", None)  # absent where Python itself objects
     kind, sentence = _SENTENCES.get(
-        (code or 0) & 0xFF, (StoreError, "The database {path} failed: {error}.")
+        (code or 0) & 0xFF, (errors.StoreError, "The database {path} failed: {error}.")
     )
     return kind(sentence.format(path=path, error=error))

@@ -17,15 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from genpy_server.core import words
-from genpy_server.core.context.recall import (
-    RANKED_VARIANTS,
-    Candidate,
-    HeldForm,
-    Scores,
-    first_variants,
-    ranked,
-    titles_first,
-)
+from genpy_server.core.context import recall
 from genpy_server.core.models import FoundIn, Hit, Message
 from genpy_server.stores.base import owner_of
 from genpy_server.stores.sqlite.index import index_message, index_session
@@ -204,7 +196,7 @@ def search(
     known = _known(scope, wanted, "mts" if titled else "m")
     hits = _titles(scope, wanted, known, limit) if titled else []
     if known.documents:
-        scoring = Scores(
+        scoring = recall.Scores(
             wanted,
             known.forms["m"],
             known.documents,
@@ -212,12 +204,12 @@ def search(
             known.meant["m"],
         )
         candidates, scores = _candidates(scope, scoring, known.places, 2 * limit)
-        best = ranked(
+        best = recall.ranked(
             candidates, scores, limit, distinct=distinct, terms_of=lambda ids: _terms_of(scope, ids)
         )
         hits += _read(scope, best, scoring)
     hits += _waiting(scope, query, limit, known.below)
-    return titles_first(hits)[:limit]
+    return recall.titles_first(hits)[:limit]
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -267,8 +259,8 @@ class _Known(msgspec.Struct):
 
 
 def _candidates(
-    scope: _Scope, scoring: Scores, known: Mapping[str, list[int]], least: int
-) -> tuple[list[Candidate], dict[int, float]]:
+    scope: _Scope, scoring: recall.Scores, known: Mapping[str, list[int]], least: int
+) -> tuple[list[recall.Candidate], dict[int, float]]:
     """The best messages by their own terms, `least` at least, and the scores of all looked at."""
     places, having = _places(scope, scoring.forms, known)
     least = max(RANKED, least)
@@ -287,7 +279,7 @@ def _candidates(
     places |= scores
     if scope.distinct:
         ids = sorted(sorted(scores, reverse=True), key=scores.__getitem__, reverse=True)
-        best = first_variants(ids, terms.__getitem__, RANKED_VARIANTS)
+        best = recall.first_variants(ids, terms.__getitem__, recall.RANKED_VARIANTS)
         chosen = dict.fromkeys(islice(best, least), 0)
     else:
         whole = {id_: scoring.whole(terms[id_]) for id_ in scores}
@@ -306,7 +298,7 @@ def _candidates(
         (to_json([*chosen]),),
     ).fetchone()
     candidates = [
-        Candidate(id_, session_id, scores[id_], terms[id_], chosen[id_], tuple(beside))
+        recall.Candidate(id_, session_id, scores[id_], terms[id_], chosen[id_], tuple(beside))
         for id_, session_id, *beside in msgspec.json.decode(rows)
     ]
     return candidates, places
@@ -449,7 +441,7 @@ def _find_meant(
 
 
 def _places(
-    scope: _Scope, forms: Sequence[HeldForm], known: Mapping[str, list[int]]
+    scope: _Scope, forms: Sequence[recall.HeldForm], known: Mapping[str, list[int]]
 ) -> tuple[dict[int, float], dict[str, list[int]]]:
     """What each message scores by the terms it holds, as far as the index was read.
 
@@ -460,8 +452,8 @@ def _places(
     """
     left = READ
     owner = owner_of(scope.user_id)
-    rare: list[HeldForm] = []
-    frequent: dict[words.QueryTerm, list[HeldForm]] = {}
+    rare: list[recall.HeldForm] = []
+    frequent: dict[words.QueryTerm, list[recall.HeldForm]] = {}
     for held in forms:
         if held.frequency <= left:
             rare.append(held)
@@ -548,7 +540,7 @@ def _read_parts(scope: _Scope, parts: Sequence[_Part]) -> list[list[int]]:
     return [found[part] for part in parts]
 
 
-def _match(owner: str, held: HeldForm) -> str:
+def _match(owner: str, held: recall.HeldForm) -> str:
     return f'"{owner}{held.form}"' + (" *" if held.term.is_beginning else "")
 
 
@@ -565,7 +557,7 @@ def _titles(
         match = _every_word(
             owner_of(scope.user_id, kind),
             wanted,
-            Scores(wanted, known.forms[kind], 1, 1, known.meant[kind]),
+            recall.Scores(wanted, known.forms[kind], 1, 1, known.meant[kind]),
         )
         if match:
             matches[where] = match
@@ -594,7 +586,9 @@ def _titles(
     return [*hits.values()]
 
 
-def _every_word(owner: str, wanted: Sequence[words.QueryWord], scoring: Scores) -> str | None:
+def _every_word(
+    owner: str, wanted: Sequence[words.QueryWord], scoring: recall.Scores
+) -> str | None:
     """The index query for documents with every word, written in any way; None if there are none."""
     held = {one.form: _match(owner, one) for one in scoring.forms}
     every = [
@@ -612,7 +606,7 @@ def _every_word(owner: str, wanted: Sequence[words.QueryWord], scoring: Scores) 
     return " AND ".join(f"({' OR '.join(f'({way})' for way in ways)})" for ways in every)
 
 
-def _read(scope: _Scope, found: Sequence[Candidate], scores: Scores) -> list[Hit]:
+def _read(scope: _Scope, found: Sequence[recall.Candidate], scores: recall.Scores) -> list[Hit]:
     """The hits with their neighbours, in one statement."""
     sides = ", ".join(MESSAGE.replace("m.", f"{side}.") for side in ("m", "b", "a"))
     rows = scope.connection.execute(
