@@ -9,21 +9,12 @@ from typing import Any, Protocol
 
 import msgspec
 
+from genpy_server.core import models
 from genpy_server.core.context import budget
 from genpy_server.core.context.prompts import system_prompt
 from genpy_server.core.context.recall import are_relevant, needs_recall
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.context.turns import replaced_ids
-from genpy_server.core.models import (
-    ChatMessage,
-    ContextSize,
-    Hit,
-    Memory,
-    Message,
-    Params,
-    SessionSettings,
-    ToolSpec,
-)
 from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent
 from genpy_server.errors import LlmError, StoreError
@@ -65,16 +56,16 @@ class RunRequest(msgspec.Struct, frozen=True):
 
     user_id: str
     session_id: str
-    question: Message
-    history: Sequence[Message] = ()
-    memory: Memory | None = None
+    question: models.Message
+    history: Sequence[models.Message] = ()
+    memory: models.Memory | None = None
     previous_intent: str | None = None
     intent: str | None = None
     """The mode that the person chose; None: it is detected."""
     corrected_from: str | None = None
-    settings: SessionSettings = SessionSettings()
+    settings: models.SessionSettings = models.SessionSettings()
     """The settings of the conversation; `model` is that of this reply."""
-    recalled: "asyncio.Task[list[Hit]] | None" = None
+    recalled: "asyncio.Task[list[models.Hit]] | None" = None
     """A recall that is running already."""
 
     @property
@@ -89,10 +80,10 @@ class ReplyPlan(msgspec.Struct, frozen=True):
     mode: Mode | None
     """None for an unsure intent, since a wrong prompt is worse than none."""
     model: ChosenModel
-    params: Params
+    params: models.Params
     budget: int
     """Most tokens of a request, whose reply has room for `max_tokens`."""
-    tools: tuple[ToolSpec, ...]
+    tools: tuple[models.ToolSpec, ...]
     """The tools that the model may call."""
 
 
@@ -102,7 +93,7 @@ class Chat:
     def __init__(  # noqa: PLR0917 - its parts
         self,
         store: Store,
-        models: Providers,
+        providers: Providers,
         settings: Settings,
         modes: Modes,
         tools: ToolAccess,
@@ -115,7 +106,7 @@ class Chat:
         """The server that hosts the sessions, for `live_seconds` from each of their messages."""
         self.live_seconds = live_seconds
         self.store = store
-        self.models = models
+        self.models = providers
         self.settings = settings
         self.modes = modes
         self.detectors = Detectors(modes, settings)
@@ -133,19 +124,21 @@ class Chat:
         tools = self.tools.of(user_id)
         return tuple(tool for tool in tools if names is None or tool.spec.name in names)
 
-    def offered(self, user_id: str, budget_tokens: int, mode: Mode | None) -> tuple[ToolSpec, ...]:
+    def offered(
+        self, user_id: str, budget_tokens: int, mode: Mode | None
+    ) -> tuple[models.ToolSpec, ...]:
         """The tools that the model may call: those that fit its budget, built-in ones first."""
         return _offered(budget_tokens, self.usable(user_id, mode))
 
-    def size(self, settings: SessionSettings, used: int = 0) -> ContextSize:
+    def size(self, settings: models.SessionSettings, used: int = 0) -> models.ContextSize:
         """The context size of a conversation's next reply; the configured one for an unknown model."""
         try:
             model = self.models.get(settings.model)
         except LlmError:
-            return ContextSize(used, self.settings.context_tokens)
+            return models.ContextSize(used, self.settings.context_tokens)
         reply = settings.params.over(self.settings.params).max_tokens
         budget_tokens = self.models.context_tokens(model, reply)
-        return ContextSize(used, budget_tokens, self.models.window(model))
+        return models.ContextSize(used, budget_tokens, self.models.window(model))
 
     def message_bytes(self, user_id: str, budget_tokens: int) -> int:
         """UTF-8 bytes of a message that is sent to the model uncut in every mode."""
@@ -164,7 +157,7 @@ class Chat:
     def plan(self, request: RunRequest, intent: Intent, model: ChosenModel) -> ReplyPlan:
         """The plan of a reply; its parameters are the person's, the mode's, or the configured ones."""
         mode = mode_of(intent, self.modes)
-        own = Params(None if mode is None else mode.temperature).over(self.settings.params)
+        own = models.Params(None if mode is None else mode.temperature).over(self.settings.params)
         params = request.settings.params.over(own)
         tokens = self.models.context_tokens(model, params.max_tokens)
         return ReplyPlan(mode, model, params, tokens, self.offered(request.user_id, tokens, mode))
@@ -178,10 +171,10 @@ class Chat:
         )
 
     async def context(
-        self, request: RunRequest, plan: ReplyPlan, tools: Sequence[ChatMessage] = ()
+        self, request: RunRequest, plan: ReplyPlan, tools: Sequence[models.ChatMessage] = ()
     ) -> budget.Context:
         """The messages for the model; `tools` are calls with their results, which replace the recall."""
-        recalled: list[Hit] = []
+        recalled: list[models.Hit] = []
         if not tools:
             recalled = await (request.recalled or self._recall(request))
         # Without a model the person reads the hits, and they cost no tokens.
@@ -207,7 +200,7 @@ class Chat:
             return msgspec.structs.replace(built, recalled=tuple(recalled))
         return built
 
-    async def _recall(self, request: RunRequest) -> list[Hit]:
+    async def _recall(self, request: RunRequest) -> list[models.Hit]:
         return await self.recall(
             request.user_id,
             request.question.text,
@@ -215,7 +208,7 @@ class Chat:
             left_out=sorted(request.replaced_ids),
         )
 
-    async def recall(self, user_id: str, text: str, **options: Any) -> list[Hit]:
+    async def recall(self, user_id: str, text: str, **options: Any) -> list[models.Hit]:
         """Earlier messages of this user about a question; none when the search fails.
 
         None for a message that asks nothing; `context` decides whether the hits are relevant.
@@ -238,7 +231,7 @@ class Chat:
             log.warning("recall failed: %s", type(error).__name__)
             return []
 
-    async def store_reply(self, request: RunRequest, reply: Message) -> Appended:
+    async def store_reply(self, request: RunRequest, reply: models.Message) -> Appended:
         """Store a reply; repeating it changes nothing."""
         return await self.store.append(
             request.user_id,
@@ -256,7 +249,7 @@ class Chat:
 
 def sent_chars(tokens: int, text: str, mode: Mode | None) -> int | None:
     """How many characters of a text fit into a request of so many tokens; None: all of them."""
-    question = Message(1, "", "user", text, "")
+    question = models.Message(1, "", "user", text, "")
     built = budget.build(
         system=_system_prompt(),
         addition=prompt_of(mode),
@@ -267,9 +260,9 @@ def sent_chars(tokens: int, text: str, mode: Mode | None) -> int | None:
     return built.question_chars
 
 
-def _offered(budget_tokens: int, tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
+def _offered(budget_tokens: int, tools: Sequence[Tool]) -> tuple[models.ToolSpec, ...]:
     """The tools that fit their share of the budget: the built-in ones together, others one by one."""
-    own, others = list[ToolSpec](), list[ToolSpec]()
+    own, others = list[models.ToolSpec](), list[models.ToolSpec]()
     for tool in tools:
         (own if tool in BUILT_IN else others).append(tool.spec)
     if offer_tokens(own) + ROUND_TOKENS > budget_tokens * TOOLS_SHARE:
@@ -284,7 +277,7 @@ def _offered(budget_tokens: int, tools: Sequence[Tool]) -> tuple[ToolSpec, ...]:
     return (*own, *offered)
 
 
-def _room(budget_tokens: int, offered: Sequence[ToolSpec]) -> int:
+def _room(budget_tokens: int, offered: Sequence[models.ToolSpec]) -> int:
     """Tokens of the budget without the offered tools and their results."""
     return budget_tokens - (offer_tokens(offered) + ROUND_TOKENS if offered else 0)
 

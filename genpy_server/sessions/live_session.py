@@ -12,20 +12,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from genpy_server import __version__, wire
+from genpy_server.core import models
 from genpy_server.core.context.turns import replaced_ids
 from genpy_server.core.identity import is_named_id
-from genpy_server.core.models import (
-    ContextSize,
-    Hit,
-    Memory,
-    Message,
-    MessageMeta,
-    Session,
-    SessionSettings,
-    checked_model,
-    checked_settings,
-    title_from,
-)
 from genpy_server.core.modes import Modes
 from genpy_server.core.understanding.tool_requests import find_tool_request
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
@@ -80,7 +69,7 @@ class LiveSession:
         """The task of `load`, if the session was looked up."""
         self.grace: asyncio.TimerHandle | None = None
         """The timer of the grace period, while it runs."""
-        self._session = Session(session_id, user_id, name, "active", "", "", 0)
+        self._session = models.Session(session_id, user_id, name, "active", "", "", 0)
         """The session as far as it is known; its title and settings alone while `_new`."""
         self._new = True
         """Whether it has no message."""
@@ -103,7 +92,7 @@ class LiveSession:
         self._unanswered = False
         """Whether messages may wait here of which the store's answer was lost."""
         self._used = 0  # tokens of the last request
-        self._known: tuple[ContextSize, str] | None = None
+        self._known: tuple[models.ContextSize, str] | None = None
         """The context size and the default model, as they were published last."""
 
     async def load(self) -> None:
@@ -159,7 +148,7 @@ class LiveSession:
         return "new" if self._new else self._session.status
 
     @property
-    def settings(self) -> SessionSettings:
+    def settings(self) -> models.SessionSettings:
         """The settings; those of a new session are stored with its first message."""
         return self._session.settings
 
@@ -168,7 +157,7 @@ class LiveSession:
         """Whether the stored session is being read."""
         return self.loading is not None and not self.loading.done()
 
-    def _apply(self, session: Session) -> None:
+    def _apply(self, session: models.Session) -> None:
         if session.settings != self.settings:
             self._session = msgspec.structs.replace(self._session, settings=session.settings)
             self.publish_settings()
@@ -199,7 +188,7 @@ class LiveSession:
     @property
     def is_empty(self) -> bool:
         """Whether it has no message and no setting."""
-        return self._new and self.settings == SessionSettings()
+        return self._new and self.settings == models.SessionSettings()
 
     @property
     def _model(self) -> str:
@@ -271,7 +260,7 @@ class LiveSession:
             )
         )
 
-    def _state(self) -> tuple[ContextSize, str]:
+    def _state(self) -> tuple[models.ContextSize, str]:
         return self._chat.size(self.settings), self._chat.models.default.name
 
     def refresh_budget(self) -> None:
@@ -285,7 +274,7 @@ class LiveSession:
         """See `RunOwner`."""
         self._owner.end_if_left(self)
 
-    def replied(self, reply: Message) -> None:
+    def replied(self, reply: models.Message) -> None:
         """See `RunOwner`."""
         self.audience.log.share(reply.meta.run or "", reply.text)
 
@@ -329,7 +318,7 @@ class LiveSession:
                 await self._publish_message(appended, frame, recalled)
         return wire.Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
-    def _recall(self, frame: wire.Send) -> "asyncio.Task[list[Hit]] | None":
+    def _recall(self, frame: wire.Send) -> "asyncio.Task[list[models.Hit]] | None":
         """Start the recall while the message is committed.
 
         Not for a message that waits for another reply, whose recall should find that one too; not
@@ -373,9 +362,9 @@ class LiveSession:
                 self.id,
                 "user",
                 frame.text,
-                title=self._session.title or title_from(frame.text),
+                title=self._session.title or models.title_from(frame.text),
                 client_id=frame.id,
-                meta=MessageMeta(
+                meta=models.MessageMeta(
                     intent=frame.intent,
                     intent_corrected_from=frame.corrected_from,
                     replaces=frame.replaces,
@@ -401,7 +390,7 @@ class LiveSession:
         self,
         appended: Appended,
         frame: wire.Send,
-        recalled: "asyncio.Task[list[Hit]] | None",
+        recalled: "asyncio.Task[list[models.Hit]] | None",
     ) -> None:
         if not (appended.duplicate and self._conversation.holds(frame.id)):
             if appended.previous_id > self._conversation.known_id:
@@ -438,7 +427,7 @@ class LiveSession:
             await self._chat.models.verify(change.model)
         async with self._sending:
             self._check_exists()
-            settings = checked_settings(change.applied(self.settings))
+            settings = models.checked_settings(change.applied(self.settings))
             self._chat.models.find(settings.model)
             if not self._new:
                 await self._chat.store.configure(self.user_id, self.id, settings)
@@ -448,15 +437,15 @@ class LiveSession:
 
     def _answer(
         self,
-        question: Message,
+        question: models.Message,
         intent: str | None,
         corrected: str | None,
         model: str | None,
         *,
-        recalled: "asyncio.Task[list[Hit]] | None" = None,
+        recalled: "asyncio.Task[list[models.Hit]] | None" = None,
     ) -> None:
         if self.status != "active":
-            title = self._session.title or title_from(question.text)
+            title = self._session.title or models.title_from(question.text)
             active = msgspec.structs.replace(
                 self._session, title=title, status="active", ended_at=None
             )
@@ -479,17 +468,17 @@ class LiveSession:
         """Store a rating and publish it."""
         self.changed(await self._chat.store.rate(self.user_id, self.id, rating))
 
-    def changed(self, session: Session) -> None:
+    def changed(self, session: models.Session) -> None:
         """Apply and publish a change of the stored session; a new end comes with its summary."""
         if session.ended_at not in {None, self._session.ended_at}:
             self.publish(summary_event(session))
         self._set_stored(session)
         self._publish_session()
 
-    def _set_stored(self, session: Session) -> None:
+    def _set_stored(self, session: models.Session) -> None:
         self._session, self._new = session, False
 
-    def remembered(self, memory: Memory) -> None:
+    def remembered(self, memory: models.Memory) -> None:
         """Use a memory that a person changed."""
         self._conversation.memory = memory
 
@@ -507,7 +496,7 @@ class LiveSession:
 
     async def end(
         self, claimed: asyncio.Event | None = None, *, leaving: bool = False
-    ) -> Session | None:
+    ) -> models.Session | None:
         """Stop replies, complete and summarise; None without messages or where another server ends it.
 
         `claimed` is set when the end is claimed: later messages start the session again. With
@@ -533,7 +522,7 @@ class LiveSession:
             return None
 
 
-def _shown(session: Session) -> tuple[object, ...]:
+def _shown(session: models.Session) -> tuple[object, ...]:
     """What clients are shown of a session, without its settings."""
     return session.title, session.status, session.rating, session.ended_at
 
@@ -561,7 +550,7 @@ async def recover(
             log.info("an unfinished reply was not recovered: %s", refused.code)
 
 
-def check_send(frame: wire.Send, limits: Limits, modes: Modes, models: Providers) -> None:
+def check_send(frame: wire.Send, limits: Limits, modes: Modes, providers: Providers) -> None:
     """Raise `TooLarge` or `BadRequest` for an invalid message."""
     if len(frame.text) > limits.message_chars:
         raise TooLarge(
@@ -574,10 +563,10 @@ def check_send(frame: wire.Send, limits: Limits, modes: Modes, models: Providers
         raise BadRequest(f"A message's id has 1 to {CLIENT_ID_CHARS} characters.")
     modes.check(frame.intent)
     modes.check(frame.corrected_from)
-    check_model(frame.model, models)
+    check_model(frame.model, providers)
 
 
-def check_model(name: str | None, models: Providers) -> None:
+def check_model(name: str | None, providers: Providers) -> None:
     """Raise `BadRequest` or an `LlmError` for a model that no provider can have."""
     if name is not None:
-        models.find(checked_model(name))
+        providers.find(models.checked_model(name))
