@@ -21,7 +21,7 @@ from genpy_server.llm.catalog import full_name
 from genpy_server.markdown_export import blocks
 from genpy_server.records import MessageFile, Records, each_message
 from genpy_server.sessions.explain import Explanation, explain_in
-from genpy_server.web.messages import Response, StoredBody
+from genpy_server.web.messages import Response, stored_body
 from genpy_server.web.router import Call
 
 PROXY_FIELDS = (
@@ -127,7 +127,7 @@ def _document(title: str, file: MessageFile, utc_offset: int) -> Response:
     zone = timezone(timedelta(minutes=utc_offset))
     with file as messages:
         texts = (msgspec.json.encode(text)[1:-1] for text in blocks(title, messages, zone))
-        return Response(stored=StoredBody.of(chain((b'{"markdown":"',), texts, (b'"}',))))
+        return Response(stored=stored_body(chain((b'{"markdown":"',), texts, (b'"}',))))
 
 
 async def message_page(records: Records, ref: str, query: MessagesQuery) -> models.MessagePage:

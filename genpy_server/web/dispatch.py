@@ -3,8 +3,9 @@
 import asyncio
 import gzip
 import logging
-from collections.abc import Awaitable, Callable
-from functools import partial
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from http import HTTPStatus
 
 import msgspec
@@ -16,7 +17,16 @@ from genpy_server.errors import GenPyError, NotFound, ShuttingDown, Unauthorized
 from genpy_server.settings import Settings
 from genpy_server.web.auth import Attach, Gate, Proxies, RemotePeer, Strangers
 from genpy_server.web.handover import VERSION, SessionSocket, WebSockets
-from genpy_server.web.messages import HTML, JSON, SECURITY_HEADERS, Request, Response
+from genpy_server.web.http_request import RequestReader
+from genpy_server.web.messages import (
+    HTML,
+    JSON,
+    MEMORY_BYTES,
+    SECURITY_HEADERS,
+    Request,
+    Response,
+    stored_body,
+)
 from genpy_server.web.pages.assets import error_page
 from genpy_server.web.router import Router
 
@@ -24,6 +34,8 @@ SESSION_PATH = "/ws/session/"
 COMPRESSED = frozenset({JSON, HTML})
 COMPRESSED_FROM = 1_400
 """Size of an answer from which compression saves a packet."""
+GZIP_BITS = 31
+"""For zlib: its largest window, and the header of gzip."""
 COMPRESSED_INLINE = 32 * 1024
 """Largest size that is compressed in less than a millisecond."""
 PREFLIGHT = {
@@ -45,6 +57,9 @@ class Dispatcher:
         self.limits = settings.limits
         self.server_header = f"GenPy/{__version__}"
         self.closing = False
+        self.new_reader = partial(
+            RequestReader, head_bytes=self.limits.head_bytes, body_bytes=self.limits.body_bytes
+        )
         self.proxies = Proxies(settings.proxies)
         self.strangers = Strangers(
             self.limits.strangers, self.limits.strangers_per_address, self.proxies
@@ -140,21 +155,35 @@ class Dispatcher:
 
 async def _compressed(request: Request, response: Response) -> Response:
     """The answer, compressed if it is large enough and the client accepts gzip."""
-    if response.length < COMPRESSED_FROM or response.content_type not in COMPRESSED:
-        return response
-    if "Content-Encoding" in response.headers or response.etag is not None:
+    lasting = response.etag is not None
+    if response.length < COMPRESSED_FROM or not (lasting or response.content_type in COMPRESSED):
         return response
     response = response.varying("Accept-Encoding")
     if not request.accepts_gzip:
         return response
-    response = msgspec.structs.replace(
-        response, headers={**response.headers, "Content-Encoding": "gzip"}
-    )
+    response.headers["Content-Encoding"] = "gzip"
+    if lasting:
+        return Response.file(_packed_file(response.body), response.content_type, response.headers)
     # zlib releases the GIL, so a large answer does not delay replies in a thread.
-    if (stored := response.stored) is not None:
-        packed = await asyncio.to_thread(stored.packed, 1)
-        return msgspec.structs.replace(response, stored=packed)
-    pack = partial(gzip.compress, response.body, compresslevel=1, mtime=0)
-    large = len(response.body) > COMPRESSED_INLINE
-    body = await asyncio.to_thread(pack) if large else pack()
-    return msgspec.structs.replace(response, body=body)
+    large = response.length > COMPRESSED_INLINE
+    return await asyncio.to_thread(_packed, response) if large else _packed(response)
+
+
+@lru_cache(maxsize=64)
+def _packed_file(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
+
+
+def _packed(response: Response) -> Response:
+    packed = _gzip(response.blocks(MEMORY_BYTES))
+    if response.stored is None:
+        return msgspec.structs.replace(response, body=b"".join(packed))
+    with response.stored:
+        return msgspec.structs.replace(response, stored=stored_body(packed))
+
+
+def _gzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    pack = zlib.compressobj(level=1, wbits=GZIP_BITS)
+    for block in blocks:
+        yield pack.compress(block)
+    yield pack.flush()

@@ -7,24 +7,21 @@ websockets library.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
-from genpy_server.errors import GenPyError, Refused, RequestTimeout
+from genpy_server.errors import GenPyError, RequestTimeout
 from genpy_server.web.auth import RemotePeer
 from genpy_server.web.dispatch import Dispatcher
 from genpy_server.web.handover import CLOSE_SECONDS, Upgrade
 from genpy_server.web.http_request import RequestReader
-from genpy_server.web.messages import SECURITY_HEADERS, Request, Response, StoredBody
+from genpy_server.web.messages import SECURITY_HEADERS, Request, Response
 
 log = logging.getLogger("genpy.server")
 
-BLOCK_BYTES = 256 * 1024
-"""Of an answer, given to the transport at once."""
 LOG_SECONDS = 60.0
 """Shortest time between two log lines of a `LimitedWarning`."""
 
@@ -52,6 +49,7 @@ class HttpConnection(asyncio.Protocol):
     _transport: asyncio.Transport
     _reader: RequestReader
     _peer: RemotePeer
+    task: asyncio.Task[None]
 
     def __init__(
         self,
@@ -64,14 +62,12 @@ class HttpConnection(asyncio.Protocol):
         """The open connections, with this one."""
         self._turned_away = turned_away
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self.task: asyncio.Task[None] | None = None
-        """The task of the current answer."""
-        self._ending = False
+        self._input = b""
+        self._came = asyncio.Event()
+        """Set when there is input, or its end."""
+        self._ended = False
         self._given_up = False
         """Whether the current handler is cancelled when the client disconnects."""
-        self._early = b""
-        self._peer_finished = False
         self._paused: asyncio.Future[None] | None = None
         self.released: asyncio.Future[None] = self._loop.create_future()
         """Done when the connection is closed or handed over."""
@@ -85,48 +81,32 @@ class HttpConnection(asyncio.Protocol):
         address = str(found[0]) if found else ""
         self._peer = RemotePeer(self._dispatcher.strangers, address, self._transport.abort)
         self._connections.add(self)
-        self._next(self._dispatcher.limits.request_seconds)
+        self._reader = self._dispatcher.new_reader()
+        self.task = self._loop.create_task(self._serve())
+        self.task.add_done_callback(self._served)
         if not self._dispatcher.strangers.add(self._peer):
             self._turned_away.happened(address)
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Read the request, and answer it once it is complete."""
-        if self._ending:
-            return  # bytes of a refused client are dropped
-        if self._given_up:
-            self._early += data
-            self._transport.pause_reading()
-            return
-        if not self._reader.started:
-            self._wait(self._dispatcher.limits.request_seconds)
-        try:
-            request = self._reader.receive_data(data)
-        except Refused as error:
-            self._refuse(self._reader.known, error)
-            return
-        if writes := self._reader.continue_bytes():
-            self._transport.write(writes)
-        if request is not None:
-            self._received(request)
+        """Keep the bytes; no more are read before `_more` takes them."""
+        self._input += data
+        self._transport.pause_reading()
+        self._came.set()
 
     def eof_received(self) -> bool:
         """Keep the connection for the answer to a client that has finished sending."""
-        if self._ending or self._given_up or not (self._reader.started or self.task):
-            return False
-        self._peer_finished = True
-        try:
-            self._reader.receive_eof()
-        except Refused as error:
-            self._refuse(None, error)
-        return True
+        self._ended = True
+        self._came.set()
+        return not self._given_up
 
     def connection_lost(self, _: Exception | None) -> None:
         """Remove the connection; the current handler is cancelled or runs to its end."""
-        if self._given_up and self.task is not None:
+        if self._given_up:
             self.task.cancel()
         self._peer.left()
         self._released()
+        self.eof_received()
         self.resume_writing()
 
     def pause_writing(self) -> None:
@@ -143,157 +123,129 @@ class HttpConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close now, or once the current request is answered."""
-        if self.task is None and not self._ending and not self._reader.started:
+        if not self._reader.started:
             self._transport.close()
 
     def abort(self) -> None:
         """Drop the connection."""
         self._transport.abort()
-        if self.task is not None:
-            self.task.cancel()
-
-    def _next(self, seconds: float) -> None:
-        limits = self._dispatcher.limits
-        self._reader = RequestReader(head_bytes=limits.head_bytes, body_bytes=limits.body_bytes)
-        self._wait(seconds)
-
-    def _wait(self, seconds: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if seconds is None else self._loop.call_later(seconds, self._timed_out)
-
-    def _timed_out(self) -> None:
-        if self._ending:
-            self._transport.abort()
-        elif self._reader.started:
-            self._reader.finished = True
-            self._refuse(None, RequestTimeout("The request did not arrive in time."))
-        else:
-            self._transport.close()
+        self.task.cancel()
 
     def _released(self) -> None:
-        self._wait(None)
         self._connections.discard(self)
         if not self.released.done():
             self.released.set_result(None)
 
-    def _received(self, request: Request) -> None:
-        self._wait(None)
-        try:
-            self._peer.moved(self._dispatcher.proxies.client(self._peer.address, request.headers))
-        except GenPyError as error:
-            self._refuse(request, error)
-            return
-        if request.upgrade:
-            self._upgrade(request)
-            return
-        # Reading goes on, to detect that the client disconnects.
-        self._given_up = self._dispatcher.router.is_given_up(request)
-        if not self._given_up:
-            self._transport.pause_reading()
-        self._work(self._answer(request))
-
-    def _upgrade(self, request: Request) -> None:
-        try:
-            attach = self._dispatcher.attach(request, self._peer)
-            upgrade = Upgrade(request, attach, self._peer, self._loop.time())
-            self._dispatcher.sockets.take_over(self._transport, upgrade, self._reader.left_over)
-        except GenPyError as error:
-            self._refuse(request, error)
-        else:
-            self._released()
-
-    def _refuse(self, request: Request | None, error: GenPyError) -> None:
-        self._wait(None)
-        response = self._dispatcher.refuse(request, error)
-        began = self._loop.time()
-        self._work(self._send(request, response, began, kept=False))
-
-    def _work(self, work: Coroutine[Any, Any, None]) -> None:
-        self.task = self._loop.create_task(work)
-        self.task.add_done_callback(self._worked)
-
-    def _worked(self, task: asyncio.Task[None]) -> None:
+    def _served(self, task: asyncio.Task[None]) -> None:
         """Abort the connection after a bug in an answer, which nothing else would close."""
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("an answer failed", exc_info=error)
             self._transport.abort()
 
-    async def _answer(self, request: Request) -> None:
-        began = self._loop.time()
+    async def _serve(self) -> None:
+        """Answer requests, until one is the last or opens a WebSocket."""
+        seconds = self._dispatcher.limits.request_seconds
+        while True:
+            request, last = None, False
+            try:
+                request = await self._read(seconds)
+                if request is None:
+                    break
+                began = self._loop.time()
+                peer, proxies = self._peer, self._dispatcher.proxies
+                peer.moved(proxies.client(peer.address, request.headers))
+                if request.upgrade:
+                    upgrade = Upgrade(request, self._dispatcher.attach(request, peer), peer, began)
+                    sockets, early = self._dispatcher.sockets, self._reader.left_over
+                    sockets.take_over(self._transport, upgrade, early)
+                    self._released()
+                    return
+                response = await self._answer(request)
+            except GenPyError as error:
+                began, last = self._loop.time(), True
+                response = self._dispatcher.refuse(self._reader.known, error)
+            self._input = self._reader.left_over + self._input
+            last = last or self._dispatcher.closing or (self._ended and not self._input)
+            await self._send(request, response, began, last=last)
+            if last or self._dispatcher.closing or not self._reader.may_follow:
+                break
+            self._reader = self._dispatcher.new_reader()
+            seconds = self._dispatcher.limits.keep_alive_seconds
+        await self._end()
+
+    async def _read(self, seconds: float) -> Request | None:
+        """The next request; None where none begins in time, or before the client disconnects.
+
+        Raises `Refused`, or `RequestTimeout`.
+        """
+        try:
+            async with asyncio.timeout(seconds) as patience:
+                while data := await self._more():
+                    if not self._reader.started:
+                        within = self._dispatcher.limits.request_seconds
+                        patience.reschedule(self._loop.time() + within)
+                    request = self._reader.receive_data(data)
+                    if writes := self._reader.continue_bytes():
+                        self._transport.write(writes)
+                    if request is not None:
+                        return request
+                self._reader.receive_eof()
+        except TimeoutError:
+            if self._reader.started:
+                raise RequestTimeout("The request did not arrive in time.") from None
+        return None
+
+    async def _more(self) -> bytes:
+        """The bytes that came; empty at their end."""
+        if not self._input and not self._ended:
+            self._came.clear()
+            self._transport.resume_reading()
+            await self._came.wait()
+        data, self._input = self._input, b""
+        return data
+
+    async def _answer(self, request: Request) -> Response:
+        self._given_up = self._dispatcher.router.is_given_up(request)
+        if self._given_up:  # reading goes on, to detect that the client disconnects
+            self._transport.resume_reading()
         response = await self._dispatcher.answer(request, self._peer)
-        if self._given_up:
-            self._given_up = False
-            self._transport.pause_reading()
-        await self._send(request, response, began, kept=True)
+        self._given_up = False
+        return response
 
     async def _send(
-        self, request: Request | None, response: Response, began: float, *, kept: bool
+        self, request: Request | None, response: Response, began: float, *, last: bool
     ) -> None:
-        """Send an answer, wait until it is written, and read the next request or close."""
+        """Send an answer in blocks, as they are read; the transport would copy all of it."""
         try:
-            last = request is None or not kept or self._peer_finished or self._dispatcher.closing
             shown = response
             if request is not None and response.unchanged_for(request):
                 shown = msgspec.structs.replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
-            fields = _fields(shown, self._dispatcher.server_header, last=last)
             if self._transport.is_closing():
                 return
-            data = memoryview(self._reader.answer_bytes(shown, fields))
-            self._transport.write(data[:BLOCK_BYTES])
-            self._dispatcher.log(self._peer.address, request, shown.status, began)
-            if self._paused is not None or len(data) > BLOCK_BYTES or self._reader.body_follows:
-                async with asyncio.timeout(self._dispatcher.limits.answer_seconds):
-                    await self._write(data[BLOCK_BYTES:])
-                    if shown.stored is not None and self._reader.body_follows:
-                        await self._write_stored(shown.stored)
+            self._dispatcher.log(self._peer.address, self._reader.known, shown.status, began)
+            fields = _fields(shown, self._dispatcher.server_header, last=last)
+            async with asyncio.timeout(self._dispatcher.limits.answer_seconds):
+                for part in self._reader.answer(shown, fields):
+                    self._transport.write(part)
+                    await (self._paused or asyncio.sleep(0))
+                    if self._transport.is_closing():
+                        return
         except TimeoutError:
             self._transport.abort()
-            return
         finally:
-            self.task = None
             if response.stored is not None:
                 self._loop.run_in_executor(None, response.stored.close)
-        if self._transport.is_closing():
-            return
-        if last or self._dispatcher.closing or not self._reader.may_follow:
-            self._end()
-        else:
-            early, self._early = self._reader.left_over + self._early, b""
-            self._next(self._dispatcher.limits.keep_alive_seconds)
-            self._transport.resume_reading()
-            if early:
-                self.data_received(early)
 
-    async def _write(self, rest: memoryview) -> None:
-        """Write the rest of an answer as it is read, in blocks; the transport would copy all of it."""
-        for start in range(0, len(rest), BLOCK_BYTES):
-            await (self._paused or asyncio.sleep(0))
-            if self._transport.is_closing():
-                return
-            self._transport.write(rest[start : start + BLOCK_BYTES])
-        if self._paused is not None:
-            await self._paused
-
-    async def _write_stored(self, body: StoredBody) -> None:
-        """Write a body from its file as it is read."""
-        for block in body.blocks(BLOCK_BYTES):
-            await self._write(memoryview(self._reader.body_bytes(block)))
-            if self._transport.is_closing():
-                return
-        self._reader.body_bytes(b"")
-
-    def _end(self) -> None:
+    async def _end(self) -> None:
         """Close after the answer; read until the client closes, so that it gets no reset."""
-        self._ending = True
-        if self._peer_finished or not self._transport.can_write_eof():
-            self._transport.close()
-            return
-        self._wait(CLOSE_SECONDS)
         try:
-            self._transport.write_eof()
-            self._transport.resume_reading()
-        except OSError:  # the peer has reset the connection
+            if not self._ended and self._transport.can_write_eof():
+                self._transport.write_eof()
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    while await self._more():
+                        pass
+            self._transport.close()
+        except OSError:  # the client has reset the connection, or does not close it in time
             self._transport.abort()
 
 

@@ -7,7 +7,7 @@ characters beside the size of a chunk. It returns one `Request`, or raises the e
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
@@ -20,6 +20,8 @@ LINE_BYTES = 8_000
 FIELDS = 100
 QUERY_FIELDS = 20
 METHOD_BYTES = 32
+BLOCK_BYTES = 256 * 1024
+"""Of an answer, given to the transport at once."""
 END = b"\r\n\r\n"
 EMPTY_LINE = b"\r\n"
 SINGLE = ("authorization", "content-length", "content-type", "host", "origin", "transfer-encoding")
@@ -92,34 +94,19 @@ class RequestReader:
             return b""
         return self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 
-    def answer_bytes(self, response: Response, fields: Iterable[tuple[str, str]]) -> bytes:
-        """An answer as bytes: status, header fields, and the body unless the request was HEAD.
-
-        A stored body is sent by `body_bytes`, block by block.
-        """
+    def answer(self, response: Response, fields: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+        """An answer in parts: status and header fields, and the body unless the request was HEAD."""
         head = h11.Response(
             status_code=response.status,
             headers=[(name.encode(), value.encode()) for name, value in fields],
             reason=response.reason.encode(),
         )
-        parts = [self._h11.send(head)]
-        if not (self._request is not None and self._request.method == "HEAD"):
-            if response.stored is not None:
-                return parts[0] or b""
-            if response.body:
-                parts.append(self._h11.send(h11.Data(data=response.body)))
-        parts.append(self._h11.send(h11.EndOfMessage()))
-        return b"".join(part or b"" for part in parts)
-
-    def body_bytes(self, block: bytes) -> bytes:
-        """A block of a stored body; an empty one is its end."""
-        event = h11.Data(data=block) if block else h11.EndOfMessage()
-        return self._h11.send(event) or b""
-
-    @property
-    def body_follows(self) -> bool:
-        """Whether the body of the answer is still to be sent."""
-        return self._h11.our_state is h11.SEND_BODY
+        part = self._h11.send(head) or b""
+        silent = self._request is not None and self._request.method == "HEAD"
+        for block in () if silent else response.blocks(BLOCK_BYTES):
+            yield part + (self._h11.send(h11.Data(data=block)) or b"")
+            part = b""
+        yield part + (self._h11.send(h11.EndOfMessage()) or b"")
 
     @property
     def may_follow(self) -> bool:

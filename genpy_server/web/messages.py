@@ -1,11 +1,11 @@
 """An HTTP request as it was received, and the answer to it: plain values, no socket."""
 
-import gzip
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from http import HTTPStatus
+from io import SEEK_END, BytesIO
 from math import ceil
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ JSON = "application/json"
 HTML_TYPE = "text/html"
 HTML = f"{HTML_TYPE}; charset=utf-8"
 MEMORY_BYTES = 1024 * 1024
-"""Of a `StoredBody`, until it goes to the disk."""
+"""Of a `stored_body`, until it goes to the disk."""
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -71,55 +71,20 @@ class Request(msgspec.Struct, frozen=True):
         )
 
 
-class StoredBody:
+def stored_body(parts: Iterable[bytes]) -> IO[bytes]:
     """A body of any size in a temporary file. Raises `OSError` on a full disk.
 
     Make and close it in a thread: to remove a file of 100 MB takes 25 ms.
     """
+    from tempfile import SpooledTemporaryFile  # noqa: PLC0415 - when something is exported
 
-    def __init__(self) -> None:
-        from tempfile import SpooledTemporaryFile  # noqa: PLC0415 - when something is exported
-
-        self._file = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - closed by `close`
-
-    @classmethod
-    def of(cls, parts: Iterable[bytes]) -> "StoredBody":
-        """The joined parts."""
-        body = cls()
-        try:
-            for part in parts:
-                body._file.write(part)
-        except BaseException:
-            body.close()
-            raise
-        return body
-
-    def __len__(self) -> int:
-        return self._file.seek(0, 2)
-
-    def blocks(self, size: int) -> Iterator[bytes]:
-        """The body in blocks of so many bytes."""
-        self._file.seek(0)
-        while block := self._file.read(size):
-            yield block
-
-    def packed(self, level: int) -> "StoredBody":
-        """The body compressed with gzip; this one is closed."""
-        body = StoredBody()
-        try:
-            with gzip.GzipFile(fileobj=body._file, mode="wb", compresslevel=level, mtime=0) as into:
-                for block in self.blocks(MEMORY_BYTES):
-                    into.write(block)
-        except BaseException:
-            body.close()
-            raise
-        finally:
-            self.close()
-        return body
-
-    def close(self) -> None:
-        """Remove the file."""
-        self._file.close()
+    file = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - closed when it is sent
+    try:
+        file.writelines(parts)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -130,7 +95,7 @@ class Response(msgspec.Struct, frozen=True):
     content_type: str = JSON
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     etag: str | None = None
-    stored: StoredBody | None = None
+    stored: IO[bytes] | None = None
     """The body, instead of `body`, if it may be larger than what should be in memory."""
 
     @classmethod
@@ -165,7 +130,14 @@ class Response(msgspec.Struct, frozen=True):
     @property
     def length(self) -> int:
         """Bytes of the body."""
-        return len(self.body if self.stored is None else self.stored)
+        return len(self.body) if self.stored is None else self.stored.seek(0, SEEK_END)
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """The body in blocks of so many bytes at most."""
+        file = self.stored or BytesIO(self.body)
+        file.seek(0)
+        while block := file.read(size):
+            yield block
 
     @property
     def reason(self) -> str:

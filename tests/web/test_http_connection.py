@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import pytest
@@ -13,8 +13,9 @@ from support.conditions import eventually
 from support.http_server import Listening, listening
 from websockets.asyncio.client import connect
 
+from genpy_server.web import dispatch
 from genpy_server.web.handover import CLOSE_SECONDS
-from genpy_server.web.messages import Response, StoredBody
+from genpy_server.web.messages import Response, stored_body
 from genpy_server.web.router import Call, Route
 
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -336,36 +337,35 @@ async def test_a_large_answer_arrives_whole() -> None:
     assert len(answer.split(b"\r\n\r\n", 1)[1]) == 5_000_000
 
 
-def stored_answers(bodies: list[StoredBody]) -> tuple[Route, ...]:
+def stored_answers(bodies: list[IO[bytes]]) -> tuple[Route, ...]:
     """Answers 3 MB of JSON from files, which are noted."""
 
     async def stored(call: Call[Any, Any]) -> Response:
-        bodies.append(StoredBody.of([b'"', *([b"word " * 1_000] * 600), b'"']))
+        bodies.append(stored_body([b'"', *([b"word " * 1_000] * 600), b'"']))
         return Response(stored=bodies[-1])
 
     return (Route("GET", "/stored", stored, "Answer 3 MB.", public=True),)
 
 
-async def until_removed(bodies: list[StoredBody]) -> None:
+async def until_removed(bodies: list[IO[bytes]]) -> None:
     """Wait until the files are removed, in a thread."""
 
     async def removed() -> bool:
-        return all(body._file.closed for body in bodies)
+        return all(body.closed for body in bodies)
 
     await eventually(removed)
 
 
 async def test_an_answer_comes_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the same as one from memory, compressed or not; its file is removed with it."""
-    bodies: list[StoredBody] = []
-    packed: list[StoredBody] = []
-    pack = StoredBody.packed
+    bodies: list[IO[bytes]] = []
+    packed: list[IO[bytes]] = []
 
-    def noted(body: StoredBody, level: int) -> StoredBody:
-        packed.append(pack(body, level))
+    def noted(parts: Iterable[bytes]) -> IO[bytes]:
+        packed.append(stored_body(parts))
         return packed[-1]
 
-    monkeypatch.setattr(StoredBody, "packed", noted)
+    monkeypatch.setattr(dispatch, "stored_body", noted)
     text = "word " * 600_000
     async with (
         listening(routes=stored_answers(bodies)) as front,
@@ -384,7 +384,7 @@ async def test_an_answer_comes_from_a_file(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_a_file_whose_reader_leaves_is_removed() -> None:
     """A client that goes away, or does not read, keeps no file."""
-    bodies: list[StoredBody] = []
+    bodies: list[IO[bytes]] = []
     get = b"GET /stored HTTP/1.1\r\nHost: localhost\r\n\r\n"
     routes = stored_answers(bodies)
     async with listening(routes=routes, limits={"answer_seconds": 0.1}) as front:

@@ -229,7 +229,7 @@ def test_chunks_are_one_body(name: str, body: bytes) -> None:
 def test_an_answer_says_whether_another_request_may_follow(data: bytes, follows: bool) -> None:
     """HTTP/1.1 goes on unless a side closes, and the answer says that it will."""
     _, _, reader = read(data)
-    answer = reader.answer_bytes(Response(), [("Content-Length", "0")])
+    answer = b"".join(reader.answer(Response(), [("Content-Length", "0")]))
     assert reader.may_follow is follows
     assert (b"Connection: close" in answer) is not follows
 

@@ -6,10 +6,9 @@ revalidated each time by their ETag.
 """
 
 import base64
-import gzip
 import re
 from collections.abc import Collection, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -17,7 +16,7 @@ from importlib.resources import files
 import msgspec
 
 from genpy_server.errors import GenPyError, NotFound
-from genpy_server.web.messages import HTML, Request, Response
+from genpy_server.web.messages import HTML, Response
 
 SCRIPT = "text/javascript; charset=utf-8"
 STYLE = "text/css; charset=utf-8"
@@ -209,17 +208,3 @@ def error_page(error: GenPyError, path: str) -> Response:
     text = text.replace("{title}", shown.reason).replace("{message}", escape(error.message))
     page = page_response(text, "../" * (path.count("/") - 1) or "./")
     return msgspec.structs.replace(page, status=error.status, etag=None)
-
-
-def packed(response: Response, request: Request) -> Response:
-    """The same in a third of the bytes, for a browser that can unpack it."""
-    response = response.varying("Accept-Encoding")
-    if not request.accepts_gzip:
-        return response
-    headers = {**response.headers, "Content-Encoding": "gzip"}
-    return Response.file(_gzip(response.body), response.content_type, headers)
-
-
-@lru_cache(maxsize=64)
-def _gzip(body: bytes) -> bytes:
-    return gzip.compress(body, mtime=0)

@@ -132,12 +132,12 @@ async def chat(call: Call[None, None]) -> Response:
     """
     page, request = assets.page("chat.html"), call.request
     if request.user is None or not (ref := request.query.get("session")):
-        return assets.packed(page, request)
+        return page
     wanted = request.query.get("message", "")
     number = int(wanted) if wanted.isdecimal() and len(wanted) < ID_DIGITS else None
     preload = await preloaded(call.app, request.user, ref, number)
     if preload is None:
-        return assets.packed(page, request)
+        return page
     shown = "" if wanted else still(preload.frames)
     return assets.chat_with_data(msgspec.json.encode(preload), preload.title, shown)
 
@@ -145,29 +145,27 @@ async def chat(call: Call[None, None]) -> Response:
 async def summary(call: Call[None, None]) -> Response:
     """The summary page of a session."""
     checked_ref(call.ref)
-    return assets.packed(assets.page("summary.html", "../"), call.request)
+    return assets.page("summary.html", "../")
 
 
 async def asset(call: Call[None, None]) -> Response:
     """A file of the pages."""
-    found = assets.asset_response(call.params["name"], call.params["version"])
-    return assets.packed(found, call.request)
+    return assets.asset_response(call.params["name"], call.params["version"])
 
 
-async def docs(call: Call[None, None]) -> Response:
+async def docs(_: Call[None, None]) -> Response:
     """Every endpoint and frame with an example."""
-    return assets.packed(_document("docs"), call.request)
+    return _document("docs")
 
 
 async def openapi(call: Call[None, None]) -> Response:
     """The HTTP side as OpenAPI."""
-    tokens = bool(call.app.server.settings.tokens)
-    return assets.packed(_document("openapi", tokens=tokens), call.request)
+    return _document("openapi", tokens=bool(call.app.server.settings.tokens))
 
 
-async def asyncapi(call: Call[None, None]) -> Response:
+async def asyncapi(_: Call[None, None]) -> Response:
     """The WebSocket side as AsyncAPI."""
-    return assets.packed(_document("asyncapi"), call.request)
+    return _document("asyncapi")
 
 
 @cache
