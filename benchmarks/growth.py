@@ -5,7 +5,8 @@
 The databases are built once in the folder (a new temporary one by default) and used again: one user
 with so many messages, half of whose words are stop words and whose most frequent other word is in 6%
 of them, and one user with ten messages beside. Turns go through a server of its own, and begin with
-the same words, so that each recalls the ones before. Other times are CPU of this process, so that a
+the same words, so that each recalls the ones before; beside them stand the same turns of a server
+that only relays, and of one of a few lines with groq's SDK and SQLite (relay_ends.py). Other times are CPU of this process, so that a
 busy machine changes them little; statements are those that the store executes, without the index's
 own.
 """
@@ -26,7 +27,7 @@ from itertools import accumulate
 from pathlib import Path
 from uuid import UUID
 
-from relay import Reader, connected, servers, tokens
+from relay import ENDS, Program, Reader, connected, program, servers, tokens
 
 from genpy_server.core.models import Message
 from genpy_server.core.words import STOP_WORDS
@@ -41,6 +42,8 @@ MOST_FREQUENT = 0.06
 TURNS = 40
 WORDS = 12
 """Words of a message that are not stop words."""
+FIRST_CORE = min(os.sched_getaffinity(0))
+"""Where the servers are compared."""
 SYLLABLES = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
 
 
@@ -203,24 +206,37 @@ async def turns(database: Path) -> None:
 
 
 async def measured_turns(path: Path) -> None:
-    talk = Talk()
     (token,) = tokens(1)
     limits = {"GENPY_LIMIT_MESSAGES_PER_MINUTE": "10000"}
-    async with servers({LARGE: token}, path, **limits) as (_, _, genpy):
-        reader = Reader(token, f"turns-{time.time_ns()}", 1, stays=True)
-        await connected(genpy.url, [reader])
-        first, cpu = [], []
-        for turn in range(TURNS + 5):
-            before = genpy.cpu()
-            reader.ask(talk.question(12), name=f"m{turn}")
-            await reader.done
-            first.append((reader.first_at - reader.asked_at) / 1e3)
-            await asyncio.sleep(0.02)  # what follows the reply is its cost too
-            cpu.append((genpy.cpu() - before) * 1e3)
-    for name, times in (("first token, wall", first), ("a turn", cpu)):
-        known = sorted(times[5:])
-        middle, high = known[len(known) // 2], known[int(len(known) * 0.95)]
-        print(f"  {name + ', 12 words':<44}{middle:>9.2f}{high:>9.2f}", flush=True)
+    async with servers({LARGE: token}, path, **limits) as (service, floor, genpy):
+        texts = str(path.with_suffix(".texts"))
+        port = service.url.rpartition(":")[2]
+        async with program(ENDS, "libraries", port, texts, core=FIRST_CORE) as libraries:
+            compared = {"": genpy, "relay alone": floor, "SDK, two commits": libraries}
+            taken = {name: await turns_of(server, token) for name, server in compared.items()}
+    for number, row in enumerate(("first token, wall", "a turn")):
+        for name, times in taken.items():
+            middle, high = times[number]
+            what = f"{row}, 12 words" if not name else f"  {name}"
+            print(f"  {what:<44}{middle:>9.2f}{high:>9.2f}", flush=True)
+
+
+async def turns_of(server: Program, token: str) -> list[tuple[float, float]]:
+    """The median and 95th of a hundred: milliseconds to the first token, and of CPU a turn."""
+    talk = Talk()
+    reader = Reader(token, f"turns-{time.time_ns()}", 1, stays=True)
+    await connected(server.url, [reader])
+    first, cpu = [], []
+    for turn in range(TURNS + 5):
+        before = server.cpu()
+        reader.ask(talk.question(12), name=f"m{turn}")
+        await reader.done
+        first.append((reader.first_at - reader.asked_at) / 1e3)
+        await asyncio.sleep(0.02)  # what follows the reply is its cost too
+        cpu.append((server.cpu() - before) * 1e3)
+    reader.leave()
+    ranked = [sorted(times[5:]) for times in (first, cpu)]
+    return [(known[len(known) // 2], known[int(len(known) * 0.95)]) for known in ranked]
 
 
 def main() -> None:

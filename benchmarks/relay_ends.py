@@ -1,23 +1,28 @@
-"""The processes around a server in relay.py: a model's service, and the floor of a relay.
+"""The processes around a server in relay.py and growth.py: a model's service, and two floors.
 
     python benchmarks/relay_ends.py service
     python benchmarks/relay_ends.py floor PORT
+    python benchmarks/relay_ends.py libraries PORT FILE
 
 Prints its address. The service writes the time into each token; the floor is asyncio streams and
-msgspec between the service on PORT and a WebSocket, and keeps nothing.
+msgspec between the service on PORT and a WebSocket, and keeps nothing. "libraries" asks the service
+through groq's SDK, and commits both messages to a table in FILE: a chat of a few lines.
 """
 
 import asyncio
 import re
+import sqlite3
 import sys
 import time
+from functools import partial
 from itertools import count as count_from
 
 import msgspec
+from groq import AsyncGroq
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from genpy_server.wire import PROTOCOL, Delta, RunFinished, encode
+from genpy_server.wire import PROTOCOL, Delta, RunFinished, Send, decode_client, encode
 
 RATE = 50
 """Tokens a second of one reply."""
@@ -94,7 +99,7 @@ class Chunk(msgspec.Struct):
 chunks = msgspec.json.Decoder(Chunk)
 
 
-async def relay(socket: ServerConnection, port: int) -> None:
+async def relay(port: int, socket: ServerConnection) -> None:
     """Relay replies, and nothing else."""
     async for message in socket:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -118,20 +123,61 @@ async def relay(socket: ServerConnection, port: int) -> None:
         await socket.send(encode(RunFinished(0, "r", "done", 0.0)))
 
 
-async def listen(kind: str, port: int) -> None:
-    """Be the service, or the floor in front of the one on `port`."""
+# The libraries
+
+
+class Rows:
+    """A table of texts, each committed as GenPy commits its messages."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = sqlite3.connect(path, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, text)")
+
+    async def add(self, text: str) -> None:
+        """Commit a text in a thread."""
+        await asyncio.to_thread(self._add, text)
+
+    def _add(self, text: str) -> None:
+        with self._connection:
+            self._connection.execute("INSERT INTO texts (text) VALUES (?)", (text,))
+
+
+async def talk(rows: Rows, client: AsyncGroq, socket: ServerConnection) -> None:
+    """Store each message, relay its reply, and store that."""
+    async for message in socket:
+        frame, reply = decode_client(str(message)), ""
+        assert isinstance(frame, Send)
+        await rows.add(frame.text)
+        stream = await client.chat.completions.create(
+            messages=[{"role": "user", "content": frame.text}], model="m", stream=True
+        )
+        async for event in stream:
+            piece = event.choices[0].delta.content
+            if piece:
+                await socket.send(encode(Delta(0, "r", len(reply), piece)))
+                reply += piece
+        await rows.add(reply)
+        await socket.send(encode(RunFinished(0, "r", "done", 0.0)))
+
+
+async def listen(kind: str, port: str = "", file: str = "") -> None:
+    """Be the service, or a floor in front of the one on `port`."""
     if kind == "service":
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         sockets = server.sockets
     else:
+        handler = partial(relay, int(port))
+        if kind == "libraries":
+            client = AsyncGroq(api_key="none", base_url=f"http://127.0.0.1:{port}")
+            handler = partial(talk, Rows(file), client)
         floor = await serve(
-            lambda socket: relay(socket, port), "127.0.0.1", 0, compression=None,
-            subprotocols=[Subprotocol(PROTOCOL)],
-        )  # fmt: skip
+            handler, "127.0.0.1", 0, compression=None, subprotocols=[Subprotocol(PROTOCOL)]
+        )
         sockets = tuple(floor.sockets)
     print(f"http://127.0.0.1:{sockets[0].getsockname()[1]}", flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(listen(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0))
+    asyncio.run(listen(*sys.argv[1:]))
