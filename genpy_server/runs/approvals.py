@@ -6,7 +6,7 @@ from typing import Protocol
 from genpy_server import wire
 from genpy_server.errors import Conflict, StoreError
 from genpy_server.runs.context import Publisher
-from genpy_server.stores.base import ApprovalStore, Store
+from genpy_server.stores.base import Store
 from genpy_server.tools.base import Tool
 
 NOBODY = (
@@ -50,15 +50,13 @@ class Approvals:
             seq=0, run=run, call=call, name=name, args=args, digest=tool.digest
         )
         decision = await self._ask(request)
-        if decision == "always" and isinstance(self._store, ApprovalStore):
+        if decision == "always":
             await self._store.approve_tool(self._user_id, *kept)
-        elif decision in {"session", "always"}:
+        elif decision == "session":
             self._session.add(kept)
         return decision != "no"
 
     async def _always(self, name: str, digest: str) -> bool:
-        if not isinstance(self._store, ApprovalStore):
-            return False
         try:
             approved = await self._store.approved_tools(self._user_id)
         except StoreError:

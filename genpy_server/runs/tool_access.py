@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from genpy_server.core import models
 from genpy_server.errors import BadRequest, NotFound
 from genpy_server.settings import EVERYONE
-from genpy_server.stores.base import ApprovalStore, Store
+from genpy_server.stores.base import Store
 from genpy_server.tools.base import UNUSABLE, Tool
 from genpy_server.tools.registry import ToolRegistry
 
@@ -95,8 +95,7 @@ class ToolAccess:
     async def listed(self, user_id: str) -> models.ToolList:
         """The tools of a user, and which of them may always run."""
         await self.servers.ready()
-        store = self._store
-        kept = await store.approved_tools(user_id) if isinstance(store, ApprovalStore) else []
+        kept = await self._store.approved_tools(user_id)
         approved = {(one.name, one.digest) for one in kept}
         tools = [
             models.ListedTool(
@@ -122,8 +121,7 @@ class ToolAccess:
 
     async def revoke(self, user_id: str, name: str) -> None:
         """Revoke a permission to always run; raises `NotFound` where there was none."""
-        store = self._store
-        if not isinstance(store, ApprovalStore) or not await store.revoke_tool(user_id, name):
+        if not await self._store.revoke_tool(user_id, name):
             raise NotFound(f"The tool {name} has no permission to always run.")
 
 

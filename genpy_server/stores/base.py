@@ -6,10 +6,11 @@ by id, sessions by the id of their last message. Times are those of the database
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b, md5
 from inspect import signature
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -26,6 +27,9 @@ from genpy_server.core.models import (
     SessionStatus,
 )
 from genpy_server.core.text import storable_value
+from genpy_server.errors import StoreError
+
+log = logging.getLogger("genpy.store")
 
 EVENT_TYPES: dict[Role, str] = {"user": "user", "assistant": "ai", "system": "system"}
 """The names of roles in the tables."""
@@ -69,13 +73,40 @@ def known_state(state: str, memory: Memory | None) -> str:
     return state and f"{state} {md5_hex(noted)}"
 
 
-async def repeat_with_rests(step: Callable[[], Awaitable[bool]]) -> None:
-    """Repeat a step until it returns False, with rests in which replies have the processor."""
-    clock = asyncio.get_running_loop().time
-    began = clock()
-    while await step():
-        await asyncio.sleep(REST * (clock() - began))
+class Indexing:
+    """Indexes in the background what an upgrade or other programs left."""
+
+    def __init__(self, step: Callable[[], Awaitable[bool]]) -> None:
+        self._step = step
+        """Indexes a little; False when all is indexed."""
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, unless it goes on."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        """Repeat the step, with rests in which replies have the processor."""
+        clock = asyncio.get_running_loop().time
         began = clock()
+        try:
+            while await self._step():
+                await asyncio.sleep(REST * (clock() - began))
+                began = clock()
+        except StoreError as error:
+            log.warning("index not finished: %s", error.code)
+
+    async def end(self) -> None:
+        """Wait until all is indexed."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def stop(self) -> None:
+        """Stop after the current step."""
+        if self._task is not None:
+            self._task.cancel()
+            await self.end()
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -209,20 +240,6 @@ class ApprovedTool(msgspec.Struct, frozen=True):
     name: str
     digest: str
     at: str
-
-
-@runtime_checkable
-class ApprovalStore(Protocol):
-    """The optional part of a store that keeps permissions of tools; without it, people are asked again."""
-
-    async def approved_tools(self, user_id: str) -> list[ApprovedTool]:
-        """The tools that a user always allows, ordered by name."""
-
-    async def approve_tool(self, user_id: str, name: str, digest: str) -> None:
-        """Always allow a tool with this definition; this replaces an earlier definition."""
-
-    async def revoke_tool(self, user_id: str, name: str) -> bool:
-        """Remove a permission; False if there is none."""
 
 
 class BaseStore(Protocol):
@@ -463,6 +480,17 @@ class Store(BaseStore, Protocol):
         self, user_id: str, session_id: str, memory: Memory, *, previous: Memory | None
     ) -> bool:
         """Replace the memory if it still equals `previous`; returns whether it did."""
+
+    # Tools that a user always allows
+
+    async def approved_tools(self, user_id: str) -> list[ApprovedTool]:
+        """The tools that a user always allows, ordered by name."""
+
+    async def approve_tool(self, user_id: str, name: str, digest: str) -> None:
+        """Always allow a tool with this definition; this replaces an earlier definition."""
+
+    async def revoke_tool(self, user_id: str, name: str) -> bool:
+        """Remove a permission; False if there is none."""
 
     # Moving
 

@@ -383,12 +383,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-_METHODS = {
-    name for name in dir(CompletedStore) if not name.startswith("_")
-} | {"open", "close", "messages", "session", "secret"}  # fmt: skip
-_CORE = {
-    "kind", "open", "close", "append", "messages", "session", "list_sessions", "update", "delete",
-    "secret",
-}  # fmt: skip
+def _methods(of: type) -> set[str]:
+    return {name for name in dir(of) if not name.startswith("_")}
+
+
+_METHODS = _methods(base.Store)
+_CORE = _methods(CoreStore) | {"kind"}
 _ADDED_TO = {"append", "delete"}
 """Methods of the core store to which `CompletedStore` adds something."""

@@ -129,8 +129,11 @@ def _members(kind: Any, members: Iterable[tuple[Any, Any]]) -> Iterator[tuple[An
             yield key, _fitting(kind, value)
 
 
-def with_times(found: S) -> S:
-    """The value with its times in a store's format; unreadable times are replaced by defaults."""
+def with_times(found: S, *, strict: bool = False) -> S:
+    """The value with its times in a store's format; a time without a zone is in UTC.
+
+    Unreadable times are replaced by defaults; with `strict` they raise `ValueError` or `OverflowError`.
+    """
     kind = type(found)
     for name in _TIMES.get(kind, ()):
         at, known = getattr(found, name), None
@@ -139,6 +142,8 @@ def with_times(found: S) -> S:
         try:
             known = in_utc(at)
         except (ValueError, OverflowError):
+            if strict:
+                raise
             known = _MISSING.get(kind, {}).get(name)
         if known != at:
             found = msgspec.structs.replace(found, **{name: known})
@@ -206,10 +211,10 @@ def checked_session(session: models.Session) -> models.Session:
     """The session in the form in which it is stored; raises `BadRequest` if it is invalid."""
     try:
         return msgspec.structs.replace(
-            _in_utc(session, "started_at", "updated_at", "ended_at", "rated_at"),
+            with_times(session, strict=True),
             id=str(UUID(session.id)),
             title=models.any_title(session.title),
-            metrics=session.metrics and _in_utc(session.metrics, "first_at", "last_at"),
+            metrics=session.metrics and with_times(session.metrics, strict=True),
             rating=None if session.rating is None else models.checked_rating(session.rating),
         )
     except (ValueError, OverflowError, BadRequest) as error:
@@ -227,7 +232,7 @@ def checked_messages(
     last = 0
     for value in messages:
         try:
-            message = _in_utc(msgspec.convert(value, models.Message), "at")
+            message = with_times(msgspec.convert(value, models.Message), strict=True)
             uid = str(
                 UUID(message.uid) if message.uid else uuid5(UUID(session.id), str(message.id))
             )
@@ -250,10 +255,3 @@ def with_own_ids(meta: models.MessageMeta, ids: dict[int, int]) -> models.Messag
     return msgspec.structs.replace(
         meta, reply_to=ids.get(meta.reply_to or 0), replaces=ids.get(meta.replaces or 0)
     )
-
-
-def _in_utc(value: S, *names: str) -> S:
-    """The value with the named times in a store's format; a time without a zone is in UTC."""
-    times = {name: getattr(value, name) for name in names}
-    known = {name: in_utc(at) for name, at in times.items() if at is not None}
-    return msgspec.structs.replace(value, **known)

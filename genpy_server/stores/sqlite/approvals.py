@@ -5,11 +5,9 @@ import sqlite3
 from genpy_server.stores.base import ApprovedTool
 from genpy_server.stores.sqlite.schema import NOW
 
-# ruff: noqa: S608 - what is put into a statement is a constant of these modules
-
 
 def approved_tools(connection: sqlite3.Connection, user_id: str) -> list[ApprovedTool]:
-    """See `ApprovalStore.approved_tools`."""
+    """See `Store.approved_tools`."""
     rows = connection.execute(
         "SELECT name, digest, created_at FROM tool_approvals WHERE user_id = ? ORDER BY name",
         (user_id,),
@@ -18,14 +16,14 @@ def approved_tools(connection: sqlite3.Connection, user_id: str) -> list[Approve
 
 
 def approve_tool(connection: sqlite3.Connection, user_id: str, name: str, digest: str) -> None:
-    """See `ApprovalStore.approve_tool`."""
+    """See `Store.approve_tool`."""
     connection.execute(
         f"INSERT OR REPLACE INTO tool_approvals VALUES (?, ?, ?, {NOW})", (user_id, name, digest)
     )
 
 
 def revoke_tool(connection: sqlite3.Connection, user_id: str, name: str) -> bool:
-    """See `ApprovalStore.revoke_tool`."""
+    """See `Store.revoke_tool`."""
     gone = connection.execute(
         "DELETE FROM tool_approvals WHERE user_id = ? AND name = ?", (user_id, name)
     )

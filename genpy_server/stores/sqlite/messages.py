@@ -1,7 +1,5 @@
 """The SQL of messages: plain functions of a connection inside a transaction."""
 
-# ruff: noqa: S608 - what is put into a statement is a constant of these modules
-
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import reduce

@@ -6,8 +6,6 @@ What was stored before there was this index is found in the former one until it 
 an earlier version cut otherwise is found as that version found it, until it is cut again.
 """
 
-# ruff: noqa: S608 - what is put into a statement is a constant of these modules
-
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest

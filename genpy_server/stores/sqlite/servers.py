@@ -13,8 +13,6 @@ from genpy_server.stores.foreign import read_json
 from genpy_server.stores.sqlite.messages import MESSAGE, OWNED, message_of
 from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
 
-# ruff: noqa: S608 - what is put into a statement is a constant of these modules
-
 
 def secret(connection: sqlite3.Connection) -> str:
     """See `Store.secret`."""

@@ -1,7 +1,5 @@
 """The SQL of sessions, their ends and their memory, as functions of a connection."""
 
-# ruff: noqa: S608 - what is put into a statement is a constant of these modules
-
 import sqlite3
 from collections.abc import Mapping
 from typing import Any

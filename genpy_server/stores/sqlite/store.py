@@ -6,7 +6,6 @@ store runs one of them in a thread.
 
 import asyncio
 import errno
-import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext
@@ -20,13 +19,12 @@ import msgspec
 from genpy_server.core.models import Hit
 from genpy_server.errors import StoreError, StoreForbidden
 from genpy_server.stores.base import (
-    ApprovalStore,
+    Indexing,
     Opened,
     Store,
     StoreHealth,
     arguments_of,
     known_state,
-    repeat_with_rests,
 )
 from genpy_server.stores.sqlite import approvals as approval_sql
 from genpy_server.stores.sqlite import messages as message_sql
@@ -39,8 +37,6 @@ from genpy_server.stores.sqlite.runner import Runner
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-log = logging.getLogger("genpy.sqlite")
 
 ROOM_BYTES = 256 * 1024
 """A disk with less free space is full: the size of a long message with its index."""
@@ -97,7 +93,8 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, busy_seconds: float = schema.BUSY_SECONDS) -> None:
         self._path = path
-        self._reindexing: asyncio.Task[None] | None = None
+        self._indexing = Indexing(lambda: self.run(self.runner.write, search_sql.reindex))
+        self.indexed = self._indexing.end
         self._file: DatabaseFile | None = None
         self._recalling = asyncio.Lock()
         self._takes_changes = True
@@ -109,31 +106,13 @@ class SqliteStore:
             await self.runner.start()
             await asyncio.to_thread(schema.checkpoint, self._path)
             if not await self.runner.read(search_sql.is_indexed):
-                self._reindexing = asyncio.create_task(self._reindex())
+                self._indexing.start()
         except sqlite3.Error as error:
             raise schema.translated(error, self._path) from error
         self._file = DatabaseFile(self._path)
 
-    def _is_reindexing(self) -> bool:
-        return self._reindexing is not None and not self._reindexing.done()
-
-    async def indexed(self) -> None:
-        """Wait until the messages of an older version of the file are indexed."""
-        if self._reindexing is not None:
-            await asyncio.wait([self._reindexing])
-
-    async def _reindex(self) -> None:
-        """Index what is not, in short transactions with rests between them."""
-        try:
-            await repeat_with_rests(lambda: self.runner.write(search_sql.reindex))
-        except sqlite3.Error as error:
-            log.warning("index not finished: %s", schema.translated(error, self._path).code)
-
     async def close(self) -> None:
-        if self._reindexing is not None:
-            self._reindexing.cancel()
-            await asyncio.wait([self._reindexing])
-            self._reindexing = None
+        await self._indexing.stop()
         file, self._file = self._file, None  # SQLite removes the log at the end of the last write
         if file is not None:
             file.close()
@@ -206,8 +185,7 @@ class SqliteStore:
             except StoreError:  # what takes no changes, or is locked, can be read
                 self._takes_changes = False
                 return hits
-            if not self._is_reindexing():
-                self._reindexing = asyncio.create_task(self._reindex())
+            self._indexing.start()
             return (await self._search(user_id, query, distinct=distinct, **options))[0]
 
     session = _reads(Store.session, session_sql.session)
@@ -252,8 +230,8 @@ class SqliteStore:
     memory = _reads(Store.memory, session_sql.memory)
     extend_memory = _writes(Store.extend_memory, session_sql.extend_memory)
 
-    approved_tools = _reads(ApprovalStore.approved_tools, approval_sql.approved_tools)
-    approve_tool = _writes(ApprovalStore.approve_tool, approval_sql.approve_tool)
-    revoke_tool = _writes(ApprovalStore.revoke_tool, approval_sql.revoke_tool)
+    approved_tools = _reads(Store.approved_tools, approval_sql.approved_tools)
+    approve_tool = _writes(Store.approve_tool, approval_sql.approve_tool)
+    revoke_tool = _writes(Store.revoke_tool, approval_sql.revoke_tool)
 
     import_session = _writes(Store.import_session, transfer.import_session)

@@ -1,7 +1,5 @@
 """The SQL that moves sessions: an import, which can be repeated, and a copy in memory."""
 
-# ruff: noqa: S608 - what is put into a statement is a constant of these modules
-
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing

@@ -9,6 +9,8 @@ import asyncio
 import base64
 import binascii
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from random import random
 from typing import Any, Final, TypeVar
@@ -163,10 +165,9 @@ class Functions:
         self._client: AsyncClient | None = None
 
     def open(self) -> None:
-        """Make the client; raises an error for a key that is certainly invalid, without a request."""
-        refused = refused_locally(self._key)
-        if refused is not None:
-            raise refused
+        """Make the client; raises `StoreKeyRejected` for a publishable key, in its new or old form."""
+        if self._key.startswith("sb_publishable_") or _role(self._key) in {"anon", "authenticated"}:
+            raise errors.StoreKeyRejected(PUBLISHABLE)
         try:
             trusted = certificates()
         except BadVariable as error:
@@ -196,7 +197,7 @@ class Functions:
             await response.aread()
             raise refusal(response, self._url)
         if "json" not in response.headers.get("content-type", "json"):
-            raise not_supabase(self._url)
+            raise _made(_NOT_SUPABASE, self._url)
 
     async def call(self, function: str, **arguments: Any) -> Any:
         """The answer of `genpy_<function>`.
@@ -214,11 +215,9 @@ class Functions:
         raise AssertionError
 
     async def _call(self, function: str, arguments: dict[str, Any]) -> Any:
-        if self._client is None:
-            raise errors.StoreUnavailable("The store is not open.")
         named = {f"p_{name}": msgspec.to_builtins(value) for name, value in arguments.items()}
-        request = self._client.rpc(f"genpy_{function}", named)
-        try:
+        with self._asking() as client:
+            request = client.rpc(f"genpy_{function}", named)
             try:
                 data: Any = (await request.execute()).data
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
@@ -227,10 +226,8 @@ class Functions:
                 data = (await request.execute()).data
                 if data is False and function in _REMOVING:
                     data = True
-        except httpx.HTTPError as error:
-            raise unanswered(error, self._url) from error
         if isinstance(data, str):  # no function answers a text: it was no JSON, or not ours
-            raise not_supabase(self._url)
+            raise _made(_NOT_SUPABASE, self._url)
         refused = data.get("refused") if isinstance(data, dict) else None
         if refused == "conflict":
             raise errors.Conflict("This message id was used before with another text.")
@@ -243,34 +240,35 @@ class Functions:
 
         Raises `StoreError` if the table or the column does not exist.
         """
+        with self._asking() as client:
+            counted = client.table(table).select("id", count=CountMethod.exact, head=True)
+            if having is not None:
+                counted = counted.not_.is_(having, "null")
+            return (await counted.execute()).count or 0
+
+    @contextmanager
+    def _asking(self) -> Iterator[AsyncClient]:
+        """The client; raises a request without an answer as `StoreError`."""
         if self._client is None:
             raise errors.StoreUnavailable("The store is not open.")
-        counted = self._client.table(table).select("id", count=CountMethod.exact, head=True)
-        if having is not None:
-            counted = counted.not_.is_(having, "null")
         try:
-            return (await counted.execute()).count or 0
+            yield self._client
         except httpx.HTTPError as error:
-            raise unanswered(error, self._url) from error
+            slow = isinstance(error, httpx.TimeoutException)
+            slow = slow and not isinstance(error, httpx.ConnectTimeout)
+            raise _made(_TIMEOUT if slow else _UNAVAILABLE, self._url) from error
 
     def read(self, answer: Any, kind: type[T]) -> T:
         """Check the type of an answer; if it is another one, the server is not a Supabase project."""
         try:
             return msgspec.convert(answer, kind)
         except msgspec.ValidationError:
-            raise not_supabase(self._url) from None
+            raise _made(_NOT_SUPABASE, self._url) from None
 
     def check_version(self, version: Any) -> None:
         """Raise an error if the schema is older than this program needs."""
         if self.read(version, int) < SCHEMA_VERSION:
             raise errors.StoreSchemaMissing(SCHEMA_MISSING)
-
-
-def refused_locally(key: str) -> errors.StoreKeyRejected | None:
-    """Why a key is invalid without a request: it is the publishable key, in its new or old form."""
-    if key.startswith("sb_publishable_") or _role(key) in {"anon", "authenticated"}:
-        return errors.StoreKeyRejected(PUBLISHABLE)
-    return None
 
 
 def _role(key: str) -> str | None:
@@ -307,11 +305,6 @@ def refusal(response: httpx.Response, url: str) -> errors.StoreError:
     return _made(known, url, code or str(status))
 
 
-def not_supabase(url: str) -> errors.StoreError:
-    """The error for an address at which another service answers."""
-    return _made(_NOT_SUPABASE, url)
-
-
 def _body(response: httpx.Response) -> dict[str, Any]:
     try:
         body = response.json()
@@ -323,9 +316,3 @@ def _body(response: httpx.Response) -> dict[str, Any]:
 def _made(kind: _Kind, url: str, code: str = "") -> errors.StoreError:
     error, sentence = kind
     return error(sentence.format(url=url, code=code))
-
-
-def unanswered(error: httpx.HTTPError, url: str) -> errors.StoreError:
-    """The error to raise if there was no response."""
-    slow = isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout)
-    return _made(_TIMEOUT if slow else _UNAVAILABLE, url)

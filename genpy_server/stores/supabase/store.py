@@ -265,33 +265,22 @@ class SupabaseStore:
     def __init__(self, url: str, key: str, *, timeout: httpx.Timeout = TIMEOUT) -> None:
         self._url = url
         self._functions = Functions(url, key, timeout)
-        self._indexing: asyncio.Task[None] | None = None
+        self._indexing = base.Indexing(self._index)
+        self.indexed = self._indexing.end
 
     async def call(self, function: str, **arguments: Any) -> Any:
         """The answer of `genpy_<function>`; if it reports unindexed rows, they are indexed."""
         answer = await self._functions.call(function, **arguments)
-        indexing = self._indexing is not None and not self._indexing.done()
-        if function == "search" and answer["waiting"] and not indexing:
-            self._indexing = asyncio.create_task(self._index())
+        if function == "search" and answer["waiting"]:
+            self._indexing.start()
         return answer
 
-    async def _index(self) -> None:
-        """Index rows of earlier versions and of other programs in small batches, the newest first."""
-        try:
-            await base.repeat_with_rests(self._index_batch)
-        except errors.StoreError as error:
-            log.warning("index not finished: %s", error.code)
-
-    async def _index_batch(self) -> bool:
+    async def _index(self) -> bool:
+        """Index some rows of earlier versions and of other programs, the newest first."""
         rows = await self._functions.call("unindexed", limit=BATCH, cut=words.CUT)
         cut = await asyncio.to_thread(_of_unindexed, rows)
         await self._functions.call("index", **cut)
         return max(map(len, rows.values())) == BATCH
-
-    async def indexed(self) -> None:
-        """Wait until the unindexed rows that a search reported are indexed."""
-        if self._indexing is not None:
-            await asyncio.wait([self._indexing])
 
     async def open(self) -> None:
         """See `Store.open`; a database that is unreachable is reported by the calls that need it."""
@@ -323,10 +312,7 @@ class SupabaseStore:
             return sessions, messages, 0
 
     async def close(self) -> None:
-        if self._indexing is not None:
-            self._indexing.cancel()
-            await asyncio.wait([self._indexing])
-            self._indexing = None
+        await self._indexing.stop()
         await self._functions.close()
 
     async def check(self) -> base.StoreHealth:
@@ -369,9 +355,9 @@ class SupabaseStore:
     memory = _calls(base.Store.memory)
     extend_memory = _calls(base.Store.extend_memory, _remembering)
 
-    approved_tools = _calls(base.ApprovalStore.approved_tools)
-    approve_tool = _calls(base.ApprovalStore.approve_tool)
-    revoke_tool = _calls(base.ApprovalStore.revoke_tool)
+    approved_tools = _calls(base.Store.approved_tools)
+    approve_tool = _calls(base.Store.approve_tool)
+    revoke_tool = _calls(base.Store.revoke_tool)
 
     import_session = _calls(
         base.Store.import_session,
