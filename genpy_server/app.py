@@ -299,8 +299,9 @@ class OpenApp:
 
 def _warm(models: Providers, detectors: Detectors) -> None:
     """Build what asks models and understands messages, which would hold up the loop when it is first needed."""
-    for build in (models.prepare, intent_model, rules, request_model, tagger, detectors.prepare):
+    for build in (models.prepare, intent_model, rules, request_model, tagger):
         build()
+    detectors.examples.prepare()
 
 
 async def _prepare(warming: asyncio.Future[None]) -> None:

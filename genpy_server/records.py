@@ -7,7 +7,7 @@ any unambiguous prefix of it (4 characters or more), the name it was opened with
 
 from array import array
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, Self, overload
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -137,15 +137,7 @@ class MessageFile(Sequence[models.Message]):
     def __len__(self) -> int:
         return len(self._places)
 
-    @overload
-    def __getitem__(self, index: int) -> models.Message: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[models.Message]: ...
-
-    def __getitem__(self, index: int | slice) -> models.Message | list[models.Message]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
+    def __getitem__(self, index: Any) -> Any:  # one message; nobody takes slices
         self._file.seek(self._places[index])
         return msgspec.json.decode(self._file.readline(), type=models.Message)
 

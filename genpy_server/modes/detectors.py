@@ -3,7 +3,6 @@
 That is stored in one file per person in the data folder.
 """
 
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from genpy_server.modes import own_modes
 from genpy_server.settings import Settings
 
 FOLDER = "learned"
-CACHED_FILES = 256
-"""Persons whose file is looked for at each message without making its path again."""
 
 
 class LearnedFiles:
@@ -29,7 +26,7 @@ class LearnedFiles:
 
     def path(self, user_id: str) -> Path:
         """The file of a person; the name is hashed because it may have any characters."""
-        return _file_of(self._folder, user_id)
+        return self._folder / f"{sha256(user_id.encode()).hexdigest()[:16]}.json"
 
     def of(self, user_id: str) -> Learned | None:
         """The learned data of a person; None without a file, or with an invalid one."""
@@ -44,16 +41,9 @@ class LearnedFiles:
             known = self._read[user_id] = (changed, read_json(path, Learned))
         return known[1]
 
-    def keep(self, user_id: str, learned: Learned) -> Path:
-        """Write the learned data of a person; returns the file."""
-        path = self.path(user_id)
-        write_json(path, learned)
-        return path
-
-
-@lru_cache(CACHED_FILES)
-def _file_of(folder: Path, user_id: str) -> Path:
-    return folder / f"{sha256(user_id.encode()).hexdigest()[:16]}.json"
+    def keep(self, user_id: str, learned: Learned) -> None:
+        """Write the learned data of a person."""
+        write_json(self.path(user_id), learned)
 
 
 class Detectors:
@@ -62,7 +52,7 @@ class Detectors:
     def __init__(self, modes: Modes, settings: Settings) -> None:
         self._names = frozenset(modes)
         own = own_modes()
-        self._examples = ExampleModel(
+        self.examples = ExampleModel(
             {
                 mode.name: (*mode.examples, mode.when)
                 for mode in modes.values()
@@ -71,14 +61,10 @@ class Detectors:
         )
         self._learned = LearnedFiles(settings)
 
-    def prepare(self) -> None:
-        """Build the model of the examples."""
-        self._examples.prepare()
-
     def of(self, user_id: str) -> IntentDetector:
         """The detector of a person, with their corrections."""
-        return IntentDetector(self._names, self._examples, self._learned.of(user_id))
+        return IntentDetector(self._names, self.examples, self._learned.of(user_id))
 
     def unlearned(self) -> IntentDetector:
         """The detector without any corrections."""
-        return IntentDetector(self._names, self._examples)
+        return IntentDetector(self._names, self.examples)
