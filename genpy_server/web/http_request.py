@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import h11
 import msgspec
 
-from genpy_server.errors import BadRequest, HeadTooLarge, Refused, TooLarge
+from genpy_server.errors import BadRequest, HeadTooLarge, TooLarge
 from genpy_server.web.messages import Request, Response
 
 LINE_BYTES = 8_000
@@ -53,33 +53,20 @@ class RequestReader:
         self._skipped = False
         self.started = False
         """Whether any byte came."""
-        self.finished = False
-        """Whether the request is complete or refused."""
-        self._complete = False
 
     def receive_data(self, data: bytes) -> Request | None:
-        """Add bytes; returns the request when it is complete, and raises `Refused` once."""
-        if self.finished:
-            self._buffer += data if self._complete else b""
-            return None
+        """Add bytes; returns the request when it is complete. Raises `Refused`."""
         self.started = self.started or bool(data)
         try:
-            request = self._read(data)
-        except Refused:
-            self.finished = True
-            raise
+            return self._read(data)
         except h11.RemoteProtocolError as error:
-            self.finished = True
             if error.error_status_hint == HeadTooLarge.status:
                 raise HeadTooLarge("A part of the request is too long.") from None
             raise BadRequest(_NOT_HTTP) from None
-        self.finished = self._complete = request is not None
-        return request
 
     def receive_eof(self) -> None:
         """Note the end of the bytes; raises `BadRequest` for an incomplete request."""
-        if self.started and not self.finished:
-            self.finished = True
+        if self.started and self._h11.their_state is not h11.DONE:
             raise BadRequest("The request ended before it was complete.")
 
     @property
@@ -89,8 +76,7 @@ class RequestReader:
 
     def continue_bytes(self) -> bytes:
         """The answer 100 if the client waits for it before it sends the body; else empty."""
-        reading = self._request is not None and not self.finished and not self._fed
-        if not (reading and self._h11.they_are_waiting_for_100_continue):
+        if self._fed or not self._h11.they_are_waiting_for_100_continue:
             return b""
         return self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 
@@ -116,7 +102,9 @@ class RequestReader:
     def _read(self, data: bytes) -> Request | None:
         if self._request is None:
             self._buffer += data
-            self._skip_empty_line()
+            if not self._skipped and len(self._buffer) >= len(EMPTY_LINE):
+                self._skipped = True  # the one empty line that some clients send after a body
+                self._buffer = self._buffer.removeprefix(EMPTY_LINE)
             end = self._find_end()
             if end < 0:
                 return None
@@ -127,15 +115,6 @@ class RequestReader:
                 self._buffer += data
                 return self._request
         return self._read_body(self._request, data)
-
-    def _skip_empty_line(self) -> None:
-        """Skip the one empty line that some clients send after a body."""
-        if self._skipped or len(self._buffer) < len(EMPTY_LINE):
-            return
-        if self._buffer.startswith(EMPTY_LINE):
-            del self._buffer[: len(EMPTY_LINE)]
-            self._scanned = 0
-        self._skipped = True
 
     def _find_end(self) -> int:
         """The end of the head, or -1; a byte that is not allowed in a head is refused at once."""

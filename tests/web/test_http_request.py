@@ -270,13 +270,6 @@ def test_a_client_that_did_not_wait_is_not_told_to_go_on() -> None:
     assert reader.continue_bytes() == b""
 
 
-def test_a_refused_request_is_refused_once() -> None:
-    """What follows a refused request is dropped."""
-    reader = read(post(b"Content-Length: x"))[2]
-    assert reader.finished
-    assert reader.receive_data(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n") is None
-
-
 @pytest.mark.parametrize("data", [b"GET", post(b"Content-Length: 5", body=b"123")])
 def test_an_end_in_the_middle_is_a_bad_request(data: bytes) -> None:
     """Bytes that end before the request does are refused."""
