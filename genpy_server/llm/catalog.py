@@ -9,7 +9,7 @@ import math
 import re
 import time
 from codecs import BOM_UTF8
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -190,10 +190,10 @@ async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
         return (), "Nothing answers there."
     if answer.status_code in {401, 403}:
         return (), "It refuses the key." if provider.key else "It asks for a key."
-    rows = chatting_rows(answer.content) if answer.is_success else None
+    rows = listed(answer.content) if answer.is_success else None
     if rows is None:
         return (), f"{UNLISTED} (status {answer.status_code})."
-    return tuple(_model(name, row) for name, row in rows), ""
+    return tuple(_model(name, rows[name]) for name in chatting(rows)), ""
 
 
 def _model(name: str, row: Any) -> CatalogModel:
@@ -238,26 +238,9 @@ def _words(row: dict[str, Any]) -> Iterable[str]:
             yield from (str(item).lower() for item in value)
 
 
-def listed(answer: bytes) -> list[str] | None:
-    """The ids of all models in an answer to GET /models; None if it is not a list of models."""
-    rows = _rows(answer)
-    return None if rows is None else [name for row in rows if (name := _name(row))]
-
-
-def chatting(answer: bytes) -> list[str]:
-    """The ids of the listed models that can chat, by their rows and names."""
-    return [name for name, _ in chatting_rows(answer) or ()]
-
-
-def chatting_rows(answer: bytes) -> list[tuple[str, Any]] | None:
-    """As `chatting`, with the service's row of each; None if it is not a list of models."""
-    rows = _rows(answer)
-    if rows is None:
-        return None
-    named: dict[str, Any] = {}
-    for row in rows:
-        named.setdefault(_name(row), row)
-    return [(n, row) for n, row in named.items() if n and named_for_chat(n) and _may_chat(row)]
+def chatting(models: Mapping[str, Any]) -> list[str]:
+    """The ids of the models that can chat, by their names and rows."""
+    return [name for name, row in models.items() if named_for_chat(name) and _may_chat(row)]
 
 
 def named_for_chat(model: str) -> bool:
@@ -265,12 +248,13 @@ def named_for_chat(model: str) -> bool:
     return not _NOT_CHAT.search(model.lower())
 
 
-def is_listed(model: str, models: list[str]) -> bool:
+def is_listed(model: str, models: Iterable[str]) -> bool:
     """Whether a service has the model; Ollama also knows `name:latest` as `name`."""
-    return bool({model, f"{model}:latest", f"models/{model}"} & set(models))
+    return not {model, f"{model}:latest", f"models/{model}"}.isdisjoint(models)
 
 
-def _rows(answer: bytes) -> list[Any] | None:
+def listed(answer: bytes) -> dict[str, Any] | None:
+    """The rows of an answer to GET /models by the ids of their models; None if it lists none."""
     try:
         found = loads(answer.removeprefix(BOM_UTF8))
     except ValueError:
@@ -278,16 +262,15 @@ def _rows(answer: bytes) -> list[Any] | None:
     depth = 0
     while isinstance(found, dict):
         name = next((key for key in field_names.MODELS if key in found), None)
-        if name is None:
-            return list(found) if depth else None
-        found, depth = found[name], depth + 1
-    return found if isinstance(found, list) else []
-
-
-def _name(row: Any) -> str:
-    if isinstance(row, dict):
-        row = field_names.first(row, field_names.MODEL_IDS)
-    return row if isinstance(row, str) else ""
+        if name is None and not depth:
+            return None
+        found, depth = found[name] if name else list(found), depth + 1
+    models: dict[str, Any] = {}
+    for row in found if isinstance(found, list) else ():
+        id_ = field_names.first(row, field_names.MODEL_IDS) if isinstance(row, dict) else row
+        if id_ and isinstance(id_, str):
+            models.setdefault(id_, row)
+    return models
 
 
 def _may_chat(row: Any) -> bool:

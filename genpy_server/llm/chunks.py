@@ -468,8 +468,8 @@ class Contents:
         """Whether the value repeats what was sent before, if anything was."""
         self.read(choice, depth=1)
 
-    def __bool__(self) -> bool:
-        return bool(self.texts or self.thoughts or self.calls)
+    def __len__(self) -> int:
+        return len(self.texts) + len(self.thoughts) + len(self.calls)
 
     def read(
         self, value: Any, *, thought: bool = False, number: int | None = None, depth: int = 0
@@ -502,7 +502,7 @@ class Contents:
         thoughts = first(value, field_names.REASONING)
         if not (isinstance(thoughts, dict) and "effort" in thoughts):  # that is a requested setting
             self.read(thoughts, thought=True, depth=depth + 1)
-        before = self._size
+        before = len(self)
         strings = depth > 0 or bool(_SAYING.search(kind)) or thought
         for name in filter(value.__contains__, _NESTED):
             held = value[name]
@@ -511,14 +511,10 @@ class Contents:
             if isinstance(held, str) and not (strings and name in field_names.TEXTS):
                 held = held if thought and name == "summary" else None
             self.read(held, thought=thought, number=number, depth=depth + 1)
-            if self._size > before:
+            if len(self) > before:
                 self.place = name
                 self.whole = self.whole or name == "generated_text"
                 return
-
-    @property
-    def _size(self) -> int:
-        return len(self.texts) + len(self.thoughts) + len(self.calls)
 
     def _call(self, value: Any, number: int | None) -> None:
         for piece in call_pieces(as_list(value)):
@@ -643,11 +639,8 @@ def _is_thought(value: dict[str, Any]) -> bool:
 
 def _tokens(value: Any) -> int:
     """A count of any type as a number; 0 if it is not a count."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return 0
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    try:
+        count = msgspec.convert(value, float, strict=False)
+    except msgspec.ValidationError:
         return 0
-    return int(value) if 0 < value < MAX_TOKENS else 0
+    return int(count) if 0 < count < MAX_TOKENS else 0

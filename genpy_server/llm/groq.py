@@ -1,6 +1,6 @@
 """Groq's models, and those of any server of the same dialect, through the groq SDK.
 
-The SDK makes the request over `Transport`; the bytes of the answer are read here, since the SDK's
+The SDK makes the request over `HttpClient`; the bytes of the answer are read here, since the SDK's
 chunk objects cost more than all the rest of the work for a token. What a service refuses is left
 out for a day; the run waits and retries in other cases.
 """
@@ -10,7 +10,7 @@ import base64
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import groq
@@ -25,7 +25,7 @@ from genpy_server.llm.catalog import chatting, is_listed, listed
 from genpy_server.llm.dialect import FORMS, Asked
 from genpy_server.llm.reply import ReplyReader, ServiceError
 from genpy_server.llm.structured import read
-from genpy_server.llm.transport import Transport, Waits, reads_of
+from genpy_server.llm.transport import Body, HttpClient, Waits
 from genpy_server.llm.trouble import CHOOSE_ANOTHER, Complaint, Service, lost, quota, refusal
 
 T = TypeVar("T")
@@ -49,32 +49,6 @@ SAME_METHOD = {307, 308}
 OPTIONS: groq.RequestOptions = {"headers": {}, "max_retries": 0, "timeout": None}
 """Of each request; the SDK would copy the defaults of others deeply."""
 TROUBLE = (groq.APIError, httpx.HTTPError, TimeoutError, ServiceError)
-
-
-class HttpClient(httpx.AsyncClient):
-    """A client over a `Transport`, without what the SDK does itself."""
-
-    def __init__(self, transport: Transport) -> None:
-        super().__init__(transport=transport, trust_env=False, follow_redirects=False)
-        self._requests = transport
-
-    def build_request(self, method: str, url: httpx.URL | str, **given: Any) -> httpx.Request:
-        """A request of the SDK, which has all headers that are sent; there are no defaults to merge."""
-        parts = {name: given.get(name) for name in ("headers", "content", "extensions")}
-        return httpx.Request(method, url, cookies=self.cookies, **parts)
-
-    async def send(
-        self, request: httpx.Request, *, stream: bool = False, **_: Any
-    ) -> httpx.Response:
-        """Send a request without following redirects or adding authentication."""
-        response = await self._requests.handle_async_request(request)
-        response.request = request
-        if "set-cookie" in response.headers:  # seldom, and to look for cookies takes long
-            self.cookies.extract_cookies(response)
-        if not stream:
-            async with aclosing(response):
-                await response.aread()
-        return response
 
 
 class RefusedParts(msgspec.Struct):
@@ -214,14 +188,13 @@ class GroqLlm:
         usual = LOCAL_WAITS if self.local else REMOTE_WAITS
         self._waits = Waits(*(own or other for own, other in zip(waits, usual, strict=True)))
         self.first_token_seconds: float = self._waits.first_token
-        # A proxy of the environment is not used for this machine.
-        transport = Transport(self._waits, proxied=not is_loopback(self._service.host))
         self._client = groq.AsyncGroq(
             api_key=key or "none",
             base_url=where,
             default_headers={"Accept-Encoding": "identity", "Connection": "keep-alive", **headers},
             max_retries=0,
-            http_client=HttpClient(transport),
+            # A proxy of the environment is not used for this machine.
+            http_client=HttpClient(self._waits, proxied=not is_loopback(self._service.host)),
         )
 
     @property
@@ -269,12 +242,11 @@ class GroqLlm:
         raise failed
 
     async def check(self) -> base.LlmHealth:
-        answer = await self._models()
-        models = listed(answer) or []
+        models = await self._models()
         if self._configured is None:
-            self._found = self._first(answer)
+            self._found = self._first(models)
         elif not is_listed(self._configured, models):
-            others = ", ".join(sorted(chatting(answer))[:3]) or "none"
+            others = ", ".join(sorted(chatting(models))[:3]) or "none"
             raise LlmModelUnknown(
                 f"The model {self._configured!r} is not available at {self._service.where}. "
                 f"{CHOOSE_ANOTHER}, such as: {others}."
@@ -303,7 +275,7 @@ class GroqLlm:
             try:
                 async with aclosing(await self._post(terms.body())) as response:
                     reader = ReplyReader(
-                        reads_of(response),
+                        cast("Body", response.stream),
                         quota=quota(response.headers),
                         tools=asked.tools,
                         token_seconds=self._waits.token,
@@ -361,17 +333,17 @@ class GroqLlm:
                 self._found = self._found or self._first(await self._models())
         return self.model
 
-    async def _models(self) -> bytes:
+    async def _models(self) -> dict[str, Any]:
         try:
             response = await self._client.get(f"{self._url}/models", cast_to=httpx.Response)
-            answer = response.content
+            models = listed(response.content)
         except TROUBLE as error:
             if isinstance(error, groq.NotFoundError) and Complaint(error.body).names_no_reason:
                 raise self._unlisted() from error
             raise self._named(error, self.model, begun=False) from error
-        if listed(answer) is None:
+        if models is None:
             raise self._unlisted()
-        return answer
+        return models
 
     def _unlisted(self) -> LlmError:
         return LlmError(
@@ -379,12 +351,10 @@ class GroqLlm:
             f"correct {self._service.address_setting}; such an address mostly ends in /v1."
         )
 
-    def _first(self, answer: bytes) -> str:
-        models = chatting(answer)
-        if models:
-            return models[0]
-        others = ", ".join((listed(answer) or [])[:3])
-        if others:
+    def _first(self, models: dict[str, Any]) -> str:
+        if chat := chatting(models):
+            return chat[0]
+        if others := ", ".join([*models][:3]):
             raise LlmModelUnknown(
                 f"{self._service.where} has no model that can chat, only: {others}. "
                 f"Load one into it, or name one as GENPY_MODEL."

@@ -362,19 +362,16 @@ class ReplyText:
     def _take(self, marks: Marks, *, last: bool) -> bool:
         """Remove control marks, or keep them as text; False if the reply ends with them."""
         rest = self._held[len(marks.text) :]
+        turn = marks.turn
         if last and rest.strip().translate(FOLDED) in TURN_MARKS:  # all that came of another turn
-            marks = Marks(self._held, turn=False, open=False)
-            self.over = marks.are_control(self._line, self._before)
-            self._shows_marks = not self.over
-            return not self.over
+            marks, turn, rest = Marks(self._held, turn=False, open=False), True, ""
         alone = not self._line.strip() and "\n" in marks.text
-        ends = marks.turn or (bool(marks.text) and (alone or (last and not rest)))
+        ends = turn or (bool(marks.text) and (alone or (last and not rest)))
         if not ends or not marks.are_control(self._line, self._before):
             self._shows_marks = True
             return True
-        self._held = rest
-        self.over = marks.turn
-        return not self.over
+        self._held, self.over = rest, turn
+        return not turn
 
     def _reasoning(self, *, last: bool) -> bool:
         lowered = self._held.translate(FOLDED)

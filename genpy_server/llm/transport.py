@@ -1,14 +1,14 @@
-"""The connections to models' services: an httpx transport over aiohttp, used by the groq SDK.
+"""The connections to models' services: an httpx client over aiohttp, used by the groq SDK.
 
-Bodies are read directly from aiohttp's buffer (`reads_of`), with one timer for each stream instead of
-one for each read. A request is sent again if its reused connection had been closed meanwhile.
+Bodies are read directly from aiohttp's buffer, with one timer for each stream instead of one for each
+read. A request is sent again if its reused connection had been closed meanwhile.
 """
 
 import asyncio
 import ssl
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -17,8 +17,6 @@ import httpx
 
 from genpy_server.network import certificates, proxy_for
 
-BODY = "genpy_body"
-"""The key of a response's extensions under which its `Body` is."""
 FIRST_ERROR = 400
 """The lowest status of an error."""
 ERROR_BYTES = 64 * 1024
@@ -161,26 +159,28 @@ class Body(httpx.AsyncByteStream):
             self._response.close()
 
 
-def reads_of(response: httpx.Response) -> Body:
-    """The body of a response of `Transport`, to read it without httpx's iterators."""
-    body: Body = response.extensions[BODY]
-    return body
-
-
-class Transport(httpx.AsyncBaseTransport):
-    """See the module."""
+class HttpClient(httpx.AsyncClient):
+    """The client of the SDK, over aiohttp, and without what the SDK does itself."""
 
     def __init__(self, waits: Waits, *, proxied: bool) -> None:
-        self.waits = waits
+        super().__init__(transport=httpx.AsyncBaseTransport(), trust_env=False)
+        self._waits = waits
         self._proxied = proxied
         self._session: aiohttp.ClientSession | None = None
         self._certificates: ssl.SSLContext | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; returns once the headers of the response are received."""
+    def build_request(self, method: str, url: httpx.URL | str, **given: Any) -> httpx.Request:
+        """A request of the SDK, which has all headers that are sent; there are no defaults to merge."""
+        parts = {name: given.get(name) for name in ("headers", "content", "extensions")}
+        return httpx.Request(method, url, cookies=self.cookies, **parts)
+
+    async def send(
+        self, request: httpx.Request, *, stream: bool = False, **_: Any
+    ) -> httpx.Response:
+        """Send a request without following redirects; `stream`: return without the response's body."""
         try:
-            async with asyncio.timeout(self.waits.connect + self.waits.first_token):
-                response = await self._send(request)
+            async with asyncio.timeout(self._waits.connect + self._waits.first_token):
+                answer = await self._request(request)
         except TimeoutError as error:
             raise httpx.ReadTimeout("no answer in time") from error
         except aiohttp.ConnectionTimeoutError as error:
@@ -189,18 +189,22 @@ class Transport(httpx.AsyncBaseTransport):
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise httpx.ConnectError(str(error)) from error
-        body = Body(response, self.waits.first_token)
         headers = [
             (name, value)
-            for name, value in response.raw_headers
+            for name, value in answer.raw_headers
             # A `Body` decompresses itself.
             if name.lower() not in (b"content-encoding", b"content-length", b"transfer-encoding")
         ]
-        return httpx.Response(
-            response.status, headers=headers, stream=body, extensions={BODY: body}
-        )
+        body = Body(answer, self._waits.first_token)
+        response = httpx.Response(answer.status, headers=headers, stream=body, request=request)
+        if "set-cookie" in response.headers:  # seldom, and to look for cookies takes long
+            self.cookies.extract_cookies(response)
+        if not stream:
+            async with aclosing(response):
+                await response.aread()
+        return response
 
-    async def _send(self, request: httpx.Request) -> aiohttp.ClientResponse:
+    async def _request(self, request: httpx.Request) -> aiohttp.ClientResponse:
         state = SimpleNamespace(kept=False)
         url = str(request.url)
         encoding = request.headers.encoding  # `multi_items` would compute it for each name
@@ -209,7 +213,7 @@ class Transport(httpx.AsyncBaseTransport):
             "data": request.content or None,
             "allow_redirects": False,
             "timeout": aiohttp.ClientTimeout(
-                total=None, connect=self.waits.connect, sock_read=None
+                total=None, connect=self._waits.connect, sock_read=None
             ),
             "proxy": proxy_for(request.url) if self._proxied else None,
             "trace_request_ctx": state,
@@ -243,6 +247,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close every connection."""
+        await super().aclose()
         if self._session is not None:
             await self._session.close()
 

@@ -91,13 +91,15 @@ async def test_what_a_provider_says_of_a_model(tmp_path, monkeypatch, row, model
 )
 def test_models_that_can_chat_are_found_in_lists_of_any_shape(answer):
     """A list may be nested, and says in many ways which of its models can chat."""
-    assert chatting(b"\xef\xbb\xbf" + json.dumps(answer).encode()) == ["a"]
+    models = listed(b"\xef\xbb\xbf" + json.dumps(answer).encode())
+    assert models is not None
+    assert chatting(models) == ["a"]
 
 
 @pytest.mark.parametrize(
     ("answer", "models"),
     [
-        (b'{"object": "list", "data": null}', []),
+        (b'{"object": "list", "data": null}', {}),
         (b'{"error": {"message": "x"}}', None),
         (b"<html>", None),
     ],
