@@ -433,9 +433,9 @@ class _Tagged(msgspec.Struct):
     type: str
 
 
-def message_event(message: models.Message, seq: int = 0) -> MessageEvent:
+def message_event(message: models.Message) -> MessageEvent:
     """The event of a stored message."""
-    return MessageEvent(seq=seq, message_id=message.id, **_shared(message, MessageEvent))
+    return MessageEvent(seq=0, message_id=message.id, **_shared(message, MessageEvent))
 
 
 def settings_event(settings: models.SessionSettings, **known: Any) -> SettingsEvent:

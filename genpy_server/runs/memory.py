@@ -72,7 +72,7 @@ class MemoryKeeper:
         room = (
             self._budget - count_tokens(prompt("memory")) - count_tokens(FRAME) - 2 * MESSAGE_TOKENS
         )
-        known = notes.fitting_notes(notes.shown_notes(memory.text), "", room // 4) if memory else ""
+        known = notes.fitting_notes(notes.shown_notes(memory.text), room // 4) if memory else ""
         noted = _fitting(open_turns, room - count_tokens(known) - MESSAGE_TOKENS)
         try:
             addition = await self._note(known, noted, room - count_tokens(known), model)

@@ -202,7 +202,7 @@ class Summaries:
         parts = []
         remembered = shown_notes(memory.text) if memory is not None else ""
         if remembered:
-            notes = fitting_notes(remembered, "", room // 3)
+            notes = fitting_notes(remembered, room // 3)
             parts.append(f"Notes on the earlier part:\n{framed([block(notes)])}")
         messages = [m for turn in said if turn.place > upto for m in turn.messages]
         parts.append(dialogue(messages, room - sum(count_tokens(part) + 1 for part in parts)))

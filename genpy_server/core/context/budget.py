@@ -164,7 +164,7 @@ def _notes(memory: Memory | None, question: str, room: int) -> tuple[str, str]:
     room -= frame
     if count_tokens(framed([block(shown)])) <= room + FRAME_TOKENS:
         return f"{MEMORY_HEADING}\n{framed([block(shown)])}", ""
-    newest = fitting_notes(shown, "", room * 2 // 3)
+    newest = fitting_notes(shown, room * 2 // 3)
     first = framed([block(newest)], room * 2 // 3 + FRAME_TOKENS) if newest else ""
     kept = set(newest.splitlines())
     asked = frozenset(search_words(question))

@@ -85,27 +85,19 @@ def shown_notes(stored: str) -> str:
     return "\n".join(f"- {note.text}" for note in read_notes(stored) if not note.forgotten)
 
 
-def fitting_notes(text: str, looked_for: str, tokens: int) -> str:
-    """The notes that fit into `tokens`, in their order.
-
-    Those with words of `looked_for` are preferred, then newer ones; a single note that is too long
-    is cut.
-    """
+def fitting_notes(text: str, tokens: int) -> str:
+    """The notes that fit into `tokens`, in their order, newer ones first; a note too long is cut."""
     if count_tokens(text) <= tokens:
         return text
     notes = [line for line in text.splitlines() if line.strip()]
-    asked = frozenset(search_words(looked_for))
-    worth = [
-        (len(asked.intersection(search_words(note))), place) for place, note in enumerate(notes)
-    ]
     left = tokens - count_tokens(LEFT_OUT.format(count=len(notes))) - 1
-    kept: set[int] = set()
-    for _, place in sorted(worth, reverse=True):
-        cost = count_tokens(notes[place]) + 1
+    kept: list[str] = []
+    for note in reversed(notes):
+        cost = count_tokens(note) + 1
         if cost <= left:
-            kept.add(place)
+            kept.append(note)
             left -= cost
     if not kept:
         return cut(notes[-1], tokens) if notes else ""
     missing = LEFT_OUT.format(count=len(notes) - len(kept))
-    return "\n".join([missing, *(notes[place] for place in sorted(kept))])
+    return "\n".join([missing, *reversed(kept)])
