@@ -1,6 +1,5 @@
 """Opens what a command works on: the stored conversations, a server, or an App; and asks whether it may."""
 
-import gc
 import importlib
 import logging
 import os
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONG_SECONDS = 1.0
-"""After which a command collects garbage; see `genpy_cli.__main__`."""
 _UPKEEP = {"genpy.sessions", "genpy.journal"}
 """Loggers of background work; while it fails, the question is refused with the reason."""
 
@@ -58,17 +55,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run`, imported only when it is needed."""
     import asyncio
 
-    async def counted() -> T:
-        asyncio.get_running_loop().call_later(LONG_SECONDS, collect_garbage)
-        return await work
-
-    return asyncio.run(counted())
-
-
-def collect_garbage() -> None:
-    """Enable the garbage collector, without what is in memory already, such as modules."""
-    gc.freeze()
-    gc.enable()
+    return asyncio.run(work)
 
 
 def with_records(

@@ -4,6 +4,7 @@ A completion reads the data of this machine: a key press must not wait for the n
 """
 
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -36,63 +37,46 @@ def require_yes(question: str, *, no_terminal: str, declined: str) -> None:
 
 
 def complete_session(incomplete: str) -> list[tuple[str, str]]:
-    """Session names and ids that start with `incomplete`, each with its title."""
+    """Session names and ids, each with its title; Typer leaves out what starts in another way."""
+    from genpy_cli.backend import with_records
+
+    named = [("last", "the newest")]
+
+    async def newest(records: Records) -> None:
+        for session in await records.sessions(limit=SESSIONS):
+            short = short_id(session.id)
+            ref = short if short.startswith(incomplete) else session.id
+            with suppress(GenPyError):  # a title that is not a name
+                if (await records.session(session.title)).id == session.id:
+                    ref = session.title
+            named.append((ref, _shell_safe(session.title)))
+
     try:
-        sessions = _sessions()
+        if load().server is None:
+            with_records(None, newest)
     except GenPyError:
         return []  # a completion has no place to print an error
-    named = [("last", "the newest")]
-    for id_, name, title in sessions:
-        short = short_id(id_)
-        ref = name or (short if short.startswith(incomplete) else id_)
-        named.append((ref, _shell_safe(title)))
-    return [(ref, title) for ref, title in named if ref.startswith(incomplete)]
+    return named
 
 
-def complete_model(incomplete: str) -> list[tuple[str, str]]:
-    """Models that start with `incomplete`, from the cached lists; no provider is asked."""
+def complete_model() -> list[tuple[str, str]]:
+    """The models of the cached lists; no provider is asked."""
     from genpy_server.llm.catalog import Catalog, default_file, providers_to_ask
 
     try:
-        named = Catalog(default_file()).kept(providers_to_ask(load()))
+        return [(name, "") for name in Catalog(default_file()).kept(providers_to_ask(load()))]
     except GenPyError:
         return []
-    return [(name, "") for name in named if name.startswith(incomplete)]
 
 
-def complete_mode(incomplete: str) -> list[tuple[str, str]]:
-    """Modes of this machine that start with `incomplete`, each with its label."""
+def complete_mode() -> list[tuple[str, str]]:
+    """The modes of this machine, each with its label."""
     from genpy_server.modes import open_modes
 
     try:
-        modes = open_modes(load().folder).listed
+        return [(one.name, _shell_safe(one.label)) for one in open_modes(load().folder).listed]
     except GenPyError:
         return []
-    return [
-        (mode.name, _shell_safe(mode.label)) for mode in modes if mode.name.startswith(incomplete)
-    ]
-
-
-def _sessions() -> list[tuple[str, str, str]]:
-    """The id, name (empty for none) and title of the newest sessions."""
-    from genpy_cli.backend import with_records
-
-    if load().server is not None:
-        return []  # a key press must not wait for the network
-
-    async def newest(records: Records) -> list[tuple[str, str, str]]:
-        found = await records.sessions(limit=SESSIONS)
-        return [(s.id, await _name(records, s.id, s.title), s.title) for s in found]
-
-    return with_records(None, newest)
-
-
-async def _name(records: Records, session_id: str, title: str) -> str:
-    """The title, if the session was opened with it as its name; else empty."""
-    try:
-        return title if (await records.session(title)).id == session_id else ""
-    except GenPyError:  # a title that is not a name
-        return ""
 
 
 def _shell_safe(title: str) -> str:

@@ -1,6 +1,5 @@
 """`genpy serve`."""
 
-import gc
 from typing import Annotated
 
 import typer
@@ -30,6 +29,5 @@ def serve(
     def announce(address: str) -> None:
         output.piece(f"GenPy listens on {address}\n")
 
-    gc.enable()
     if not run(served.serve(announce, host=host, port=port)):
         raise typer.Exit(exit_codes.INTERRUPTED)
