@@ -31,7 +31,6 @@ from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat
 from genpy_server.runs.hooks import HookRunner, Hooks
 from genpy_server.runs.journal import ReplyJournal
-from genpy_server.runs.memory import MemoryKeeper
 from genpy_server.runs.queue import Admission, RunServices
 from genpy_server.runs.tool_access import ToolAccess
 from genpy_server.sessions.hub import SessionHub
@@ -232,7 +231,6 @@ class OpenApp:
         limits = chat.settings.limits
         services = RunServices(
             chat,
-            MemoryKeeper(chat.store, chat.settings.context_tokens),
             self.tasks,
             ReplyJournal(chat.store, presence.server),
             Admission(limits.starting_at_once, limits.starting_waiting),

@@ -70,7 +70,6 @@ class Approvals:
 
     async def _ask(self, request: wire.ApprovalRequested) -> wire.Decision:
         name = request.name
-        resolved = wire.ApprovalResolved(seq=0, run=request.run, call=request.call, decision="no")
         if request.question is None and self._audience.allowed(name):
             return "once"
         if not self._audience.can_approve():
@@ -78,15 +77,15 @@ class Approvals:
             self._audience.publish(wire.Notice(seq=0, code=wire.APPROVAL_REFUSED, text=text))
             return "no"
         async with self._turn:  # a tool may ask several questions at once
-            return await self._answered(request, resolved)
+            return await self._answered(request)
 
-    async def _answered(
-        self, request: wire.ApprovalRequested, resolved: wire.ApprovalResolved
-    ) -> wire.Decision:
-        """The answer to a request; `resolved` is published in every case."""
+    async def _answered(self, request: wire.ApprovalRequested) -> wire.Decision:
+        """The answer to a request; an `ApprovalResolved` is published in every case."""
+        resolved = wire.ApprovalResolved(
+            seq=0, run=request.run, call=request.call, decision="no", by="stopped"
+        )
         answer: asyncio.Future[wire.Decision] = asyncio.get_running_loop().create_future()
         self._waiting = (request, answer)
-        resolved.by = "stopped"
         self._audience.publish(request)
         try:
             async with asyncio.timeout(self._seconds):

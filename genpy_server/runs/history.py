@@ -37,7 +37,7 @@ class Conversation:
     def __init__(
         self, store: Store, user_id: str, session_id: str, window: int, max_chars: int
     ) -> None:
-        self._store = store
+        self.store = store
         self.user_id = user_id
         self.session_id = session_id
         self.window = window
@@ -139,14 +139,14 @@ class Conversation:
         """The messages after this id; read from the store, at most `window`, if not held here."""
         if not self.older or id_ >= self.first_id:
             return self.messages
-        return await self._store.messages(
+        return await self.store.messages(
             self.user_id, self.session_id, limit=self.window, after=id_
         )
 
     async def catch_up(self, until: int | None = None) -> list[Message]:
         """Add and return the messages of other servers that are missing here, before `until`."""
         try:
-            later = await self._store.messages(
+            later = await self.store.messages(
                 self.user_id, self.session_id, limit=self.window, after=self.known_id
             )
         except StoreError as error:

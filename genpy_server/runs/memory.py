@@ -18,7 +18,6 @@ from genpy_server.errors import LlmError, StoreError
 from genpy_server.llm.base import ChatRequest, TextDelta
 from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.history import Conversation
-from genpy_server.stores.base import Store
 
 ADDITION_TOKENS = 400
 """Tokens that one extension may add."""
@@ -47,67 +46,52 @@ def to_remember(history: Sequence[Message], memory: Memory | None, dropped_upto:
     return open_turns[:take]
 
 
-class MemoryKeeper:
-    """Extends memories with the model of their conversation."""
+async def extended(
+    conversation: Conversation, open_turns: Sequence[Turn], model: ChosenModel, budget: int
+) -> Memory | None:
+    """Note the first of these turns and store the memory; returns it, None on failure.
 
-    def __init__(self, store: Store, budget: int) -> None:
-        self._store = store
-        self._budget = budget
-
-    async def extend(
-        self,
-        user_id: str,
-        session_id: str,
-        memory: Memory | None,
-        open_turns: Sequence[Turn],
-        model: ChosenModel,
-    ) -> Memory | None:
-        """Note the first of these turns and store the memory; returns it, None on failure.
-
-        As many turns are noted as fit one request to the model, at least one, which is cut if it
-        is too long.
-        """
-        if model.llm.kind == "offline" or not open_turns or (memory and notes.is_off(memory.text)):
+    As many turns are noted as fit one request of `budget` tokens, at least one, which is cut if it
+    is too long.
+    """
+    store, user_id, session_id = conversation.store, conversation.user_id, conversation.session_id
+    memory = conversation.memory
+    if model.llm.kind == "offline" or not open_turns or (memory and notes.is_off(memory.text)):
+        return None
+    room = budget - count_tokens(prompt("memory")) - count_tokens(FRAME) - 2 * MESSAGE_TOKENS
+    known = notes.fitting_notes(notes.shown_notes(memory.text), room // 4) if memory else ""
+    room -= count_tokens(known)
+    noted = _fitting(open_turns, room - MESSAGE_TOKENS)
+    try:
+        addition = await _note(known, noted, room, model)
+        if not addition:
             return None
-        room = (
-            self._budget - count_tokens(prompt("memory")) - count_tokens(FRAME) - 2 * MESSAGE_TOKENS
-        )
-        known = notes.fitting_notes(notes.shown_notes(memory.text), room // 4) if memory else ""
-        noted = _fitting(open_turns, room - count_tokens(known) - MESSAGE_TOKENS)
-        try:
-            addition = await self._note(known, noted, room - count_tokens(known), model)
-            if not addition:
-                return None
-            # A note may have been forgotten meanwhile, which does not change `upto`.
-            newest = await self._store.memory(user_id, session_id)
-            before, upto = (newest.text, newest.upto) if newest else ("", 0)
-            if notes.is_off(before) or upto != (memory.upto if memory else 0):
-                return newest
-            after = "" if addition == NOTHING_NEW else _noted(addition, noted, before)
-            extended = Memory("\n".join(filter(None, (before, after))), noted[-1].place)
-            moved = await self._store.extend_memory(user_id, session_id, extended, previous=newest)
-        except (LlmError, StoreError) as error:
-            log.warning("memory not extended: %s", error.code)
-            return None
-        return extended if moved else await self._store.memory(user_id, session_id)
+        # A note may have been forgotten meanwhile, which does not change `upto`.
+        newest = await store.memory(user_id, session_id)
+        before, upto = (newest.text, newest.upto) if newest else ("", 0)
+        if notes.is_off(before) or upto != (memory.upto if memory else 0):
+            return newest
+        after = "" if addition == NOTHING_NEW else _noted(addition, noted, before)
+        found = Memory("\n".join(filter(None, (before, after))), noted[-1].place)
+        moved = await store.extend_memory(user_id, session_id, found, previous=newest)
+    except (LlmError, StoreError) as error:
+        log.warning("memory not extended: %s", error.code)
+        return None
+    return found if moved else await store.memory(user_id, session_id)
 
-    async def _note(self, known: str, noted: Sequence[Turn], room: int, model: ChosenModel) -> str:
-        messages = [message for turn in noted for message in turn.messages]
-        shown = dialogue(messages, room, numbered=True)
-        request = ChatRequest(
-            messages=(
-                ChatMessage("system", prompt("memory")),
-                ChatMessage(
-                    "user",
-                    FRAME.format(known=framed([block(known or "(nothing yet)")]), messages=shown),
-                ),
-            ),
-            max_tokens=ADDITION_TOKENS,
-            temperature=0.2,
-        )
-        async with aclosing(model.stream(request)) as events:
-            parts = [event.text async for event in events if type(event) is TextDelta]
-        return cut("".join(parts).strip(), ADDITION_TOKENS)
+
+async def _note(known: str, noted: Sequence[Turn], room: int, model: ChosenModel) -> str:
+    messages = [message for turn in noted for message in turn.messages]
+    shown = dialogue(messages, room, numbered=True)
+    asked = FRAME.format(known=framed([block(known or "(nothing yet)")]), messages=shown)
+    request = ChatRequest(
+        (ChatMessage("system", prompt("memory")), ChatMessage("user", asked)),
+        max_tokens=ADDITION_TOKENS,
+        temperature=0.2,
+    )
+    async with aclosing(model.stream(request)) as events:
+        parts = [event.text async for event in events if type(event) is TextDelta]
+    return cut("".join(parts).strip(), ADDITION_TOKENS)
 
 
 def _noted(addition: str, noted: Sequence[Turn], before: str) -> str:
@@ -135,9 +119,9 @@ class MemorySchedule:
     A failed extension is retried after 1, 2, 4 … turns.
     """
 
-    def __init__(self, keeper: MemoryKeeper, conversation: Conversation) -> None:
-        self._keeper = keeper
+    def __init__(self, conversation: Conversation, budget: int) -> None:
         self._conversation = conversation
+        self._budget = budget
         self._busy = False
         self._rest = 0
         self._next_rest = 1
@@ -167,8 +151,7 @@ class MemorySchedule:
             open_turns = to_remember(messages, conversation.memory, dropped_upto)
             if not open_turns:
                 return
-            of = conversation.user_id, conversation.session_id, conversation.memory
-            memory = await self._keeper.extend(*of, open_turns, model)
+            memory = await extended(conversation, open_turns, model, self._budget)
         except StoreError:
             memory = None
         finally:

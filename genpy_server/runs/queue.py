@@ -19,7 +19,7 @@ from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.history import Conversation
 from genpy_server.runs.journal import ReplyJournal, RunProgress
-from genpy_server.runs.memory import MemoryKeeper, MemorySchedule
+from genpy_server.runs.memory import MemorySchedule
 from genpy_server.runs.run import ReplyRun, RunControl
 from genpy_server.wire import message_event
 
@@ -48,7 +48,6 @@ class RunServices(msgspec.Struct, frozen=True):
     """The services that all queues share."""
 
     chat: Chat
-    keeper: MemoryKeeper
     tasks: BackgroundTasks
     journal: ReplyJournal
     admission: "Admission"
@@ -125,7 +124,7 @@ class RunQueue:
         self._tasks = services.tasks
         self._journal = services.journal
         self._admission = services.admission
-        self._memory = MemorySchedule(services.keeper, conversation)
+        self._memory = MemorySchedule(conversation, self._chat.settings.context_tokens)
         self._conversation = conversation
         self._owner = owner
         seconds = self._chat.settings.limits.approval_seconds
@@ -215,20 +214,19 @@ class RunQueue:
         finally:
             self._run, self._control = None, RunControl()
             self._conversation.being_written.discard(run.id)
-        if reply.deleted:
+        if reply is None:
             self._owner.session_deleted()
             return
-        self._conversation.add(reply.message)
-        self._owner.replied(reply.message)
-        if reply.message.id:
-            await self._chat.hooks.notify("on_reply", request.user_id, reply.message)
+        self._conversation.add(reply)
+        self._owner.replied(reply)
+        if reply.id:
+            await self._chat.hooks.notify("on_reply", request.user_id, reply)
         else:
             self._conversation.being_written.add(run.id)
-            self._unsaved[run.id] = run, reply.message
+            self._unsaved[run.id] = run, reply
             self._tasks.spawn(self._save(progress))
-        dropped = reply.dropped_upto
-        if run.model is not None and self._memory.due(dropped):
-            self._tasks.spawn(self._memory.extend(dropped, run.model))
+        if run.model is not None and self._memory.due(run.dropped_upto):
+            self._tasks.spawn(self._memory.extend(run.dropped_upto, run.model))
 
     def cancel(self, run: str | None = None) -> bool:
         """Stop the running reply, which is stored; False where none runs, or another than `run`."""
@@ -266,9 +264,10 @@ class RunQueue:
         """
         withdrawn = [r for r in self._waiting if r.question.id == question_id]
         self._waiting = [r for r in self._waiting if r.question.id != question_id]
-        if self._task is not None and self._run is not None and self._run.answers(question_id):
+        task, run = self._task, self._run
+        if task is not None and run is not None and run.request.question.id == question_id:
             self._cancel("stopped")
-            await asyncio.wait([self._task])
+            await asyncio.wait([task])
         return withdrawn
 
     def forget(self) -> None:

@@ -84,16 +84,6 @@ class RunControl(msgspec.Struct):
         self.status, self.cancelled = status, True
 
 
-class RunOutcome(msgspec.Struct, frozen=True):
-    """A finished run: its reply, which is not stored while `message.id` is 0."""
-
-    message: models.Message
-    dropped_upto: int = 0
-    """See `budget.Context`."""
-    deleted: bool = False
-    """Whether the session was deleted meanwhile by another server."""
-
-
 class ReplyRun:
     """One run: its text and usage so far."""
 
@@ -129,6 +119,7 @@ class ReplyRun:
         self.started = time.monotonic()
         self.first_token_ms: float | None = None
         self.dropped_upto = 0
+        """See `budget.Context`."""
         self.intent = chat.intent(request)
         self.model: ChosenModel | None = None
         name = chat.model_name(request, self.intent) or chat.models.default.name
@@ -156,15 +147,14 @@ class ReplyRun:
             reasoning="".join(self.reasoning) or None,
         )
 
-    def answers(self, question_id: int) -> bool:
-        """Whether this is a reply to that message."""
-        return self.request.question.id == question_id
-
-    async def answer(self, control: RunControl, model_asked: Callable[[], None]) -> RunOutcome:
+    async def answer(
+        self, control: RunControl, model_asked: Callable[[], None]
+    ) -> models.Message | None:
         """Run to the end; always stores a reply and publishes `run_finished`.
 
-        `model_asked` is called when the model is asked. Cancelling the task stops the run; this
-        returns its outcome and does not raise `CancelledError`.
+        Returns the reply, whose id is 0 if it is not stored yet; None if the session was deleted
+        meanwhile by another server. `model_asked` is called when the model is asked. Cancelling the
+        task stops the run; then this does not raise `CancelledError`.
         """
         self.publisher.publish(wire.run_started(self.meta))
         error: errors.GenPyError | None = None
@@ -191,14 +181,15 @@ class ReplyRun:
 
     async def _finish(
         self, status: models.RunStatus, error: errors.GenPyError | None
-    ) -> RunOutcome:
-        text = self._text()
+    ) -> models.Message | None:
+        text = "".join(self.parts)
+        self.reasoning[:0] = [text[start:end] for start, end in self.reasoning_spans]
         self.meta = msgspec.structs.replace(
             self.metadata(), status=status, error=error.message if error is not None else None
         )
         session_id = self.request.session_id
         reply = models.Message(
-            0, session_id, "assistant", text, "", client_id=self.id, meta=self.meta
+            0, session_id, "assistant", self._answer, "", client_id=self.id, meta=self.meta
         )
         deleted = False
         try:
@@ -214,7 +205,7 @@ class ReplyRun:
         self.publisher.publish(finished)
         if self.reasoning_spans and reply.id:
             self.publisher.publish(wire.message_event(reply))  # with the corrected text
-        return RunOutcome(reply, self.dropped_upto, deleted=deleted)
+        return None if deleted else reply
 
     async def _reply(self, model_asked: Callable[[], None]) -> models.RunStatus:
         chat, request = self.chat, self.request
@@ -409,12 +400,6 @@ class ReplyRun:
         self.chat.models.learn(model, finish.quota)
         if finish.reasoning_chars:
             self.reasoning_spans.append((start, start + finish.reasoning_chars))
-
-    def _text(self) -> str:
-        """The text of the reply; parts that turned out to be reasoning are moved to the reasoning."""
-        text = "".join(self.parts)
-        self.reasoning[:0] = [text[start:end] for start, end in self.reasoning_spans]
-        return self._answer
 
     @property
     def _answer(self) -> str:

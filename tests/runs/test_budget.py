@@ -144,37 +144,29 @@ def noted(upstream: Upstream) -> list[str]:
     return [text for text in told if "Memory so far" in text]
 
 
-class Forgetful:
-    """A keeper whose model fails, and counts how often it was asked."""
-
-    asked = 0
-
-    async def extend(self, *_: object) -> None:
-        """Fail."""
-        self.asked += 1
-
-
 class Window:
     """A conversation of which two turns have left the window."""
 
-    user_id, session_id, memory = "ann", SESSION, None
+    store, user_id, session_id, memory = None, "ann", SESSION, None
+    read = 0
 
     async def after(self, _: int) -> list:
         """Three turns."""
+        self.read += 1
         return [Message(number, "s", "user", "hello", "") for number in (1, 2, 3)]
 
 
 async def test_a_failing_summariser_is_asked_ever_more_rarely():
     """After each failure twice as many turns pass before the next attempt."""
-    keeper = Forgetful()
-    schedule = MemorySchedule(keeper, Window())
+    window = Window()
+    schedule = MemorySchedule(window, 4_000)
     tried = []
     for turn in range(64):
         if schedule.due(2):
             await schedule.extend(2, ChosenModel(OfflineLlm(), ""))
             tried.append(turn)
     assert tried == [0, 2, 5, 10, 19, 36]
-    assert keeper.asked == len(tried)
+    assert window.read == len(tried)
 
 
 async def test_what_was_said_before_there_was_a_model_is_remembered(database):

@@ -1,7 +1,6 @@
 """The notes of a memory: where each came from, forgotten ones, and moving them."""
 
 import asyncio
-from functools import partial
 from types import SimpleNamespace
 
 import msgspec
@@ -16,7 +15,7 @@ from genpy_server.core.models import Memory
 from genpy_server.errors import NotFound
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.providers import ChosenModel
-from genpy_server.runs.memory import MemoryKeeper
+from genpy_server.runs.memory import extended
 from genpy_server.sessions.records import LocalRecords
 from genpy_server.stores.sqlite.store import SqliteStore
 
@@ -25,22 +24,27 @@ SAID = ("I like tea a lot", "I moved to Ghent", "My cat is called Bob")
 
 
 @pytest.fixture
-async def keeper(store, upstream):
+async def extend(store, upstream):
     llm = GroqLlm(key=None, model="scripted", url=upstream.url)
-    extend = MemoryKeeper(store, 4_000).extend
-    yield SimpleNamespace(extend=partial(extend, model=ChosenModel(llm, "")))
+    model = ChosenModel(llm, "")
+
+    async def extend(memory, open_turns):
+        of = {"store": store, "user_id": "ann", "session_id": SESSION, "memory": memory}
+        return await extended(SimpleNamespace(**of), open_turns, model, 4_000)
+
+    yield extend
     await llm.close()
 
 
 @pytest.fixture
-async def noted(store, upstream, keeper):
+async def noted(store, upstream, extend):
     """A conversation of three messages with a note of each of the first two."""
     for text in SAID:
         await store.append("ann", SESSION, "user", text, title="Talk")
     said = turns(await store.messages("ann", SESSION, limit=9))
     first, second = (turn.place for turn in said[:2])
     upstream.say(f"- [{first}] likes tea\n- [{second}] lives in Ghent")
-    memory = await keeper.extend("ann", SESSION, None, said[:2])
+    memory = await extend(None, said[:2])
     assert memory is not None
     return said
 
@@ -60,22 +64,22 @@ async def test_each_note_names_its_message(store, upstream, noted):
     assert f"[{noted[0].place}] user: {SAID[0]}" in prompt
 
 
-async def test_a_note_without_a_message_is_of_the_last_one(store, upstream, keeper, noted):
+async def test_a_note_without_a_message_is_of_the_last_one(store, upstream, extend, noted):
     """A number that no noted message has is replaced by that of the last noted message."""
     upstream.say("- [999999] has a cat")
     memory = await store.memory("ann", SESSION)
-    memory = await keeper.extend("ann", SESSION, memory, noted[2:])
+    memory = await extend(memory, noted[2:])
     assert read_notes(memory.text)[-1].message_id == noted[2].place
 
 
-async def test_a_forgotten_note_stays_forgotten(store, upstream, keeper, noted):
+async def test_a_forgotten_note_stays_forgotten(store, upstream, extend, noted):
     """It is not sent, keeps its number, and is not noted again in other words."""
     kept = await records(store).change_memory(SESSION, forget=1)
     assert [note.number for note in kept.notes] == [2]
     memory = await store.memory("ann", SESSION)
     assert shown_notes(memory.text) == "- lives in Ghent"
     upstream.say(f"- [{noted[2].place}] likes tea very much\n- [{noted[2].place}] has a cat")
-    memory = await keeper.extend("ann", SESSION, memory, noted[2:])
+    memory = await extend(memory, noted[2:])
     assert shown_notes(memory.text) == "- lives in Ghent\n- has a cat"
     sent = upstream.requests[-1]["body"]["messages"][1]["content"]
     assert "likes tea" not in sent
@@ -85,12 +89,12 @@ async def test_a_forgotten_note_stays_forgotten(store, upstream, keeper, noted):
 
 
 async def test_a_note_forgotten_while_another_is_written_stays_forgotten(
-    store, upstream, keeper, noted
+    store, upstream, extend, noted
 ):
     """An extension that began before a note was forgotten does not bring it back."""
     gate = upstream.say("- has", " a cat", paused_at=1)
     before = await store.memory("ann", SESSION)
-    extending = asyncio.create_task(keeper.extend("ann", SESSION, before, noted[2:]))
+    extending = asyncio.create_task(extend(before, noted[2:]))
     await upstream.until(lambda: len(upstream.requests) > 1)
     await records(store).change_memory(SESSION, forget=2)
     gate.set()
@@ -98,13 +102,13 @@ async def test_a_note_forgotten_while_another_is_written_stays_forgotten(
     assert shown_notes(memory.text) == "- likes tea\n- has a cat"
 
 
-async def test_a_memory_that_is_off_is_neither_extended_nor_sent(store, upstream, keeper, noted):
+async def test_a_memory_that_is_off_is_neither_extended_nor_sent(store, upstream, extend, noted):
     """Off means no request, no new note and nothing sent; on brings the notes back."""
     kept = await records(store).change_memory(SESSION, on=False)
     assert not kept.on
     memory = await store.memory("ann", SESSION)
     asked = len(upstream.requests)
-    assert await keeper.extend("ann", SESSION, memory, noted[2:]) is None
+    assert await extend(memory, noted[2:]) is None
     assert len(upstream.requests) == asked
     assert shown_notes(memory.text) == ""
     kept = await records(store).change_memory(SESSION, on=True)
@@ -112,7 +116,7 @@ async def test_a_memory_that_is_off_is_neither_extended_nor_sent(store, upstream
     assert len(kept.notes) == 2
 
 
-async def test_a_memory_can_be_off_before_there_is_one(store, keeper):
+async def test_a_memory_can_be_off_before_there_is_one(store, extend):
     """A conversation without notes can be switched off."""
     await store.append("ann", SESSION, "user", "hello", title="Talk")
     assert not (await records(store).change_memory(SESSION, on=False)).on
