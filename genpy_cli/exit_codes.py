@@ -14,9 +14,7 @@ import typer
 
 from genpy_cli import output
 from genpy_cli.options import WrongUsageError
-from genpy_server import __version__
-from genpy_server.errors import GenPyError, Unreachable
-from genpy_server.files import write_private
+from genpy_server import __version__, errors, files
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -46,9 +44,9 @@ def _described(error: Exception) -> tuple[int, str]:
             return error.exit_code, message
         case WrongUsageError():
             return WRONG_USAGE, str(error)
-        case Unreachable():
+        case errors.Unreachable():
             return UNREACHABLE, error.message
-        case GenPyError():
+        case errors.GenPyError():
             return FAILED, error.message
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
@@ -64,7 +62,7 @@ def keep_bug_report(error: Exception) -> str:
     )
     path = state_folder() / f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
     try:
-        write_private(path, text)
+        files.write_private(path, text)
     except OSError:
         sys.stderr.write(text)
         return "This is a bug in GenPy. The report could not be written to a file."

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genpy_cli import backend, options, output
-from genpy_server.core.display import age, one_line
-from genpy_server.core.identity import short_id
-from genpy_server.core.models import Hit
+from genpy_server.core import display, identity, models
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -43,14 +41,14 @@ def search(
         output.note("Nothing was found.")
 
 
-def _show(hit: Hit, words: list[str], now: datetime) -> None:
+def _show(hit: models.Hit, words: list[str], now: datetime) -> None:
     message = hit.message
     if hit.found_in != "message":
-        facts = f"found in the {hit.found_in} · {short_id(message.session_id)}"
+        facts = f"found in the {hit.found_in} · {identity.short_id(message.session_id)}"
         output.heading(hit.session_title, facts)
         return
-    place = f"{short_id(message.session_id)}#{message.id}"
-    facts = f"{output.ROLES[message.role]} · {age(message.at, now)} · {place}"
+    place = f"{identity.short_id(message.session_id)}#{message.id}"
+    facts = f"{output.ROLES[message.role]} · {display.age(message.at, now)} · {place}"
     output.heading(hit.session_title, facts)
     output.line(("  ", ""), excerpt(message.text, words, output.width() - 2))
 
@@ -60,7 +58,7 @@ def excerpt(text: str, words: list[str], width: int) -> "Text":
     from rich.text import Text
 
     pattern = re.compile("|".join(map(re.escape, words)) or "(?!)", re.IGNORECASE)
-    line = one_line(output.shown(text))
+    line = display.one_line(output.shown(text))
     first = pattern.search(line)
     start = 0 if first is None else max(0, first.start() - BEFORE)
     if start:

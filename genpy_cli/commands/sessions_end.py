@@ -5,9 +5,7 @@ from typing import Annotated
 import typer
 
 from genpy_cli import backend, options, output
-from genpy_server.core.display import count, one_line
-from genpy_server.core.identity import short_id
-from genpy_server.core.models import Session
+from genpy_server.core import display, identity, models
 from genpy_server.records import Records
 from genpy_server.settings import Settings
 
@@ -36,25 +34,25 @@ def sessions_end(
         output.json_document(ended)
         return
     for session in ended:
-        output.text(f"Ended “{one_line(session.title)}”.")
+        output.text(f"Ended “{display.one_line(session.title)}”.")
         if session.note:
             output.note(session.note)
 
 
-def _end(ref: str, server: str | None) -> Session:
-    async def work(records: Records) -> Session:
+def _end(ref: str, server: str | None) -> models.Session:
+    async def work(records: Records) -> models.Session:
         session = await records.session(ref)
         if session.status == "completed":
             raise options.WrongUsageError(
-                f"“{one_line(session.title)}” has ended already. `genpy summary "
-                f"{short_id(session.id)} --regenerate` writes its summary again."
+                f"“{display.one_line(session.title)}” has ended already. `genpy summary "
+                f"{identity.short_id(session.id)} --regenerate` writes its summary again."
             )
         return await records.regenerate(session.id)
 
     return backend.with_records(server, work, model=True, writes=True)
 
 
-def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
+def _end_abandoned(settings: Settings, *, yes: bool) -> list[models.Session]:
     if settings.server is not None:
         raise options.WrongUsageError(
             "A server ends its own conversations. Leave out GENPY_SERVER, and backend.run this with the "
@@ -66,7 +64,7 @@ def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
         async with open_records(settings) as records:
             return await records.abandoned()
 
-    async def end_all(ids: list[str]) -> list[Session]:
+    async def end_all(ids: list[str]) -> list[models.Session]:
         async with open_records(settings, model=True) as records:
             ended = [await records.end_abandoned(session_id) for session_id in ids]
         return [session for session in ended if session is not None]
@@ -76,7 +74,7 @@ def _end_abandoned(settings: Settings, *, yes: bool) -> list[Session]:
         output.note("No conversation is abandoned: a program has each active one open.")
         return []
     if not yes:
-        what = count(len(ids), "conversation")
+        what = display.count(len(ids), "conversation")
         options.require_yes(
             f"End {what} of {settings.user}, asking the model for summaries?",
             no_terminal=f"{what} would be ended. Add --yes to do it without asking.",

@@ -10,11 +10,8 @@ from typing import Any, Protocol
 import msgspec
 
 from genpy_server.core import models
-from genpy_server.core.context import budget
-from genpy_server.core.context.prompts import system_prompt
-from genpy_server.core.context.recall import are_relevant, needs_recall
+from genpy_server.core.context import budget, prompts, recall, turns
 from genpy_server.core.context.tokens import offer_tokens
-from genpy_server.core.context.turns import replaced_ids
 from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent
 from genpy_server.errors import LlmError, StoreError
@@ -71,7 +68,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     @property
     def replaced_ids(self) -> set[int]:
         """The ids of messages that were replaced, and of the replies to them."""
-        return replaced_ids((*self.history, self.question))
+        return turns.replaced_ids((*self.history, self.question))
 
 
 class ReplyPlan(msgspec.Struct, frozen=True):
@@ -179,7 +176,7 @@ class Chat:
             recalled = await (request.recalled or self._recall(request))
         # Without a model the person reads the hits, and they cost no tokens.
         offline = plan.model.llm.kind == "offline"
-        if not are_relevant(recalled, request.question.text, free=offline):
+        if not recall.are_relevant(recalled, request.question.text, free=offline):
             recalled = []
         build = partial(
             budget.build,
@@ -215,7 +212,7 @@ class Chat:
         `options` of `Store.search` leave out the question itself and replaced messages.
         """
         question = text[:RECALL_CHARS]
-        if not self.settings.recall or not needs_recall(question):
+        if not self.settings.recall or not recall.needs_recall(question):
             return []
         try:
             async with asyncio.timeout(RECALL_SECONDS):
@@ -293,4 +290,4 @@ def prompt_of(mode: Mode | None) -> str:
 
 
 def _system_prompt(instructions: str | None = None) -> str:
-    return system_prompt(time.strftime("%Y-%m-%d"), instructions)
+    return prompts.system_prompt(time.strftime("%Y-%m-%d"), instructions)

@@ -10,10 +10,8 @@ import msgspec
 
 from genpy_server.core.export import corrections
 from genpy_server.core.models import Message
-from genpy_server.core.understanding.examples import background, weights
-from genpy_server.core.understanding.intents import IntentDetector
+from genpy_server.core.understanding import examples, intents, linear
 from genpy_server.core.understanding.learned import Learned, Lesson, learn
-from genpy_server.core.understanding.linear import clip, features
 from genpy_server.modes import open_modes
 from genpy_server.modes.detectors import Detectors, LearnedFiles
 from genpy_server.records import Records, every_message
@@ -103,7 +101,7 @@ def _detected(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
 
 
 def _learn(
-    detector: IntentDetector,
+    detector: intents.IntentDetector,
     corrected: Sequence[tuple[str, str]],
     others: Sequence[tuple[str, str]],
     file: Path,
@@ -112,7 +110,7 @@ def _learn(
     rows = [
         *_rows("corrections", detector, corrected),
         *_rows("others", detector, others[:OTHERS], same_alone=True),
-        *_rows("shipped", detector, background()),
+        *_rows("shipped", detector, examples.background()),
     ]
     before, after = dict.fromkeys(_KINDS, 0), dict.fromkeys(_KINDS, 0)
     folds = min(FOLDS, max(2, len(corrected)))
@@ -135,7 +133,7 @@ _KINDS = ("corrections", "others", "shipped")
 
 def _rows(
     kind: str,
-    detector: IntentDetector,
+    detector: intents.IntentDetector,
     messages: Iterable[tuple[str, str]],
     *,
     same_alone: bool = False,
@@ -144,5 +142,5 @@ def _rows(
     for text, intent in messages:
         found = detector.detect(text)
         if not same_alone or found.name == intent:
-            vector = weights().vector(features(clip(text)))
+            vector = examples.weights().vector(linear.features(linear.clip(text)))
             yield _Row(kind, Lesson(vector, found.name, found.score, intent))

@@ -20,13 +20,9 @@ from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
-from genpy_server.web.auth import Gate
-from genpy_server.web.html_feed import HtmlFeed
-from genpy_server.web.renderer import Renderer
+from genpy_server.web import auth, html_feed, renderer, routes, websocket
 from genpy_server.web.router import Router
-from genpy_server.web.routes import ROUTES
 from genpy_server.web.server import HttpServer, listen
-from genpy_server.web.websocket import QueueSums, serve_session
 
 CACHE_SECONDS = 5.0
 CHECK_SECONDS = 5.0
@@ -110,13 +106,13 @@ class WebApp:
     def __init__(self, server: ServerParts) -> None:
         settings, self.server, self.chat = server.settings, server, server.chat
         self.hub, self.rates, self.records = server.hub, server.rates, server.records
-        self.gate = Gate(settings)
-        self.sums = QueueSums(settings.limits)
+        self.gate = auth.Gate(settings)
+        self.sums = websocket.QueueSums(settings.limits)
         renders = Rates(settings.limits.renders_per_minute, what="texts to render")
-        self.renderer = Renderer(charge=renders.charge)
-        self.feed = HtmlFeed(self.renderer)
+        self.renderer = renderer.Renderer(charge=renders.charge)
+        self.feed = html_feed.HtmlFeed(self.renderer)
         self.health = HealthCheck(self.chat.store, self.chat.models)
-        self.router = Router(ROUTES, self)
+        self.router = Router(routes.ROUTES, self)
 
     async def listen(self) -> HttpServer:
         """Start to listen; port 0 takes any free one."""
@@ -124,5 +120,5 @@ class WebApp:
             settings=self.server.settings,
             gate=self.gate,
             router=self.router,
-            connect=partial(serve_session, app=self),
+            connect=partial(websocket.serve_session, app=self),
         )

@@ -14,8 +14,7 @@ import msgspec
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
-from genpy_server import wire
-from genpy_server.errors import GenPyError, Unauthorized
+from genpy_server import errors, wire
 from genpy_server.sessions.connection import Connection, close_code, listed
 from genpy_server.settings import Limits
 from genpy_server.web.auth import Gate
@@ -249,7 +248,7 @@ async def serve_session(ws: SessionSocket, app: "WebApp") -> None:
         connection = await Connection.open(
             app.hub, queue.user, ws.attach.ref, ws.attach.query, queue, limits
         )
-    except GenPyError as error:
+    except errors.GenPyError as error:
         frame = wire.error_frame(error)
         await ws.send(plain(frame) if text_mode else wire.encode(frame))
         reason = error.message.encode()[:REASON_BYTES].decode(errors="ignore")
@@ -270,8 +269,8 @@ async def _authenticate(ws: SessionSocket, gate: Gate) -> str:
         async with asyncio.timeout(AUTH_SECONDS):
             message = await ws.recv()
     except (TimeoutError, ConnectionClosed):
-        raise Unauthorized("The first frame must be auth with a token.") from None
+        raise errors.Unauthorized("The first frame must be auth with a token.") from None
     frame = wire.decode_client(message) if isinstance(message, str) else None
     if not isinstance(frame, wire.Auth):
-        raise Unauthorized("The first frame must be auth with a token.")
+        raise errors.Unauthorized("The first frame must be auth with a token.")
     return gate.authenticate(frame.token, ws.peer.address)

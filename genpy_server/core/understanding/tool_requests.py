@@ -11,11 +11,8 @@ import msgspec
 
 from genpy_server.core.models import OFFLINE, Message
 from genpy_server.core.patterns import PHRASES, lazy_pattern, lowered
-from genpy_server.core.understanding import keywords, linear
-from genpy_server.core.understanding.families import family_of
+from genpy_server.core.understanding import families, keywords, linear, periods, roles
 from genpy_server.core.understanding.names import LETTER, parts, reach
-from genpy_server.core.understanding.periods import find_other_time, find_period
-from genpy_server.core.understanding.roles import role_features
 from genpy_server.core.words import APART, ENDS
 
 MODEL = "tool_model.json"
@@ -136,7 +133,7 @@ def _scored(line: str, low: str) -> linear.Scored | None:
     if not plainly and none > CERTAIN:
         return None
     if none > NO_DOUBT:
-        scored = request_model().score(linear.Features([], [], role_features(line)), scored)
+        scored = request_model().score(linear.Features([], [], roles.role_features(line)), scored)
     if plainly:
         return scored._replace(label=SEARCH)
     return scored if scored.label != NO_TOOL and _is_sure(scored, low) else None
@@ -159,8 +156,8 @@ def _arguments(tool: str, line: str) -> dict[str, str] | None:
     if tool == STATISTICS:
         return {}
     args: dict[str, str] = {}
-    named = find_period(line)
-    time = (named.start, named.end) if named is not None else find_other_time(line)
+    named = periods.find_period(line)
+    time = (named.start, named.end) if named is not None else periods.find_other_time(line)
     if named is not None:
         args[named.use] = named.period
     elif time is not None:
@@ -206,7 +203,7 @@ def _topics(low: str) -> Iterator[str]:
             yield _named(low, reach(word for word in words if word.start >= found.end()))
     for at, word in enumerate(words[1:], 1):
         subject = low[slice(*words[at - 1][:2])]
-        if "chat" in word.roles and subject.isascii() and family_of(subject) in _SUBJECTS:
+        if "chat" in word.roles and subject.isascii() and families.family_of(subject) in _SUBJECTS:
             yield _named(low, reach(reversed(words[:at])))
 
 
