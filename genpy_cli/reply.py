@@ -6,7 +6,8 @@ from collections.abc import Callable
 from genpy_cli import output
 from genpy_cli.exit_codes import FAILED
 from genpy_server import errors, wire
-from genpy_server.client.session_client import Event, Link, SessionClient
+from genpy_server.client.session_client import Event, Link
+from genpy_server.client.transcript import Entry, Transcript
 from genpy_server.core.identity import short_id
 from genpy_server.core.models import OFFLINE
 
@@ -36,23 +37,27 @@ class ReplyPrinter:
         self._as_json = as_json
         self._think = think
         self._clock = clock
-        self._client: SessionClient
+        self._transcript: Transcript
         self._question = ""
         self._message_id = 0
         self._snapshot_seq = 0
         self._expected = False
         """Whether the question was stored in the current epoch, so that its reply will come."""
-        self._run: str | None = None
         self._printed = self._printed_reasoning = 0
         self._last = "\n"
         self._opened = False
         self._lost_at: float | None = None
-        self._failure = ""
+        self._advice = ""
 
-    def follow(self, client: SessionClient, question: str) -> None:
+    def follow(self, transcript: Transcript, question: str) -> None:
         """Print the reply to the message with the client id `question`."""
-        self._client = client
+        self._transcript = transcript
         self._question = question
+
+    @property
+    def _reply(self) -> Entry | None:
+        replies = (one for one in self._transcript if one.meta.reply_to == self._message_id)
+        return next(replies, None)
 
     def take(self, event: Event) -> bool:
         """Print what an event adds; True when the reply is complete. Raises the error that ended it."""
@@ -67,25 +72,21 @@ class ReplyPrinter:
             case wire.MessageEvent() if event.client_id == self._question:
                 self._message_id, self._expected = event.message_id, event.seq > self._snapshot_seq
                 self.refusal = self.gives_up_at = None
-            case wire.MessageEvent() if event.meta.reply_to == self._message_id:
-                # Stored while there was no connection.
-                self._failure = event.meta.error or ""
-                return self._finish(event.meta.status or "done")
             case wire.Ack() if event.id == self._question and event.duplicate:
-                if self._run is None and not self._expected:
+                if self._reply is None and not self._expected:
                     raise self._cut_off()
-            case wire.RunStarted() if event.reply_to == self._message_id:
-                self._run = event.run
-            case wire.Reasoning() | wire.Delta() if event.run == self._run:
-                self._print()
             case wire.Notice():  # one may also be in the log of a temporary server
                 note = output.note_once if event.code == wire.TOOLS_MISSING else output.note
                 note(event.text)
-            case wire.ErrorFrame():
-                self._error(event)
-            case wire.RunFinished() if event.run == self._run:
-                return self._finish(event.status)
-        return False
+            case wire.ErrorFrame() if event.re == self._question:
+                self._refused(event)
+            case wire.ErrorFrame() if self._reply is None or event.run != self._reply.meta.run:
+                output.note(event.message)
+        reply = self._reply
+        if reply is None:
+            return False
+        self._print(reply)
+        return not reply.streaming and self._finish(reply)
 
     def _link(self, link: Link) -> None:
         error = link.error or errors.Unreachable("The connection was closed.")
@@ -107,16 +108,8 @@ class ReplyPrinter:
     def _cut_off(self) -> errors.LlmCutOff:
         return errors.LlmCutOff(
             "The server restarted while it answered. "
-            f"`genpy sessions show {short_id(self._client.transcript.session)}` shows what was kept."
+            f"`genpy sessions show {short_id(self._transcript.session)}` shows what was kept."
         )
-
-    def _error(self, frame: wire.ErrorFrame) -> None:
-        if frame.re == self._question:
-            self._refused(frame)
-        elif frame.run is not None and frame.run == self._run:
-            self._failure = frame.message
-        else:
-            output.note(frame.message)
 
     def _refused(self, frame: wire.ErrorFrame) -> None:
         """Note why the question was refused, or raise it where the client does not send it again."""
@@ -132,17 +125,13 @@ class ReplyPrinter:
             self.gives_up_at = self._clock() + RETRY_SECONDS
         self.refusal = error
 
-    def _print(self, *, complete: bool = False) -> None:
-        entries = self._client.transcript
-        entry = next((one for one in entries if one.meta.reply_to == self._message_id), None)
-        if entry is None:
-            return
-        text = entry.text
-        if entry.meta.model == OFFLINE:
-            text = self._found(text) if complete else ""
+    def _print(self, reply: Entry) -> None:
+        text = reply.text
+        if reply.meta.model == OFFLINE:
+            text = "" if reply.streaming else self._found(text)
         if self._as_json:
             return
-        reasoning = entry.reasoning[self._printed_reasoning :] if self._think else ""
+        reasoning = reply.reasoning[self._printed_reasoning :] if self._think else ""
         if reasoning:
             output.dim_piece(reasoning)
             self._printed_reasoning += len(reasoning)
@@ -157,17 +146,16 @@ class ReplyPrinter:
         """What a reply without a model found; advice is noted, since the question has no answer."""
         from genpy_server.llm.offline import without_advice
 
-        found, advice = without_advice(text)
-        if advice:
-            self._failure, self.code = self._failure or advice, FAILED
+        found, self._advice = without_advice(text)
+        if self._advice:
+            self.code = FAILED
         return found
 
-    def _finish(self, status: str) -> bool:
-        self._print(complete=True)
+    def _finish(self, reply: Entry) -> bool:
         if self._last != "\n":
             output.piece("\n")
-        if status in {"error", "interrupted", "stopped"}:
+        if reply.status in {"error", "interrupted", "stopped"}:
             self.code = FAILED
-        if sentence := self._failure or _ENDINGS.get(status, ""):
+        if sentence := reply.meta.error or self._advice or _ENDINGS.get(reply.status, ""):
             output.note(sentence)
         return True

@@ -112,7 +112,7 @@ async def _ask(settings: Settings, question: Question, reply: "ReplyPrinter") ->
             if question.system is not None:
                 client.set(Set(system=question.system))
             sent = client.send(question.text, question.mode, model=question.model)
-            reply.follow(client, sent)
+            reply.follow(client.transcript, sent)
             try:
                 async with asyncio.timeout(None) as patience:
                     async for event in client:

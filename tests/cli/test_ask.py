@@ -17,6 +17,7 @@ from support.scripted_server import AT, SESSION, ScriptedServer
 from genpy_cli.backend import print_warnings
 from genpy_cli.commands.ask import Question, _ask
 from genpy_cli.reply import ReplyPrinter
+from genpy_server.client.transcript import Transcript
 from genpy_server.errors import RateLimited, StoreError, StoreUnavailable
 from genpy_server.wire import Ack, ErrorFrame, MessageEvent, Send
 
@@ -121,7 +122,7 @@ def test_a_question_that_is_refused(error, ends):
     """A question that a full disk refuses ends at once; one refused for now is sent again a while."""
     now = 0.0
     printer = ReplyPrinter(as_json=True, clock=lambda: now)
-    printer.follow(None, "q")
+    printer.follow(Transcript(), "q")
     frame = ErrorFrame(error.code, error.message, retryable=error.retryable, re="q")
     if ends:
         with pytest.raises(StoreError, match="disk"):
