@@ -5,19 +5,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from genpy_server.errors import ConfigError, GenPyError, description
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
-
-
-class Plugin(NamedTuple):
-    """The object of an entry point; `source` names it and its package in errors."""
-
-    source: str
-    value: Any
 
 
 def points(group: str) -> "list[EntryPoint]":
@@ -50,11 +43,11 @@ def _is_extended() -> bool:
     return False
 
 
-def loaded(point: "EntryPoint") -> Plugin:
-    """Import the object of an entry point; raises `ConfigError`."""
+def loaded(point: "EntryPoint") -> tuple[str, Any]:
+    """What names an entry point and its package in errors, and its object; raises `ConfigError`."""
     source = f"{package_of(point)} ({point.group}: {point.name})"
     try:
-        return Plugin(source, point.load())
+        return source, point.load()
     except (Exception, SystemExit) as error:  # foreign code
         what = description(error).rstrip(".")
         raise ConfigError(f"{source} cannot be loaded: {what}.") from error

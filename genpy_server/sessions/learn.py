@@ -2,9 +2,9 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -45,11 +45,6 @@ class Learning(msgspec.Struct, frozen=True):
     seconds: float
     kept: bool
     file: str
-
-
-class _Row(NamedTuple):
-    kind: str
-    lesson: Lesson
 
 
 async def learn_from(records: Records, settings: Settings) -> Learning:
@@ -112,17 +107,16 @@ def _learn(
         *_rows("others", detector, others[:OTHERS], same_alone=True),
         *_rows("shipped", detector, examples.background()),
     ]
-    before, after = dict.fromkeys(_KINDS, 0), dict.fromkeys(_KINDS, 0)
+    before, after = Counter[str](), Counter[str]()
     folds = min(FOLDS, max(2, len(corrected)))
     for fold in range(folds if corrected else 0):
-        taught = learn([row.lesson for at, row in enumerate(rows) if at % folds != fold], 0)
-        for row in rows[fold::folds]:
-            vector, found, score, intent = row.lesson
-            before[row.kind] += found == intent
-            after[row.kind] += taught.decide(vector, found, score)[0] == intent
-    counts = {kind: sum(row.kind == kind for row in rows) for kind in _KINDS}
+        taught = learn([lesson for at, (_, lesson) in enumerate(rows) if at % folds != fold], 0)
+        for kind, (vector, found, score, intent) in rows[fold::folds]:
+            before[kind] += found == intent
+            after[kind] += taught.decide(vector, found, score)[0] == intent
+    counts = Counter(kind for kind, _ in rows)
     shares = {kind: Share(counts[kind], before[kind], after[kind]) for kind in _KINDS}
-    learned = learn([row.lesson for row in rows], len(corrected))
+    learned = learn([lesson for _, lesson in rows], len(corrected))
     better = sum(after.values()) > sum(before.values())
     seconds = round(time.monotonic() - began, 2)
     return learned, Learning(**shares, seconds=seconds, kept=better, file=str(file))
@@ -137,10 +131,10 @@ def _rows(
     messages: Iterable[tuple[str, str]],
     *,
     same_alone: bool = False,
-) -> Iterator[_Row]:
-    """Training rows; `same_alone` skips messages whose mode depends on their conversation."""
+) -> Iterator[tuple[str, Lesson]]:
+    """Training rows of a kind; `same_alone` skips messages whose mode depends on their conversation."""
     for text, intent in messages:
         found = detector.detect(text)
         if not same_alone or found.name == intent:
             vector = examples.weights().vector(linear.features(linear.clip(text)))
-            yield _Row(kind, Lesson(vector, found.name, found.score, intent))
+            yield kind, Lesson(vector, found.name, found.score, intent)
