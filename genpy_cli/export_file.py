@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 
 import msgspec
 
-from genpy_cli.standard_input import byte_order
+from genpy_cli.standard_input import encoding_of
 from genpy_server.core.export import exported_session
 from genpy_server.core.models import Session, SessionMemory
 
@@ -121,9 +121,8 @@ def _id(message: dict[str, Any]) -> int:
 def _decoding(read: Callable[[int], bytes]) -> Callable[[int], str]:
     """A function that reads text, in the encoding that a byte order mark states, else in UTF-8."""
     first = read(BLOCK_BYTES)
-    mark, encoding = byte_order(first)
-    decoder = codecs.getincrementaldecoder(encoding)()
-    rest = [first.removeprefix(mark)]
+    decoder = codecs.getincrementaldecoder(encoding_of(first))()
+    rest = [first]
 
     def text(size: int) -> str:
         while True:

@@ -9,16 +9,10 @@ from genpy_cli import output
 WAIT_SECONDS = 1.0
 """After which a command prints that it waits for input."""
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 
-
-def byte_order(data: bytes) -> tuple[bytes, str]:
-    """The byte order mark at the start of a text and the encoding that it states; else UTF-8."""
-    return next((one for one in _MARKS if data.startswith(one[0])), (b"", "utf-8"))
+def encoding_of(data: bytes) -> str:
+    """The encoding that a byte order mark at the start of a text states; else UTF-8."""
+    return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def piped_text(hint: str) -> str:
@@ -36,8 +30,7 @@ def piped_text(hint: str) -> str:
         data = sys.stdin.buffer.read()
     finally:
         timer.cancel()
-    mark, encoding = byte_order(data)
-    data = data.removeprefix(mark)
+    encoding = encoding_of(data)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:

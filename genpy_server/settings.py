@@ -414,19 +414,19 @@ PAIRS = {
 
 
 class Environment(dict[str, str]):
-    """Variables by name, with the source of each; `places` has file and line for errors."""
+    """Variables by name, with the source of each; a `.env` is in `directory`."""
 
     def __init__(
         self,
         values: Mapping[str, str],
-        places: Mapping[str, str] | None = None,
         sources: Mapping[str, str] | None = None,
         config: UserConfig | None = None,
+        directory: Path | None = None,
     ) -> None:
         super().__init__(values)
-        self.places = places or {}
         self.sources = sources or {}
         self.config = config or UserConfig(providers=known_providers({}, {}))
+        self.directory = directory or Path()
 
 
 def read_environment(
@@ -439,11 +439,12 @@ def read_environment(
     """
     config = read_config() if config is None else config
     try:
-        path = (directory or Path.cwd()) / DOTENV
+        directory = directory or Path.cwd()
     except FileNotFoundError:
         raise ConfigError(
             "The working directory was deleted. Change to another one, for example `cd ~`."
         ) from None
+    path = directory / DOTENV
     file, lines = _dotenv(path) if path.is_file() else ({}, {})
     values = {**config.values, **file, **os.environ}
     sources = {
@@ -452,12 +453,7 @@ def read_environment(
         **dict.fromkeys(os.environ, ENVIRONMENT),
     }
     _keep_secrets(values, sources, file, path)
-    places = {
-        name: f"{path} line {lines[name]}" if source.startswith(DOTENV) else source
-        for name, source in sources.items()
-        if source != ENVIRONMENT
-    }
-    return Environment(values, places, sources, config)
+    return Environment(values, sources, config, directory)
 
 
 def _dotenv(path: Path) -> tuple[dict[str, str], dict[str, int]]:
@@ -587,8 +583,10 @@ class _Values(msgspec.Struct):
     sources: dict[str, str] = {}
 
     def refuse(self, variable: str, reason: str, shown: str = "") -> None:
-        places = self.texts.places
-        place = f"{places[variable]}: " if variable in places else ""
+        source = self.texts.sources.get(variable, ENVIRONMENT)
+        if source.startswith(DOTENV):
+            source = str(self.texts.directory / source)
+        place = "" if source in {OPTION, ENVIRONMENT} else f"{source}: "
         self.wrong.append(f"{place}{variable}{shown}: {reason}")
 
     def parsed(self, rows: tuple[Field, ...]) -> dict[str, Any]:

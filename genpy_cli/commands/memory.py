@@ -7,6 +7,7 @@ import typer
 from genpy_cli import backend, options, output
 from genpy_server.core.display import one_line
 from genpy_server.core.models import SessionMemory
+from genpy_server.records import Records
 
 
 def memory(
@@ -29,17 +30,14 @@ def memory(
         raise options.WrongUsageError(
             "A note is forgotten by its number, which `genpy memory` shows: forget 2."
         )
-    if action == "show":
-        kept = backend.with_records(server, lambda records: records.memory(ref))
-    elif number is not None:
-        kept = backend.with_records(
-            server, lambda records: records.change_memory(ref, forget=number), writes=True
-        )
-    else:
-        on = action == "on"
-        kept = backend.with_records(
-            server, lambda records: records.change_memory(ref, on=on), writes=True
-        )
+    on = {"on": True, "off": False}.get(action)
+
+    async def work(records: Records) -> SessionMemory:
+        if action == "show":
+            return await records.memory(ref)
+        return await records.change_memory(ref, forget=number, on=on)
+
+    kept = backend.with_records(server, work, writes=action != "show")
     output.result(kept, _shown(kept), as_json=as_json)
 
 

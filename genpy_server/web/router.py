@@ -93,12 +93,8 @@ class Router:
 
     def is_given_up(self, request: Request) -> bool:
         """See `Route.given_up`."""
-        return any(
-            route.given_up
-            and route.method == request.method
-            and route.match(request.path) is not None
-            for route in self.routes
-        )
+        found = self._at(request.path)
+        return any(route.given_up and route.method == request.method for route, _ in found)
 
     async def answer(self, request: Request) -> Response:
         """The answer of the matching handler; raises `GenPyError`."""
