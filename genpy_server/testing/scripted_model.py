@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from aiohttp import web
+
 Json = dict[str, Any]
 
 
@@ -77,18 +79,20 @@ class ScriptedModel:
         self.key: str | None = None
         self.requests: list[Json] = []
         self.open = 0
-        self.connections = 0
         self.answer: Json | Callable[[Json], str] | None = None
         self._scripts: deque[Script] = deque()
         self._last = Script(500)
         self._changed = asyncio.Condition()
-        self._handlers: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server
+        self._transports: list[asyncio.BaseTransport | None] = []
+        self._runner: web.ServerRunner
 
     async def __aenter__(self) -> Self:
         """Listen on a free port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 26)
-        port = self._server.sockets[0].getsockname()[1]
+        server = web.Server(self._answer, handler_cancellation=True, access_log=None)
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        port = self._runner.addresses[0][1]
         self.root = f"http://127.0.0.1:{port}"
         self.url = f"{self.root}/v1"
         return self
@@ -99,10 +103,12 @@ class ScriptedModel:
 
     async def stop(self) -> None:
         """Refuse connections from now on, and cut those that are open."""
-        self._server.close()
-        for task in self._handlers:
-            task.cancel()
-        await asyncio.gather(*self._handlers, return_exceptions=True)
+        await self._runner.cleanup()
+
+    @property
+    def connections(self) -> int:
+        """How many connections had a request."""
+        return len(self._transports)
 
     # Scripts
 
@@ -158,63 +164,49 @@ class ScriptedModel:
 
     # Serving
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._handlers.add(task)
-        self.connections += 1
-        try:
-            while await self._exchange(reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            self._handlers.discard(task)
-            writer.close()
-
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        request_line, *lines = head.strip().split("\r\n")
-        method, path, _ = request_line.split()
-        headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
-        raw = await reader.readexactly(int(headers.get("content-length", "0")))
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.transport not in self._transports:
+            self._transports.append(request.transport)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        raw = await request.content.read()
         body: Json = json.loads(raw) if raw else {}
-        await self._note({"method": method, "path": path, "headers": headers, "body": body})
+        about = {"method": request.method, "path": request.raw_path}
+        await self._note(about | {"headers": headers, "body": body})
         if self.key is not None and headers.get("authorization") != f"Bearer {self.key}":
             error = {"error": {"message": "Invalid API Key", "code": "invalid_api_key"}}
-            await self._answer(writer, Script(401, json.dumps(error).encode()))
-        elif path.endswith("/models"):
+            return web.json_response(error, status=401)
+        if request.raw_path.endswith("/models"):
             names = {**dict.fromkeys(self.models), **self.windows}
             rows = [
                 {"id": name} | ({} if size is None else {"context_window": size})
                 for name, size in names.items()
             ]
-            listed = {"object": "list", "data": rows}
-            await self._answer(writer, Script(body=json.dumps(listed).encode()))
-        elif self.answer is not None and _wants_json(body):
+            return web.json_response({"object": "list", "data": rows})
+        if self.answer is not None and _wants_json(body):
             content = self.answer(body) if callable(self.answer) else json.dumps(self.answer)
             if body.get("stream"):
                 pieces = [chunk({"content": content}), chunk(finish="stop", usage=USAGE), DONE]
-                await self._stream(reader, writer, Script(pieces=pieces))
-            else:
-                choice = {"index": 0, "message": {"role": "assistant", "content": content}}
-                whole = {"choices": [{**choice, "finish_reason": "stop"}], "usage": USAGE}
-                await self._answer(writer, Script(body=json.dumps(whole).encode()))
-        else:
-            return await self._play(reader, writer)
-        return True
+                return await self._stream(request, Script(pieces=pieces))
+            choice = {"index": 0, "message": {"role": "assistant", "content": content}}
+            return web.json_response(
+                {"choices": [{**choice, "finish_reason": "stop"}], "usage": USAGE}
+            )
+        return await self._play(request)
 
-    async def _play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _play(self, request: web.BaseRequest) -> web.StreamResponse:
         self._last = script = self._scripts.popleft() if self._scripts else self._last
         if script.silent:
             await self._note(opened=1)
-            await reader.read(1)
-            await self._note(opened=-1)
-        elif script.pieces:
-            await self._stream(reader, writer, script)
-        elif not script.hang_up:
-            await self._answer(writer, script)
-        return not (script.silent or script.hang_up)
+            try:
+                await asyncio.Event().wait()  # until the client disconnects, which cancels this
+            finally:
+                await self._note(opened=-1)
+        if script.pieces:
+            return await self._stream(request, script)
+        if script.hang_up and request.transport is not None:
+            request.transport.close()
+        headers = {"content-type": "application/json", **script.headers}
+        return web.Response(status=script.status, body=script.body, headers=headers)
 
     async def _note(self, request: Json | None = None, opened: int = 0) -> None:
         async with self._changed:
@@ -223,39 +215,18 @@ class ScriptedModel:
             self.open += opened
             self._changed.notify_all()
 
-    async def _answer(self, writer: asyncio.StreamWriter, script: Script) -> None:
-        head = {"content-type": "application/json", "content-length": str(len(script.body))}
-        _write_head(writer, script.status, {**head, **script.headers})
-        writer.write(script.body)
-        await writer.drain()
-
-    async def _stream(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, script: Script
-    ) -> None:
-        head = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
-        _write_head(writer, script.status, {**head, **script.headers})
+    async def _stream(self, request: web.BaseRequest, script: Script) -> web.StreamResponse:
+        headers = {"content-type": "text/event-stream", **script.headers}
+        response = web.StreamResponse(status=script.status, headers=headers)
+        await response.prepare(request)
         await self._note(opened=1)
-        # A client says nothing while it is answered: what can be read here is its end.
-        gone = asyncio.create_task(reader.read(1))
         try:
             for number, piece in enumerate(script.pieces):
                 if number in script.gates:
-                    opened = asyncio.create_task(script.gates[number].wait())
-                    await asyncio.wait({opened, gone}, return_when=asyncio.FIRST_COMPLETED)
-                    opened.cancel()
-                if gone.done():
-                    raise ConnectionResetError
-                writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
-                await writer.drain()
+                    await script.gates[number].wait()
+                await response.write(piece)
+            if script.hang_up and request.transport is not None:
+                request.transport.close()
         finally:
-            gone.cancel()
-            await asyncio.gather(gone, return_exceptions=True)
             await self._note(opened=-1)
-        if not script.hang_up:
-            writer.write(b"0\r\n\r\n")
-            await writer.drain()
-
-
-def _write_head(writer: asyncio.StreamWriter, status: int, headers: dict[str, str]) -> None:
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    writer.write(f"HTTP/1.1 {status} Status\r\n{lines}\r\n".encode())
+        return response

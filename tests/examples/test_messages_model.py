@@ -66,10 +66,10 @@ class ScriptedMessages(ScriptedModel):
         """See `ScriptedModel`."""
         self.script(Script(pieces=[BEGIN, *map(text_block, texts)], hang_up=hang_up))
 
-    async def _play(self, reader: Any, writer: Any) -> bool:
+    async def _play(self, request: Any) -> Any:
         if self.answer is not None and "tool_choice" in self.requests[-1]["body"]:
             self.script(Script(pieces=self._call("answer", self.answer, "call_1")))
-        return await super()._play(reader, writer)
+        return await super()._play(request)
 
 
 class TestMessagesModel(ModelSuite):
