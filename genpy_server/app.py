@@ -252,14 +252,7 @@ class OpenApp:
 
     def records(self, user: str) -> LocalRecords:
         """The conversations of a user; changes are published to their live sessions."""
-        return LocalRecords(
-            self.store,
-            user,
-            ender=self.summaries,
-            live=self.hub,
-            prices=self.settings.prices,
-            currency=self.settings.currency,
-        )
+        return LocalRecords(self.store, user, self.settings, ender=self.summaries, live=self.hub)
 
     async def listen(self) -> "HttpServer":
         """Start to listen; port 0 takes any free one.

@@ -13,19 +13,16 @@ async def open_records(settings: Settings, *, model: bool = False) -> AsyncItera
     """The records of the configured store; with `model` they can write summaries."""
     store = open_store(settings)
     await store.open()
+    models, ender = None, None
     try:
-        if not model:
-            yield LocalRecords(
-                store, settings.user, prices=settings.prices, currency=settings.currency
-            )
-            return
-        from genpy_server.llm.providers import Providers  # noqa: PLC0415 - only for summaries
-        from genpy_server.sessions.summaries import Summaries  # noqa: PLC0415 - only for summaries
+        if model:
+            from genpy_server.llm.providers import Providers  # noqa: PLC0415 - only for summaries
+            from genpy_server.sessions.summaries import Summaries  # noqa: PLC0415 - only for summaries
 
-        models = Providers(settings)
-        try:
-            yield LocalRecords(store, settings.user, ender=Summaries(store, models, settings))
-        finally:
-            await models.close()
+            models = Providers(settings)
+            ender = Summaries(store, models, settings)
+        yield LocalRecords(store, settings.user, settings, ender=ender)
     finally:
+        if models is not None:
+            await models.close()
         await store.close()

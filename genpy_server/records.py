@@ -7,6 +7,7 @@ any unambiguous prefix of it (4 characters or more), the name it was opened with
 
 from array import array
 from collections.abc import AsyncIterator, Sequence
+from os import SEEK_END
 from typing import Any, Protocol, Self
 
 import msgspec
@@ -130,8 +131,8 @@ class MessageFile(Sequence[models.Message]):
         return file
 
     def append(self, message: models.Message) -> None:
-        """Add a message, before any is read."""
-        self._places.append(self._file.tell())
+        """Add a message."""
+        self._places.append(self._file.seek(0, SEEK_END))
         self._file.write(msgspec.json.encode(message) + b"\n")
 
     def __len__(self) -> int:

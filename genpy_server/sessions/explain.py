@@ -73,7 +73,7 @@ async def _in_session(settings: Settings, text: str, ref: str) -> Explanation:
     store = open_store(settings)
     await store.open()
     try:
-        session = await LocalRecords(store, settings.user).session(ref)
+        session = await LocalRecords(store, settings.user, settings).session(ref)
         models = Providers(settings)
         tools = ToolAccess(store, ToolRegistry())
         chat = Chat(store, models, settings, open_modes(settings.folder), tools)

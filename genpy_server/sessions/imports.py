@@ -1,18 +1,17 @@
 """Imports a session into a store: its messages in pieces, and its memory."""
 
 import asyncio
-from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from os import SEEK_END
 from time import monotonic
 from typing import Any
 
 import msgspec
 
 from genpy_server.core.context.notes import Note, stored_notes
-from genpy_server.core.models import Memory, Session, SessionMemory
+from genpy_server.core.models import Memory, Message, Session, SessionMemory
+from genpy_server.records import MessageFile
 from genpy_server.stores.base import Store
 
 FIRST, LEAST, MOST = 100, 50, 1_000
@@ -25,18 +24,11 @@ PAGE = 1_000
 """Messages that are read at once to find those of notes."""
 
 
-class PieceSize:
-    """How many messages the next piece has: few at first, and as many as are written in time."""
-
-    def __init__(self) -> None:
-        self.messages = FIRST
-
-    def adapt(self, seconds: float) -> None:
-        """Change it after a piece that took so many seconds."""
-        if seconds < QUICK:
-            self.messages = min(2 * self.messages, MOST)
-        elif seconds > SLOW:
-            self.messages = max(self.messages // 2, LEAST)
+def next_size(size: int, seconds: float) -> int:
+    """How many messages the piece after one of `size` has that took so many seconds."""
+    if seconds < QUICK:
+        return min(2 * size, MOST)
+    return max(size // 2, LEAST) if seconds > SLOW else size
 
 
 async def import_session(
@@ -54,21 +46,21 @@ async def import_session(
     if memory is not None:
         notes = (*memory.notes, *memory.forgotten)
         named = {memory.upto, *(note.message_id for note in notes)}
-    uids: dict[object, object] = {}
-
-    def passing() -> Iterator[dict[str, Any]]:
-        for message in messages:
-            if message.get("id") in named:
-                uids[message["id"]] = message.get("uid")
-            yield message
-
-    new, size = 0, PieceSize()
-    for piece in _pieces(passing(), size):
-        began = monotonic()
-        new += await store.import_session(session, piece)
-        took = monotonic() - began
-        size.adapt(took)
-        await asyncio.sleep(took * PAUSE)
+    ids, uids = list[int](), dict[object, object]()
+    new, size, rest = 0, FIRST, iter(messages)
+    with MessageFile() as earlier:
+        while piece := list(islice(rest, size)):
+            before = _named_by(piece, ids, earlier)
+            began = monotonic()
+            new += await store.import_session(session, [*before, *piece])
+            took = monotonic() - began
+            size = next_size(size, took)
+            for message in piece:
+                if message["id"] in named:
+                    uids[message["id"]] = message.get("uid")
+                ids.append(message["id"])
+                earlier.append(msgspec.convert(message | {"text": "", "meta": {}}, Message))
+            await asyncio.sleep(took * PAUSE)
     if memory is not None and await store.memory(session.user_id, session.id) is None:
         await _import_memory(store, session, uids, memory)
     return new
@@ -99,27 +91,12 @@ async def _import_memory(
         await store.extend_memory(session.user_id, session.id, Memory(text, upto), previous=None)
 
 
-def _pieces(messages: Iterable[dict[str, Any]], size: PieceSize) -> Iterator[list[dict[str, Any]]]:
-    """Exported messages in pieces, each behind the earlier ones that it names, by their ids alone."""
-    from tempfile import TemporaryFile  # noqa: PLC0415 - when something is imported
-
-    names = ("id", "session_id", "role", "at", "uid", "client_id")
-    ids, places = list[int](), array("Q")
-    rest = iter(messages)
-    with TemporaryFile() as earlier:
-        while piece := list(islice(rest, size.messages)):
-            metas = [meta for message in piece if isinstance(meta := message.get("meta"), dict)]
-            named = {id_ for meta in metas for id_ in (meta.get("reply_to"), meta.get("replaces"))}
-            before = list[dict[str, Any]]()
-            for id_ in sorted(id_ for id_ in named if isinstance(id_, int)):
-                index = bisect_left(ids, id_)
-                if index < len(ids) and ids[index] == id_:
-                    earlier.seek(places[index])
-                    before.append(msgspec.json.decode(earlier.readline()))
-            yield [*before, *piece]
-            earlier.seek(0, SEEK_END)
-            for message in piece:
-                ids.append(message["id"])
-                places.append(earlier.tell())
-                known = {name: message.get(name) for name in names} | {"text": ""}
-                earlier.write(msgspec.json.encode(known) + b"\n")
+def _named_by(
+    piece: Sequence[dict[str, Any]], ids: Sequence[int], earlier: MessageFile
+) -> list[dict[str, Any]]:
+    """The earlier messages that a piece names, without texts; `ids` are those of all earlier ones."""
+    metas = [meta for message in piece if isinstance(meta := message.get("meta"), dict)]
+    named = {id_ for meta in metas for id_ in (meta.get("reply_to"), meta.get("replaces"))}
+    places = ((bisect_left(ids, id_), id_) for id_ in named if isinstance(id_, int))
+    found = sorted(place for place, id_ in places if ids[place : place + 1] == [id_])
+    return [msgspec.to_builtins(earlier[place]) for place in found]

@@ -1,7 +1,7 @@
 """The stored conversations of one user; changes are published to the live sessions."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,12 @@ import msgspec
 from genpy_server.core import models
 from genpy_server.core.context.excerpts import excerpt
 from genpy_server.core.context.notes import is_off, read_notes, stored_notes
-from genpy_server.core.costs import Price, SpendingReport, report
+from genpy_server.core.costs import SpendingReport, report
 from genpy_server.errors import Ambiguous, BadRequest, Conflict, NotFound
 from genpy_server.records import Records
 from genpy_server.sessions.imports import import_session
 from genpy_server.sessions.names import SessionNames
+from genpy_server.settings import Settings
 from genpy_server.stores.base import Store
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ MEMORY_MESSAGES = 1_000
 """Messages that are read to find those of notes."""
 SAID_CHARS = 120
 
-_NO_MODEL = "These records were opened without a model to write summaries."
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}", re.IGNORECASE)
 
 
@@ -39,25 +39,26 @@ SILENT_SESSIONS = 10_000
 
 
 class LocalRecords(Records):
-    """See `Records`. `live` are the sessions of this server, `ender` writes summaries."""
+    """See `Records`. `live` are the sessions of this server, `ender` writes summaries.
+
+    The `settings` have the prices of models.
+    """
 
     def __init__(
         self,
         store: Store,
         user_id: str,
+        settings: Settings,
         *,
         ender: "Summaries | None" = None,
         live: "SessionHub | None" = None,
-        prices: Mapping[str, Price] | None = None,
-        currency: str = "$",
     ) -> None:
         self._store = store
         self._user_id = user_id
         self._names = SessionNames(store)
         self._ender = ender
         self._live = live
-        self._prices = prices or {}
-        self._currency = currency
+        self._settings = settings
 
     async def sessions(
         self,
@@ -141,12 +142,13 @@ class LocalRecords(Records):
         return session
 
     async def regenerate(self, ref: str) -> models.Session:
-        if self._ender is None:
-            raise BadRequest(_NO_MODEL)
         session = await self.session(ref)
         if (live := self._live_session(session.id)) is not None:
             await live.runs.stop("stopped")
-        return self._changed(await self._ender.again(self._user_id, session.id))
+        ended = await self._end(session.id, again=True)
+        if ended is None:
+            raise Conflict("The session is being summarised or has new messages. Try again soon.")
+        return self._changed(ended)
 
     async def abandoned(self) -> list[str]:
         """The ids of the user's active sessions without an attached client, oldest first."""
@@ -157,9 +159,12 @@ class LocalRecords(Records):
 
     async def end_abandoned(self, session_id: str) -> models.Session | None:
         """End such a session; None when a client has attached meanwhile, or another server ends it."""
+        return await self._end(session_id, abandoned_only=True)
+
+    async def _end(self, session_id: str, **how: bool) -> models.Session | None:
         if self._ender is None:
-            raise BadRequest(_NO_MODEL)
-        return await self._ender.end(self._user_id, session_id, abandoned_only=True)
+            raise BadRequest("These records were opened without a model to write summaries.")
+        return await self._ender.end(self._user_id, session_id, **how)
 
     async def stats(
         self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
@@ -171,7 +176,7 @@ class LocalRecords(Records):
         rows = await self._store.usage(
             self._user_id, since=since, session_id=session_id, utc_offset=utc_offset
         )
-        return report(rows, self._prices, self._currency)
+        return report(rows, self._settings.prices, self._settings.currency)
 
     async def memory(self, ref: str) -> models.SessionMemory:
         session = await self.session(ref)

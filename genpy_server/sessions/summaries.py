@@ -64,10 +64,10 @@ class Summaries:
         self._settings = settings
 
     async def end(
-        self, user_id: str, session_id: str, *, abandoned_only: bool = False
+        self, user_id: str, session_id: str, *, abandoned_only: bool = False, again: bool = False
     ) -> Session | None:
-        """End an active session; None when it is not active or another server ends it."""
-        ending = await self.claim(user_id, session_id, abandoned_only=abandoned_only)
+        """End an active session, or write a new summary; None if it cannot be claimed or has changed."""
+        ending = await self.claim(user_id, session_id, abandoned_only=abandoned_only, again=again)
         if ending is None:
             return None
         session = await self._store.session(user_id, session_id)
@@ -94,20 +94,6 @@ class Summaries:
             server=self._presence.server if self._presence is not None else "",
             messages=MESSAGES,
         )
-
-    async def again(self, user_id: str, session_id: str) -> Session:
-        """Write a new summary, ending the session if it is active."""
-        session = await self._store.session(user_id, session_id)
-        if session is None:
-            raise errors.NotFound("Session not found.")
-        model = session.settings.model
-        ending = await self.claim(user_id, session_id, again=True)
-        session = await self.write(ending, model=model) if ending is not None else None
-        if session is None:
-            raise errors.Conflict(
-                "The session is being summarised or has new messages. Try again soon."
-            )
-        return session
 
     async def write(
         self, ending: Ending, *, model: str | None, by_hand: bool = True

@@ -27,7 +27,10 @@ async def both(database, **variables):
                 await store.append("local", session, "user", said, title=f"Trip {number}")
         records = RemoteRecords(running.url)
         try:
-            yield LocalRecords(store, "local", ender=running.app.summaries), records
+            yield (
+                LocalRecords(store, "local", running.app.settings, ender=running.app.summaries),
+                records,
+            )
         finally:
             await records.close()
 

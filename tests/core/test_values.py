@@ -20,7 +20,7 @@ from genpy_server.core.metrics import duration, statistics
 from genpy_server.core.models import UNTITLED, Metrics, any_title, checked_title, title_from
 from genpy_server.errors import RateLimited
 from genpy_server.sessions.event_log import EventLog
-from genpy_server.sessions.rate_limit import Rates, TokenBucket
+from genpy_server.sessions.rate_limit import Rates
 from genpy_server.settings import read_environment
 
 UUID = "0190a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b"
@@ -208,10 +208,15 @@ def test_log_keeps_the_deltas_of_a_finished_reply_as_one():
 
 def test_bucket_refills_with_time():
     """A minute's worth may come at once, then one each sixtieth of it."""
-    bucket = TokenBucket(60, now=0.0)
-    assert all(bucket.take(0.0) == 0 for _ in range(60))
-    assert bucket.take(0.0) == pytest.approx(1.0)
-    assert bucket.take(1.0) == 0
+    clock = [0.0]
+    rates = Rates(60, clock=lambda: clock[0])
+    assert all(rates.refusal("ann") is None for _ in range(60))
+    refused = rates.refusal("ann")
+    assert refused is not None
+    assert refused.retry_after == pytest.approx(1.0)
+    clock[0] = 1.0
+    assert rates.refusal("ann") is None
+    assert rates.refusal("ann") is not None
 
 
 def test_all_wrong_settings_are_named_at_once():

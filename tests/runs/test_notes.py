@@ -17,6 +17,7 @@ from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.memory import extended
 from genpy_server.sessions.records import LocalRecords
+from genpy_server.settings import load
 from genpy_server.stores.sqlite.store import SqliteStore
 
 SESSION = "aaaa0000-0000-4000-8000-000000000001"
@@ -50,7 +51,7 @@ async def noted(store, upstream, extend):
 
 
 def records(store):
-    return LocalRecords(store, "ann")
+    return LocalRecords(store, "ann", load({}))
 
 
 async def test_each_note_names_its_message(store, upstream, noted):

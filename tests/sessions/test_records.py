@@ -8,6 +8,7 @@ from genpy_server.core.identity import is_named_id, named_id_before
 from genpy_server.errors import Ambiguous, BadRequest, NotFound
 from genpy_server.sessions.names import SessionNames
 from genpy_server.sessions.records import LocalRecords
+from genpy_server.settings import load
 from genpy_server.stores.sqlite.store import SqliteStore
 
 ALIKE = ("aaaa0000-0000-4000-8000-000000000001", "aaaa0000-0000-4000-8000-000000000002")
@@ -15,7 +16,7 @@ ALIKE = ("aaaa0000-0000-4000-8000-000000000001", "aaaa0000-0000-4000-8000-000000
 
 @pytest.fixture
 def records(store):
-    return LocalRecords(store, "ann")
+    return LocalRecords(store, "ann", load({}))
 
 
 async def talk(store, session_id, text="hello", user="ann", title="a title"):

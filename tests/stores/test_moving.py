@@ -17,6 +17,7 @@ from genpy_server.core.models import (
 from genpy_server.errors import BadRequest, NotFound
 from genpy_server.sessions import imports
 from genpy_server.sessions.records import LocalRecords
+from genpy_server.settings import load
 from genpy_server.stores.base import Result, Store
 
 RESULT = Result(
@@ -120,7 +121,7 @@ async def test_an_import_is_written_in_pieces(
     await _talk(person)
     session, messages = await person.export()
     await store.delete(person.id, person.session)
-    own = LocalRecords(store, person.id)
+    own = LocalRecords(store, person.id, load({}))
     with pytest.raises(BadRequest, match="cannot be read"):
         await own.import_session(session, [*messages[:2], {**messages[2], "role": "nobody"}])
     assert len((await person.export())[1]) == 2
@@ -131,11 +132,9 @@ async def test_an_import_is_written_in_pieces(
 
 def test_a_slow_database_gets_small_pieces() -> None:
     """A piece has twice as many messages after a quick one and half as many after a slow one."""
-    size = imports.PieceSize()
-    sizes = [size.messages]
+    sizes = [imports.FIRST]
     for seconds in [0.01] * 5 + [0.5] + [3.0] * 6:
-        size.adapt(seconds)
-        sizes.append(size.messages)
+        sizes.append(imports.next_size(sizes[-1], seconds))
     assert sizes == [100, 200, 400, 800, 1000, 1000, 1000, 500, 250, 125, 62, 50, 50]
 
 

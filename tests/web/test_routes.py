@@ -87,10 +87,10 @@ class Ender:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
-    async def again(self, user_id: str, session_id: str) -> Session:
+    async def end(self, user_id: str, session_id: str, *, again: bool) -> Session:
         """Summarise again."""
         metrics = await self._store.metrics(user_id, session_id)
-        ending = await self._store.claim_ending(user_id, session_id, lease_seconds=60, again=True)
+        ending = await self._store.claim_ending(user_id, session_id, lease_seconds=60, again=again)
         assert ending is not None
         session = await self._store.finish_ending(ending, Result(metrics, summary="All of it."))
         assert session is not None
@@ -137,7 +137,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     await store.open()
 
     def records(user: str) -> LocalRecords:
-        return LocalRecords(store, user, ender=Ender(store))
+        return LocalRecords(store, user, load({}), ender=Ender(store))
 
     app = app_over(store, records, model)
     headers = {"Authorization": f"Bearer {ALICE}"}
@@ -554,7 +554,7 @@ async def test_a_failure_behind_a_handler_has_its_own_answer(tmp_path: Path) -> 
             raise StoreUnavailable("Nobody answers.", retry_after=2.5)
 
     store = SqliteStore(tmp_path / "genpy.db")
-    app = app_over(store, lambda user: Broken(store, user), Model())
+    app = app_over(store, lambda user: Broken(store, user, load({})), Model())
     async with (
         listening(routes=API_ROUTES, app=app) as front,
         httpx.AsyncClient(base_url=front.url) as client,

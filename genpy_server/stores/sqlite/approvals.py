@@ -7,7 +7,6 @@ from genpy_server.stores.sqlite.schema import NOW
 
 
 def approved_tools(connection: sqlite3.Connection, user_id: str) -> list[ApprovedTool]:
-    """See `Store.approved_tools`."""
     rows = connection.execute(
         "SELECT name, digest, created_at FROM tool_approvals WHERE user_id = ? ORDER BY name",
         (user_id,),
@@ -16,14 +15,12 @@ def approved_tools(connection: sqlite3.Connection, user_id: str) -> list[Approve
 
 
 def approve_tool(connection: sqlite3.Connection, user_id: str, name: str, digest: str) -> None:
-    """See `Store.approve_tool`."""
     connection.execute(
         f"INSERT OR REPLACE INTO tool_approvals VALUES (?, ?, ?, {NOW})", (user_id, name, digest)
     )
 
 
 def revoke_tool(connection: sqlite3.Connection, user_id: str, name: str) -> bool:
-    """See `Store.revoke_tool`."""
     gone = connection.execute(
         "DELETE FROM tool_approvals WHERE user_id = ? AND name = ?", (user_id, name)
     )

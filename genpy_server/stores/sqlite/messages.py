@@ -32,19 +32,25 @@ OWNED = "session_logs m JOIN sessions s ON s.session_id = m.session_id AND s.use
 def append(
     connection: sqlite3.Connection, *, role: Role, text: str, meta: MessageMeta, **given: Any
 ) -> Appended:
-    """See `Store.append`."""
     user_id, session_id, client_id = given["user_id"], given["session_id"], given["client_id"]
-    server = given["server"]
-    previous_id, counts = _before(connection, user_id, session_id)
-    if given["known"] not in {0, previous_id} and not _is_known(connection, given):
+    row = connection.execute(
+        """
+        SELECT user_id, CAST(last_message_id AS integer), counts, EXISTS (
+            SELECT 1 FROM session_logs WHERE session_id = :session_id AND id <= :known)
+        FROM sessions WHERE session_id = :session_id
+        """,
+        given,
+    ).fetchone()
+    # What was deleted and created again has no message up to a known one.
+    owner, previous_id, counts, is_known = row or (user_id, 0, None, False)
+    if owner != user_id or (given["known"] and not is_known) or (not row and role != "user"):
         raise NotFound("Session not found.")
     before = Metrics()
-    if previous_id is not None:
+    if row:
         before = counts_of(counts) or count(connection, given)
-    elif role == "user":
-        create(connection, **given)
     else:
-        raise NotFound("Session not found.")
+        create(connection, **given)
+    server = given["server"]
     message = Message(0, session_id, role, text, "", client_id, meta, str(uuid4()))
     try:
         message = insert(connection, user_id, message, pending=server if role == "user" else "")
@@ -58,7 +64,7 @@ def append(
     if server and given["live_seconds"] > 0:
         record(connection, server, given["live_seconds"])
         host(connection, "session_id = :session_id", given)
-    return Appended(message, duplicate=False, previous_id=previous_id or 0)
+    return Appended(message, duplicate=False, previous_id=previous_id)
 
 
 def _release_question(connection: sqlite3.Connection, message: Message) -> None:
@@ -74,33 +80,6 @@ def _release_question(connection: sqlite3.Connection, message: Message) -> None:
         )
     if message.role == "assistant" and message.client_id is not None:
         connection.execute("DELETE FROM reply_journal WHERE run = ?", (message.client_id,))
-
-
-def _before(
-    connection: sqlite3.Connection, user_id: str, session_id: str
-) -> tuple[int | None, str | None]:
-    """The id of the last message of the user's session, and its metrics as they are stored.
-
-    None where there is none; raises `NotFound` when it is somebody else's.
-    """
-    row = connection.execute(
-        "SELECT user_id, CAST(last_message_id AS integer), counts FROM sessions WHERE session_id = ?",
-        (session_id,),
-    ).fetchone()
-    if row is None:
-        return None, None
-    owner, last_message_id, counts = row
-    if owner != user_id:
-        raise NotFound("Session not found.")
-    return int(last_message_id), counts
-
-
-def _is_known(connection: sqlite3.Connection, given: Mapping[str, Any]) -> bool:
-    """Whether a session has messages up to an id: what was deleted and created again has none."""
-    row = connection.execute(
-        "SELECT 1 FROM session_logs WHERE session_id = :session_id AND id <= :known LIMIT 1", given
-    )
-    return row.fetchone() is not None
 
 
 def _duplicate(connection: sqlite3.Connection, stored: Message, text: str) -> Appended:
@@ -147,7 +126,6 @@ def insert(
 
 
 def find_client_id(connection: sqlite3.Connection, **given: Any) -> Message | None:
-    """See `Store.find_client_id`."""
     row = connection.execute(
         f"""
         SELECT {MESSAGE} FROM {OWNED}
@@ -159,7 +137,6 @@ def find_client_id(connection: sqlite3.Connection, **given: Any) -> Message | No
 
 
 def messages(connection: sqlite3.Connection, **given: Any) -> list[Message]:
-    """See `Store.messages`."""
     order = "DESC" if given["after"] is None else "ASC"
     rows = connection.execute(
         f"""
@@ -189,7 +166,6 @@ _TOKENS = ", ".join(map(_tokens, ("prompt", "completion", "cached")))
 
 
 def metrics(connection: sqlite3.Connection, **given: Any) -> Metrics:
-    """See `Store.metrics`."""
     row = connection.execute(
         "SELECT counts FROM sessions WHERE session_id = :session_id AND user_id = :user_id", given
     ).fetchone()
@@ -207,7 +183,6 @@ def count(connection: sqlite3.Connection, given: Mapping[str, Any]) -> Metrics:
 
 
 def usage(connection: sqlite3.Connection, **given: Any) -> list[UsageRow]:
-    """See `Store.usage`."""
     rows = connection.execute(
         f"""
         SELECT

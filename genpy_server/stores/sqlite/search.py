@@ -178,7 +178,6 @@ def search(
     left_out: Sequence[int] = (),
     asked: tuple[str, str] | None = None,
 ) -> list[Hit]:
-    """See `Store.search`."""
     wanted = words.query_words(query)
     if not wanted or limit <= 0:
         return []

@@ -15,13 +15,11 @@ from genpy_server.stores.sqlite.schema import NOW, from_now, to_json
 
 
 def secret(connection: sqlite3.Connection) -> str:
-    """See `Store.secret`."""
     value: str = connection.execute("SELECT secret FROM installation").fetchone()[0]
     return value
 
 
 def beat(connection: sqlite3.Connection, server: str, alive_seconds: float) -> dict[str, bool]:
-    """See `Store.beat`."""
     if alive_seconds > 0:
         connection.execute(
             f"INSERT OR REPLACE INTO servers VALUES (?, {from_now('?')})", (server, alive_seconds)
@@ -36,7 +34,6 @@ def beat(connection: sqlite3.Connection, server: str, alive_seconds: float) -> d
 
 
 def journal(connection: sqlite3.Connection, server: str, pieces: Sequence[JournalPiece]) -> None:
-    """See `Store.journal`."""
     connection.executemany(
         """
         INSERT OR REPLACE INTO reply_journal
@@ -58,7 +55,6 @@ def journal(connection: sqlite3.Connection, server: str, pieces: Sequence[Journa
 
 
 def take_over(connection: sqlite3.Connection, **given: Any) -> LeftBehind:
-    """See `Store.take_over`."""
     pieces = connection.execute(
         """
         SELECT run, reply_to, CAST(message AS text), metadata
@@ -117,7 +113,6 @@ def waits(connection: sqlite3.Connection, given: Mapping[str, Any]) -> bool:
 def interrupted(
     connection: sqlite3.Connection, limit: int, users: Sequence[str]
 ) -> list[tuple[str, str]]:
-    """See `Store.interrupted`."""
     return connection.execute(
         f"""
         SELECT DISTINCT s.user_id, s.session_id FROM reply_journal j

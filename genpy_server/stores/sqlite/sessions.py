@@ -45,13 +45,11 @@ _ACTIVE_IN = f"""EXISTS (
 
 
 def session(connection: sqlite3.Connection, **given: Any) -> Session | None:
-    """See `Store.session`."""
     row = connection.execute(f"SELECT {_SESSION} FROM sessions WHERE {_OWNED}", given).fetchone()
     return row and session_of(row)
 
 
 def sessions(connection: sqlite3.Connection, **given: Any) -> list[Session]:
-    """See `Store.sessions`."""
     given["query"] = given["query"] and given["query"].casefold()
     given["id_prefix"] = given["id_prefix"] and given["id_prefix"].lower()
     filters = [_FILTERS[name] for name in _FILTERS if given[name] not in {None, ""}]
@@ -97,18 +95,15 @@ def activate(connection: sqlite3.Connection, at: str, counts: Metrics, **given: 
 
 
 def rename(connection: sqlite3.Connection, **given: Any) -> Session:
-    """See `Store.rename`."""
     return _change(connection, "title = :title", given)
 
 
 def rate(connection: sqlite3.Connection, **given: Any) -> Session:
-    """See `Store.rate`."""
     checked_rating(given["rating"])
     return _change(connection, f"user_rating = :rating, rated_at = {NOW}", given)
 
 
 def configure(connection: sqlite3.Connection, **given: Any) -> Session:
-    """See `Store.configure`."""
     given["settings"] = to_json(given["settings"])
     return _change(connection, "settings = :settings", given)
 
@@ -125,7 +120,7 @@ def _change(connection: sqlite3.Connection, change: str, given: Mapping[str, Any
 
 
 def delete(connection: sqlite3.Connection, **given: Any) -> None:
-    """See `Store.delete`; the messages go by the foreign key, their index by its trigger."""
+    """The messages go by the foreign key, their index by its trigger."""
     if not connection.execute(f"DELETE FROM sessions WHERE {_OWNED}", given).rowcount:
         raise NotFound("Session not found.")
 
@@ -162,7 +157,6 @@ _LEFT = """(
 
 
 def touch(connection: sqlite3.Connection, **given: Any) -> list[Hosted]:
-    """See `Store.touch`."""
     given["known"] = to_json(given["known"])
     ours = "session_id IN (SELECT key FROM json_each(:known))"
     connection.execute(
@@ -238,7 +232,7 @@ _WAITS = "''"
 
 
 def abandoned(connection: sqlite3.Connection, **given: Any) -> list[tuple[str, str]]:
-    """See `Store.abandoned`; the longest forgotten first."""
+    """The longest forgotten first."""
     return connection.execute(
         f"""
         SELECT user_id, session_id FROM sessions
@@ -253,7 +247,7 @@ def abandoned(connection: sqlite3.Connection, **given: Any) -> list[tuple[str, s
 
 
 def claim_ending(connection: sqlite3.Connection, **given: Any) -> Ending | None:
-    """See `Store.claim_ending`; without the content, which is as near as the right."""
+    """Without the content, which is as near as the right."""
     if given["leaving"]:
         connection.execute(
             "DELETE FROM hosts WHERE session_id = :session_id AND server = :server", given
@@ -284,7 +278,6 @@ _HELD = f"{_OWNED} AND ending_token = :token AND ending_until > {NOW}"
 
 
 def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result) -> Session | None:
-    """See `Store.finish_ending`."""
     row = connection.execute(
         f"""
         UPDATE sessions SET
@@ -309,7 +302,6 @@ def finish_ending(connection: sqlite3.Connection, ending: Ending, result: Result
 
 
 def release_ending(connection: sqlite3.Connection, ending: Ending, wait_seconds: float) -> None:
-    """See `Store.release_ending`."""
     connection.execute(
         f"""
         UPDATE sessions SET
@@ -323,7 +315,6 @@ def release_ending(connection: sqlite3.Connection, ending: Ending, wait_seconds:
 
 
 def memory(connection: sqlite3.Connection, **given: Any) -> Memory | None:
-    """See `Store.memory`."""
     row = connection.execute(
         f"SELECT {_MEMORY} FROM sessions WHERE {_OWNED} AND memory IS NOT NULL", given
     ).fetchone()
@@ -333,7 +324,6 @@ def memory(connection: sqlite3.Connection, **given: Any) -> Memory | None:
 def extend_memory(
     connection: sqlite3.Connection, *, memory: Memory, previous: Memory | None, **given: Any
 ) -> bool:
-    """See `Store.extend_memory`."""
     done = connection.execute(
         f"""
         UPDATE sessions SET memory = :text, memory_upto = :upto WHERE {_OWNED}

@@ -171,7 +171,7 @@ class SqliteStore:
     async def search(
         self, user_id: str, query: str, *, distinct: bool = False, **options: Any
     ) -> list[Hit]:
-        """See `Store.search`; those of distinct hits, for replies, run one at a time.
+        """Those of distinct hits, for replies, run one at a time.
 
         They are short, and Python runs one thread at a time: beside each other they would all be
         late, and so would every token.

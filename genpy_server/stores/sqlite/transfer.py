@@ -28,7 +28,6 @@ _REPLACED = ", ".join(
 def import_session(
     connection: sqlite3.Connection, session: Session, messages: Iterable[dict[str, Any]]
 ) -> int:
-    """See `Store.import_session`."""
     session = checked_session(session)
     checked = list(checked_messages(session, messages))
     if not checked:
