@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import msgspec
 from websockets.http11 import Request as WireRequest
@@ -30,6 +31,9 @@ from genpy_server.web.messages import (
 from genpy_server.web.pages.assets import error_page
 from genpy_server.web.router import Router
 
+if TYPE_CHECKING:
+    from genpy_server.web.http_connection import HttpConnection
+
 SESSION_PATH = "/ws/session/"
 COMPRESSED = frozenset({JSON, HTML})
 COMPRESSED_FROM = 1_400
@@ -44,10 +48,30 @@ PREFLIGHT = {
 }
 """Header fields of the answer to a CORS preflight of a listed origin."""
 
+LOG_SECONDS = 60.0
+"""Shortest time between two log lines of a `LimitedWarning`."""
+
 Connect = Callable[[SessionSocket], Awaitable[None]]
 """Serves one WebSocket that passed the gate."""
 
 log = logging.getLogger("genpy.server")
+
+
+class LimitedWarning:
+    """A warning that clients can cause: one line a minute, with how often it happened."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._count = 0
+        self._next = 0.0
+
+    def happened(self, detail: str) -> None:
+        """Count it, and log it unless it was logged within `LOG_SECONDS`."""
+        self._count += 1
+        now = asyncio.get_running_loop().time()
+        if now >= self._next:
+            log.warning("%s, %d times; the last: %s", self._text, self._count, detail)
+            self._count, self._next = 0, now + LOG_SECONDS
 
 
 class Dispatcher:
@@ -57,6 +81,8 @@ class Dispatcher:
         self.limits = settings.limits
         self.server_header = f"GenPy/{__version__}"
         self.closing = False
+        self.connections: set[HttpConnection] = set()
+        self.turned_away = LimitedWarning("refused a connection of an address with too many")
         self.new_reader = partial(
             RequestReader, head_bytes=self.limits.head_bytes, body_bytes=self.limits.body_bytes
         )

@@ -6,13 +6,13 @@ it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
 import msgspec
 
 from genpy_server.errors import Busy
+from genpy_server.sessions.audience import Subscriber
 from genpy_server.web.renderer import Renderer
 from genpy_server.wire import Delta, Frame, Html, MessageEvent, RunFinished
 
@@ -25,24 +25,18 @@ PAUSE_RATIO = 5.0
 REPLIES_LEFT = 64
 """Running replies without readers that are kept."""
 
-Sleep = Callable[[float], Awaitable[object]]
 
-
-class Reader(Protocol):
+class Reader(Subscriber, Protocol):
     """A client of a user."""
 
     user: str
-
-    def answer(self, frame: Frame) -> None:
-        """Send a frame to this reader alone."""
 
 
 class HtmlFeed:
     """Watches the frames that readers are sent, and sends their HTML."""
 
-    def __init__(self, renderer: Renderer, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
-        self._sleep = sleep
         self._runs: dict[str, _GrowingReply] = {}
         self._stored: dict[Reader, asyncio.Task[None]] = {}
         self._waiting: dict[Reader, list[tuple[int, str]]] = {}
@@ -60,7 +54,7 @@ class HtmlFeed:
                 left = [name for name, one in self._runs.items() if not one.readers]
                 for name in left[: max(0, len(left) - REPLIES_LEFT)]:
                     self._runs.pop(name).close()
-                run = _GrowingReply(frame.run, reader.user, self._renderer, self._sleep)
+                run = _GrowingReply(frame.run, reader.user, self._renderer)
                 self._runs[frame.run] = run
             run.join(reader)
             run.take(frame)
@@ -104,7 +98,6 @@ class _GrowingReply(msgspec.Struct, eq=False):
     run: str
     user: str
     renderer: Renderer
-    sleep: Sleep
     readers: set[Reader] = set()
     blocks: list[Html] = []
     pieces: list[str] = []
@@ -168,5 +161,5 @@ class _GrowingReply(msgspec.Struct, eq=False):
                     reader.answer(html)
                 done, self.headings = block.end, block.headings
             self.start += done
-            await self.sleep(max(LEAST_PAUSE, PAUSE_RATIO * (clock() - began)))
+            await asyncio.sleep(max(LEAST_PAUSE, PAUSE_RATIO * (clock() - began)))
         self.task = None

@@ -22,26 +22,6 @@ from genpy_server.web.messages import SECURITY_HEADERS, Request, Response
 
 log = logging.getLogger("genpy.server")
 
-LOG_SECONDS = 60.0
-"""Shortest time between two log lines of a `LimitedWarning`."""
-
-
-class LimitedWarning:
-    """A warning that clients can cause: one line a minute, with how often it happened."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._count = 0
-        self._next = 0.0
-
-    def happened(self, detail: str) -> None:
-        """Count it, and log it unless it was logged within `LOG_SECONDS`."""
-        self._count += 1
-        now = asyncio.get_running_loop().time()
-        if now >= self._next:
-            log.warning("%s, %d times; the last: %s", self._text, self._count, detail)
-            self._count, self._next = 0, now + LOG_SECONDS
-
 
 class HttpConnection(asyncio.Protocol):
     """See the module."""
@@ -51,16 +31,8 @@ class HttpConnection(asyncio.Protocol):
     _peer: RemotePeer
     task: asyncio.Task[None]
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        connections: "set[HttpConnection]",
-        turned_away: LimitedWarning,
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._connections = connections
-        """The open connections, with this one."""
-        self._turned_away = turned_away
         self._loop = asyncio.get_running_loop()
         self._input = b""
         self._came = asyncio.Event()
@@ -80,12 +52,12 @@ class HttpConnection(asyncio.Protocol):
         found = transport.get_extra_info("peername")
         address = str(found[0]) if found else ""
         self._peer = RemotePeer(self._dispatcher.strangers, address, self._transport.abort)
-        self._connections.add(self)
+        self._dispatcher.connections.add(self)
         self._reader = self._dispatcher.new_reader()
         self.task = self._loop.create_task(self._serve())
         self.task.add_done_callback(self._served)
         if not self._dispatcher.strangers.add(self._peer):
-            self._turned_away.happened(address)
+            self._dispatcher.turned_away.happened(address)
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -132,7 +104,7 @@ class HttpConnection(asyncio.Protocol):
         self.task.cancel()
 
     def _released(self) -> None:
-        self._connections.discard(self)
+        self._dispatcher.connections.discard(self)
         if not self.released.done():
             self.released.set_result(None)
 

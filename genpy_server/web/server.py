@@ -12,9 +12,9 @@ from typing import Any
 from genpy_server.errors import ConfigError
 from genpy_server.settings import Settings, check_exposure
 from genpy_server.web.auth import Gate
-from genpy_server.web.dispatch import Connect, Dispatcher
+from genpy_server.web.dispatch import Connect, Dispatcher, LimitedWarning
 from genpy_server.web.handover import CLOSE_SECONDS
-from genpy_server.web.http_connection import HttpConnection, LimitedWarning
+from genpy_server.web.http_connection import HttpConnection
 from genpy_server.web.router import Router
 
 STOP_SECONDS = 10.0
@@ -51,10 +51,9 @@ class HttpServer:
     """A listening server: its connections, and their end."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
-        self.connections: set[HttpConnection] = set()
+        self.connections = dispatcher.connections
         self._dispatcher = dispatcher
         self.sockets, self.strangers = dispatcher.sockets, dispatcher.strangers
-        self._turned_away = LimitedWarning("refused a connection of an address with too many")
         self._out_of_descriptors = LimitedWarning("no descriptor left for a connection")
         self.url = ""
         """The address of the server, once it has started."""
@@ -62,11 +61,8 @@ class HttpServer:
     async def start(self, host: str, port: int) -> None:
         """Accept connections; raises `OSError`."""
         loop = asyncio.get_running_loop()
-        listening = await loop.create_server(
-            lambda: HttpConnection(self._dispatcher, self.connections, self._turned_away),
-            host,
-            port,
-        )
+        new = partial(HttpConnection, self._dispatcher)
+        listening = await loop.create_server(new, host, port)
         loop.set_exception_handler(partial(self._loop_failed, loop.get_exception_handler()))
         self.sockets.wrap(listening)
         name, number = listening.sockets[0].getsockname()[:2]

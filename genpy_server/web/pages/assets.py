@@ -180,25 +180,18 @@ def chat_with_data(data: bytes, title: str, shown: str) -> Response:
     page = _chat_with_style()
     # Without a "<" it cannot end its element; as data it is nothing that the policy would run.
     script = b'<script type="application/json" id="sent">%b</script></body>'
-    places = [(b"</body>", script % data.replace(b"<", b"\\u003c"))]
+    places = {b"</body>": script % data.replace(b"<", b"\\u003c")}
     if shown:
-        places += [
-            (
-                b'<div id="messages">',
-                b'<div id="messages"><div class="entries">%b</div>' % shown.encode(),
-            ),
-            (b'id="welcome"', b'id="welcome" hidden'),
-            (b'id="conversation"', b'id="conversation" class="still"'),
-            (b">New conversation</h1>", b">%b</h1>" % escape(title).encode()),
-        ]
-    head, body = page.body, b""
-    for (
-        empty,
-        filled,
-    ) in places:  # from the last one on, so that none is sought in what was filled in
-        head, _, rest = head.partition(empty)
-        body = filled + rest + body
-    return msgspec.structs.replace(page, body=head + body, etag=None)
+        entries = b'<div id="messages"><div class="entries">%b</div>' % shown.encode()
+        places |= {
+            b'<div id="messages">': entries,
+            b'id="welcome"': b'id="welcome" hidden',
+            b'id="conversation"': b'id="conversation" class="still"',
+            b">New conversation</h1>": b">%b</h1>" % escape(title).encode(),
+        }
+    # In one go, so that no place is sought in what was filled in.
+    body = re.sub(b"|".join(places), lambda place: places[place[0]], page.body)
+    return msgspec.structs.replace(page, body=body, etag=None)
 
 
 def error_page(error: GenPyError, path: str) -> Response:
