@@ -481,8 +481,6 @@ def _query_term(written: str) -> QueryTerm:
 
 def has_content(text: str) -> bool:
     """Whether any word of a text is more than an English stop word."""
-    if "&" not in text:
-        return not STOP_WORDS.issuperset(words(text))
     pieces = dict.fromkeys(piece for _, piece in _pieces(_plain(text)))
     return any(not is_stop_word for piece in pieces for _, is_stop_word in _piece_query(piece))
 
