@@ -120,12 +120,12 @@ async def serve_until_stopped(
     Stopping closes the sockets with 1001 and lets `drain` finish or mark the replies in
     progress, for at most `STOP_SECONDS` or until the second signal; False when it was cut short.
     """
-    with _stop_signals() as (first, second):
+    with _stop_signals() as received:
         announce(server.url)
-        await first.wait()
+        await received.get()
         log.info("stopping; the same signal again stops at once")
         stopping = asyncio.create_task(_stop(server, drain))
-        forcing = asyncio.create_task(second.wait())
+        forcing = asyncio.create_task(received.get())
         await asyncio.wait(
             {stopping, forcing}, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED
         )
@@ -146,21 +146,17 @@ async def _stop(server: HttpServer, drain: Callable[[], Awaitable[None]]) -> Non
 
 
 @contextmanager
-def _stop_signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
-    """Events set by the first and second stop signal."""
-    loop = asyncio.get_running_loop()
-    first, second = asyncio.Event(), asyncio.Event()
+def _stop_signals() -> Iterator[asyncio.Queue[int]]:
+    """The stop signals as they come."""
+    loop, received = asyncio.get_running_loop(), asyncio.Queue[int]()
 
-    def received() -> None:
-        (second if first.is_set() else first).set()
+    def put(number: int, _: object) -> None:
+        loop.call_soon_threadsafe(received.put_nowait, number)
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(number) for number in signals]
-    for number in signals:
-        # Unlike loop.add_signal_handler this works on Windows as well.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(received))
+    # Unlike loop.add_signal_handler this works on Windows as well.
+    before = {number: signal.signal(number, put) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield first, second
+        yield received
     finally:
-        for number, handler in zip(signals, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
