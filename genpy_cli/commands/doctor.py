@@ -171,7 +171,6 @@ async def _model(settings: Settings, *, trust: bool) -> str:
 
 
 def _left_out(parts: Sequence[str]) -> str:
-    """The parts of a request that the model's service does not accept, as words."""
     return f", without {', '.join(parts)}" if parts else ""
 
 

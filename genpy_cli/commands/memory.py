@@ -42,7 +42,6 @@ def memory(
 
 
 def _shown(kept: SessionMemory) -> str:
-    """The notes as lines, each with the message it came from."""
     lines = (
         [] if kept.on else ["The memory of this conversation is off; `genpy memory on` starts it."]
     )

@@ -64,7 +64,6 @@ def sessions_list(
 
 
 def _none(status: str | None, find: str | None) -> str:
-    """That there are no such conversations."""
     which = f"{status} conversation" if status else "conversation"
     if find is not None:
         return f"No {which} has {find!r} in its title, summary or topics."

@@ -72,7 +72,6 @@ class HealthCheck:
 
 
 async def _checked(part: str, check: Awaitable[PartHealth], failed: PartHealth) -> PartHealth:
-    """The result of a check, or `failed` with the error."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             return await check

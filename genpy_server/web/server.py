@@ -147,7 +147,6 @@ async def _stop(server: HttpServer, drain: Callable[[], Awaitable[None]]) -> Non
 
 @contextmanager
 def _stop_signals() -> Iterator[asyncio.Queue[int]]:
-    """The stop signals as they come."""
     loop, received = asyncio.get_running_loop(), asyncio.Queue[int]()
 
     def put(number: int, _: object) -> None:
