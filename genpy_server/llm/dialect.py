@@ -31,13 +31,6 @@ PARTS = (
 )
 NAMES = {part: PHRASES.any_of(f"refused {part}") for part in PARTS}
 """How a refusal names a part of a request."""
-EFFORTS: dict[Effort, tuple[str, ...]] = {
-    "off": ("none", "low"),
-    "low": ("low",),
-    "medium": ("medium",),
-    "high": ("high",),
-}
-"""The names of an effort at services; the next one is used where one is refused."""
 THINKING: dict[str, Callable[[Effort], dict[str, Any]]] = {
     "openrouter.ai": lambda effort: {
         "reasoning": {"enabled": False} if effort == "off" else {"effort": effort}
@@ -161,7 +154,7 @@ def _effort(
     if service.local and effort == "off" and has("chat_template_kwargs"):
         # Templates of llama.cpp, vLLM and SGLang have a switch instead of an effort.
         body["chat_template_kwargs"] = {"enable_thinking": False}
-    names = EFFORTS[effort]
+    names = ("none", "low") if effort == "off" else (effort,)  # the second where one is refused
     name = next((name for name in names if f"reasoning_effort:{name}" not in left_out), names[-1])
     if has(f"reasoning_effort:{name}"):
         body["reasoning_effort"] = name

@@ -33,24 +33,15 @@ class ForeignLlm:
             llm = make()
         except GenPyError as error:
             self._error = error.message
-            return
-        if missing := [name for name in PARTS if not hasattr(llm, name)]:
-            kind = type(llm).__name__
-            self._error = f"{source}: {kind} is not a model; it lacks {', '.join(missing)}."
         else:
-            self._llm = llm
-
-    @property
-    def kind(self) -> str:
-        return str(getattr(self._llm, "kind", "failed"))
-
-    @property
-    def local(self) -> bool:
-        return bool(getattr(self._llm, "local", False))
-
-    @property
-    def first_token_seconds(self) -> float:
-        return float(getattr(self._llm, "first_token_seconds", 0))
+            if missing := [name for name in PARTS if not hasattr(llm, name)]:
+                kind = type(llm).__name__
+                self._error = f"{source}: {kind} is not a model; it lacks {', '.join(missing)}."
+            else:
+                self._llm = llm
+        self.kind = str(getattr(self._llm, "kind", "failed"))
+        self.local = bool(getattr(self._llm, "local", False))
+        self.first_token_seconds = float(getattr(self._llm, "first_token_seconds", 0))
 
     @property
     def model(self) -> str:

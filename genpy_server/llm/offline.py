@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncGenerator
 from typing import Any, NoReturn
 
+from genpy_server.core.context.excerpts import safe_excerpt
 from genpy_server.core.context.recall import asks_about_conversation
 from genpy_server.core.models import OFFLINE, Hit, Message
 from genpy_server.core.words import WordPlaces
@@ -13,7 +14,6 @@ from genpy_server.llm.base import ChatRequest, Finish, LlmEvent, LlmHealth, Text
 
 SHOWN_HITS = 3
 SHOWN_LAST = 5
-EXCERPT_CHARS = 160
 
 NO_MODEL = "**No model is configured**, so I cannot answer this, but your message is kept."
 WRONG_MODEL = "**The configured model cannot be used.** {} Your message is kept."
@@ -31,7 +31,6 @@ FOUND = "Said about this before:"
 LAST = "You said last in this conversation:"
 NOTHING_YET = "You have said nothing else in this conversation yet."
 
-_MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
 _ADVISES = map(re.escape, (NO_MODEL, AGAIN, WRONG_MODEL.partition("{")[0]))
 _ADVICE = re.compile(rf"(?:^|\n\n)(?={'|'.join(_ADVISES)})")
 
@@ -91,7 +90,7 @@ def _answer(request: ChatRequest, trouble: str) -> str:
     question = request.question or last
     if asks_about_conversation(question):
         quoted = [text for text in earlier if not asks_about_conversation(text)]
-        lines = "\n".join(f"- “{_quoted(text)}”" for text in quoted[-SHOWN_LAST:])
+        lines = "\n".join(f"- “{safe_excerpt(text)}”" for text in quoted[-SHOWN_LAST:])
         parts = [LAST, lines, *parts] if lines else [NOTHING_YET, *parts]
     elif request.recalled:
         places = WordPlaces(question)
@@ -113,13 +112,4 @@ def _nearest(hit: Hit, places: WordPlaces) -> Message:
 
 def _excerpt(message: Message, title: str) -> str:
     who = "you" if message.role == "user" else "GenPy"
-    return f"- {message.at[:10]}, *{_plain(title)}*, {who}: “{_quoted(message.text)}”"
-
-
-def _quoted(text: str) -> str:
-    line = " ".join(text.split())
-    return _plain(line if len(line) <= EXCERPT_CHARS else line[:EXCERPT_CHARS] + "…")
-
-
-def _plain(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", text)
+    return f"- {message.at[:10]}, *{safe_excerpt(title)}*, {who}: “{safe_excerpt(message.text)}”"

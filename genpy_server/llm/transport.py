@@ -17,8 +17,6 @@ import httpx
 
 from genpy_server.network import certificates, proxy_for
 
-FIRST_ERROR = 400
-"""The lowest status of an error."""
 ERROR_BYTES = 64 * 1024
 """Bytes of an error's body that are read; the rest is not."""
 ERROR_SECONDS = 10.0
@@ -144,7 +142,7 @@ class Body(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The bytes of an error's body, limited in size and time; one that breaks off is read in part."""
         self.limit = min(self.limit, ERROR_SECONDS)
-        cut = (httpx.TransportError,) if self._response.status >= FIRST_ERROR else ()
+        cut = () if self._response.ok else (httpx.TransportError,)
         with suppress(*cut):
             while self._bytes < ERROR_BYTES and (data := await self.read()):
                 self._bytes += len(data)

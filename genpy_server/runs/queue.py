@@ -5,9 +5,9 @@ import logging
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from itertools import count
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -62,7 +62,7 @@ class Admission:
     def __init__(self, at_once: int, most_waiting: int) -> None:
         self._free = asyncio.Semaphore(at_once)
         self._at_once = at_once
-        self._prepared = 0
+        self._prepared = set[asyncio.Task[Any]]()
         self._most = most_waiting
         self._waiting = 0
         self.running: Counter[str] = Counter()
@@ -76,16 +76,12 @@ class Admission:
     @property
     def idle(self) -> bool:
         """Whether more may be prepared for a reply that is still to begin."""
-        return not self._waiting and self._prepared < self._at_once
+        return not self._waiting and len(self._prepared) < self._at_once
 
     def prepare(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
         """Count what is prepared for a reply that is still to begin, for as long as it runs."""
-        self._prepared += 1
-
-        def is_prepared(_: asyncio.Task[T]) -> None:
-            self._prepared -= 1
-
-        task.add_done_callback(is_prepared)
+        self._prepared.add(task)
+        task.add_done_callback(self._prepared.discard)
         return task
 
     @asynccontextmanager
@@ -96,18 +92,9 @@ class Admission:
             await self._free.acquire()
         finally:
             self._waiting -= 1
-        held = True
-
-        def leave() -> None:
-            nonlocal held
-            if held:
-                held = False
-                self._free.release()
-
-        try:
-            yield leave
-        finally:
-            leave()
+        with ExitStack() as held:
+            held.callback(self._free.release)
+            yield held.close
 
 
 class RunQueue:

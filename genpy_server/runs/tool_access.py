@@ -76,18 +76,14 @@ class ToolAccess:
 
     def missing(self, user_id: str) -> list[str]:
         """A sentence on each source of tools for this user that brings none now."""
+        names = self._acting_of(user_id)
         return [
             UNUSABLE.format(origin=one.origin, message=one.message)
             if one.state == "failed"
             else STARTING.format(origin=one.origin)
             for one in self._sources()
-            if one.state != "connected" and self._expects(user_id, one)
+            if one.state != "connected" and (names is None or any(map(one.names, names)))
         ]
-
-    def _expects(self, user_id: str, source: models.ToolSource) -> bool:
-        """Whether a user may use tools of a source; on a server with tokens, by their names."""
-        names = self._acting_of(user_id)
-        return names is None or any(map(source.names, names))
 
     def _sources(self) -> list[models.ToolSource]:
         return [*self._failed, *self.servers.states()]

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from genpy_server.core.context.excerpts import safe_excerpt
 from genpy_server.core.display import count
 from genpy_server.core.identity import short_id
 from genpy_server.core.models import Session
@@ -52,7 +53,7 @@ async def ask(context: base.ToolContext, arguments: ListRequest) -> base.ToolRes
         return await _with_messages(context, arguments, arguments.topic, when)
     sessions = found[: arguments.limit]
     total = f"{len(found)}" if len(found) <= COUNTED else f"more than {COUNTED}"
-    topic = f" about **{base.safe_excerpt(arguments.topic)}**" if arguments.topic else ""
+    topic = f" about **{safe_excerpt(arguments.topic)}**" if arguments.topic else ""
     many = count(len(found), "conversation") if len(found) <= COUNTED else f"{total} conversations"
     lead = f"Your {many}{topic}{when.text}, the latest first"
     if len(found) > len(sessions):
@@ -70,7 +71,7 @@ async def _with_messages(
     ids = dict.fromkeys(hit.message.session_id for hit in matches.hits) if matches.whole else {}
     read = [await context.store.session(context.user_id, id_) for id_ in [*ids][: arguments.limit]]
     sessions = [session for session in read if session is not None]
-    about = f"about **{base.safe_excerpt(topic)}**{when.text}"
+    about = f"about **{safe_excerpt(topic)}**{when.text}"
     more = " or more" if ids and matches.more else ""
     lead = f"Messages {about} are in {count(len(ids), 'conversation')}{more}"
     if len(ids) > len(sessions):
@@ -113,9 +114,9 @@ def _result(
 def _line(session: Session, *, current: str) -> str:
     here = " (this one)" if session.id == current else ""
     stars = f" · {'★' * session.rating}" if session.rating else ""
-    topics = f"  \n  {base.safe_excerpt(', '.join(session.topics))}" if session.topics else ""
+    topics = f"  \n  {safe_excerpt(', '.join(session.topics))}" if session.topics else ""
     return (
-        f"- **{base.safe_excerpt(session.title, limit=60)}**{here} · {base.short_date(session.updated_at)} · "
+        f"- **{safe_excerpt(session.title, limit=60)}**{here} · {base.short_date(session.updated_at)} · "
         f"{count(session.message_count, 'message')}{stars} · `{short_id(session.id)}`{topics}"
     )
 

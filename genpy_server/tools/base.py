@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from genpy_server.core.context.excerpts import excerpt
+from genpy_server.core.context.excerpts import excerpt, safe_excerpt
 from genpy_server.core.models import Message, ToolSpec
 from genpy_server.core.understanding.periods import PERIODS, Period, days
 from genpy_server.errors import BadRequest, ConfigError
@@ -174,14 +174,6 @@ def _midnight(day: date) -> str:
 def short_date(at: str) -> str:
     """A stored time to the minute, in the server's time zone."""
     return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}"
-
-
-def safe_excerpt(text: str, looked_for: str = "", limit: int = 160) -> str:
-    """The matching part of a text as one line, escaped for a Markdown list or table."""
-    line = excerpt(text, looked_for, limit)
-    for mark in "\\`*_[]<>|#":
-        line = line.replace(mark, "\\" + mark)
-    return line
 
 
 def message_data(message: Message, looked_for: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
+from genpy_server.core.context.excerpts import safe_excerpt
 from genpy_server.core.display import count
 from genpy_server.core.identity import short_id
 from genpy_server.core.models import Hit
@@ -138,9 +139,9 @@ def _hit_data(hit: Hit, keyword: str) -> dict[str, object]:
 def _display(
     keyword: str, when: base.Times, found: HistoryMatches, shown: list[Hit], *, widened: bool
 ) -> str:
-    subject = f"**{base.safe_excerpt(keyword)}**{when.text}"
+    subject = f"**{safe_excerpt(keyword)}**{when.text}"
     if not shown and found.more:  # there are hits that were not read
-        about = f"**{base.safe_excerpt(keyword)}**"
+        about = f"**{safe_excerpt(keyword)}**"
         return f"None of the {TIMED:,} best messages about {about} was sent{when.text}."
     if not shown:
         return f"No earlier message about {subject} was found."
@@ -160,13 +161,13 @@ def _display(
 def _line(hit: Hit, keyword: str) -> str:
     message = hit.message
     who = WHO.get(message.role, message.role)
-    where = f"{base.safe_excerpt(hit.session_title, limit=40)} · `{short_id(message.session_id)}#{message.id}`"
+    where = f"{safe_excerpt(hit.session_title, limit=40)} · `{short_id(message.session_id)}#{message.id}`"
     near = [m for m in (hit.before, hit.after) if m is not None]
     lines = [
         f"- {base.short_date(message.at)} · {who} · {where}",
-        base.safe_excerpt(message.text, keyword),
+        safe_excerpt(message.text, keyword),
     ]
-    lines += [f"*{WHO.get(m.role, m.role)}: {base.safe_excerpt(m.text, limit=80)}*" for m in near]
+    lines += [f"*{WHO.get(m.role, m.role)}: {safe_excerpt(m.text, limit=80)}*" for m in near]
     return "  \n  ".join(lines)
 
 

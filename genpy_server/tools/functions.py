@@ -98,11 +98,9 @@ def as_tool(function: Callable[..., Any] | Tool, origin: str = "app") -> Tool:
     async def run(context: ToolContext, values: msgspec.Struct) -> ToolResult:
         if not is_async and not options.reads_only:
             return await run_in_process(function, msgspec.to_builtins(values), context)
-        given = {field: getattr(values, field) for field in values.__struct_fields__}
         first = (context,) if wants_context else ()
-        if is_async:
-            return as_result(await function(*first, **given))
-        return as_result(await _in_thread(lambda: function(*first, **given)))
+        called = partial(function, *first, **msgspec.structs.asdict(values))
+        return as_result(await called() if is_async else await _in_thread(called))
 
     source = ""
     with suppress(OSError, TypeError):  # defined in a shell

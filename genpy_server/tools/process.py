@@ -165,8 +165,8 @@ def main() -> None:
             function = getattr(function, name)
         wants_context, arguments = parameters(function, call.function)
         values = msgspec.convert(call.arguments, arguments)
-        given = {field: getattr(values, field) for field in values.__struct_fields__}
-        report(result=as_result(function(*((context,) if wants_context else ()), **given)))
+        first = (context,) if wants_context else ()
+        report(result=as_result(function(*first, **msgspec.structs.asdict(values))))
     except BaseException as error:  # noqa: BLE001 - reported to the parent
         failed = f"{type(error).__name__} in {place(error)}"
         report(error=storable(description(error)), failed=failed)

@@ -1,5 +1,6 @@
 """Excerpts: the part of a text that matches a query best."""
 
+import re
 from functools import cached_property
 
 from genpy_server.core.words import WordPlaces
@@ -9,6 +10,8 @@ MAX_MATCHES = 500
 """The most matches that are considered."""
 LEAD = 0.25
 """The share of an excerpt before the first match."""
+
+_MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
 
 
 class Excerpts:
@@ -54,6 +57,11 @@ class Excerpts:
 def excerpt(text: str, looked_for: str, limit: int) -> str:
     """An excerpt of one text."""
     return Excerpts(looked_for, limit).of(text)
+
+
+def safe_excerpt(text: str, looked_for: str = "", limit: int = 160) -> str:
+    """An excerpt of one text, escaped for a Markdown list or table."""
+    return _MARKUP.sub(r"\\\1", excerpt(text, looked_for, limit))
 
 
 def _one_line(text: str) -> str:
