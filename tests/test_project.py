@@ -75,6 +75,23 @@ def test_a_class_name_is_used_once():
     assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
+def test_no_sentence_names_a_part_of_a_module():
+    """No text for a person holds `backend.run` or the like, as a renaming may leave behind."""
+    parts = re.compile(
+        r"(?<![\w./])(?:backend|options|output|exit_codes|errors|models|wire)\.[a-z_]"
+    )
+    for path in MODULES:
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        texts = [
+            node.value
+            for node in nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if id(node) not in docstrings
+        ]
+        assert [text for text in texts if " " in text and parts.search(text)] == [], path
+
+
 def test_the_architecture_page_names_files_that_exist():
     """Every path in docs/architecture.md is a file or a folder of the tree."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

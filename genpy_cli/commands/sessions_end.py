@@ -55,7 +55,7 @@ def _end(ref: str, server: str | None) -> models.Session:
 def _end_abandoned(settings: Settings, *, yes: bool) -> list[models.Session]:
     if settings.server is not None:
         raise options.WrongUsageError(
-            "A server ends its own conversations. Leave out GENPY_SERVER, and backend.run this with the "
+            "A server ends its own conversations. Leave out GENPY_SERVER, and run this with the "
             "settings of the database."
         )
     from genpy_server.local import open_records

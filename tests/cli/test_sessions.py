@@ -450,6 +450,8 @@ def test_end_of_abandoned_conversations(genpy):
     assert genpy("sessions", "end", "--abandoned", "--yes").out.count("Ended") == 2
     assert genpy("sessions", "list", "--json", "--status", "active").json == []
     assert "No conversation" in genpy("sessions", "end", "--abandoned").err
+    remote = genpy("sessions", "end", "--abandoned", "--server", "http://127.0.0.1:9", code=2)
+    assert "and run this with the settings of the database." in " ".join(remote.err.split())
 
 
 def test_a_person_is_shown_local_times(kept):
