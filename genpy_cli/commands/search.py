@@ -12,9 +12,6 @@ from genpy_server.core import display, identity, models
 if TYPE_CHECKING:
     from rich.text import Text
 
-BEFORE = 30
-"""Characters shown before the first match."""
-
 
 def search(
     *,
@@ -32,16 +29,14 @@ def search(
     if as_json:
         output.json_document(hits)
     elif hits:
-        from genpy_server.core.words import search_words
-
         now = datetime.now(UTC)
         for hit in hits:
-            _show(hit, search_words(query), now)
+            _show(hit, query, now)
     else:
         output.note("Nothing was found.")
 
 
-def _show(hit: models.Hit, words: list[str], now: datetime) -> None:
+def _show(hit: models.Hit, query: str, now: datetime) -> None:
     message = hit.message
     if hit.found_in != "message":
         facts = f"found in the {hit.found_in} · {identity.short_id(message.session_id)}"
@@ -50,21 +45,19 @@ def _show(hit: models.Hit, words: list[str], now: datetime) -> None:
     place = f"{identity.short_id(message.session_id)}#{message.id}"
     facts = f"{output.ROLES[message.role]} · {display.age(message.at, now)} · {place}"
     output.heading(hit.session_title, facts)
-    output.line(("  ", ""), excerpt(message.text, words, output.width() - 2))
+    output.line(("  ", ""), excerpt(message.text, query, output.width() - 2))
 
 
-def excerpt(text: str, words: list[str], width: int) -> "Text":
-    """One line of at most `width` cells around the first match; matches are bold."""
+def excerpt(text: str, query: str, width: int) -> "Text":
+    """One line of at most `width` cells around the best match; the words of the query are bold."""
     from rich.text import Text
 
-    pattern = re.compile("|".join(map(re.escape, words)) or "(?!)", re.IGNORECASE)
-    line = display.one_line(output.shown(text))
-    first = pattern.search(line)
-    start = 0 if first is None else max(0, first.start() - BEFORE)
-    if start:
-        start = line.find(" ", start, first.start() if first else None) + 1 or start
-        line = "…" + line[start:]
-    shown = Text(line)
-    shown.highlight_regex(pattern, "bold")
+    from genpy_server.core.context import excerpts
+    from genpy_server.core.words import search_words
+
+    best = excerpts.excerpt(text, query, width - len("……"))
+    shown = Text(display.one_line(output.shown(best)))
+    words = "|".join(map(re.escape, search_words(query)))
+    shown.highlight_regex(re.compile(words or "(?!)", re.IGNORECASE), "bold")
     shown.truncate(width, overflow="ellipsis")
     return shown

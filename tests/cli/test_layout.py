@@ -74,14 +74,14 @@ def test_a_list_fits_and_lines_up(texts, width):
 @given(TEXT, st.integers(40, 100))
 def test_an_excerpt_fits(text, width):
     """An excerpt is one line that fits, whose bold parts are what was looked for."""
-    line = excerpt(f"{text} Needle {text}", ["needle"], width)
+    line = excerpt(f"{text} Needle {text}", "needle", width)
     assert cell_len(line.plain) <= width
     assert {line.plain[span.start : span.end].lower() for span in line.spans} <= {"needle"}
 
 
 def test_an_excerpt_shows_what_was_found():
     """What was looked for is in the excerpt, however far behind it stands."""
-    line = excerpt("word " * 500 + "the needle is here", ["needle"], 60)
+    line = excerpt("word " * 500 + "the needle is here", "needle", 60)
     assert line.plain.startswith("…")
     assert [line.plain[span.start : span.end] for span in line.spans] == ["needle"]
 
