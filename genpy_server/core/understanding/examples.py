@@ -125,7 +125,7 @@ class ExampleModel:
         return best
 
 
-def dot(vector: Vector, other: Vector) -> float:
+def dot(vector: Vector, other: Mapping[str, float]) -> float:
     """The sum of the products of what both hold."""
     return sum(value * other[name] for name, value in vector.items() if name in other)
 
@@ -135,5 +135,5 @@ def _centre(vectors: Iterable[Vector]) -> Vector:
     for vector in vectors:
         for name, value in vector.items():
             total[name] = total.get(name, 0.0) + value
-    length = math.sqrt(sum(value * value for value in total.values())) or 1.0
+    length = math.sqrt(dot(total, total)) or 1.0
     return {name: value / length for name, value in total.items()}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.understanding.examples import Vector
+from genpy_server.core.understanding.examples import Vector, dot
 
 LEAD = 1.0
 """By how much the right intent must lead."""
@@ -58,8 +58,7 @@ def _totals(
     sure = min(max(score, 0.01), 0.99)
     totals = {found: min(MOST, max(0.5, math.log(sure / (1 - sure))))}
     for name, row in weights.items():
-        added = sum(value * row[word] for word, value in vector.items() if word in row)
-        totals[name] = totals.get(name, 0.0) + added
+        totals[name] = totals.get(name, 0.0) + dot(vector, row)
     return totals
 
 
@@ -74,7 +73,7 @@ def learn(lessons: Sequence[Lesson], corrections: int) -> Learned:
             rival = max(
                 (n for n in totals if n != intent), key=lambda name: totals[name], default=""
             )
-            size = sum(value * value for value in vector.values())
+            size = dot(vector, vector)
             if not rival or not size:
                 continue
             loss = LEAD - totals[intent] + totals[rival]
