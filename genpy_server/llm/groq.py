@@ -338,18 +338,18 @@ class GroqLlm:
             response = await self._client.get(f"{self._url}/models", cast_to=httpx.Response)
             models = listed(response.content)
         except TROUBLE as error:
-            if isinstance(error, groq.NotFoundError) and Complaint(error.body).names_no_reason:
-                raise self._unlisted() from error
-            raise self._named(error, self.model, begun=False) from error
+            if (
+                not isinstance(error, groq.NotFoundError)
+                or not Complaint(error.body).names_no_reason
+            ):
+                raise self._named(error, self.model, begun=False) from error
+            models = None
         if models is None:
-            raise self._unlisted()
+            raise LlmError(
+                f"{self._service.where} lists no models. Name one as GENPY_MODEL, or "
+                f"correct {self._service.address_setting}; such an address mostly ends in /v1."
+            )
         return models
-
-    def _unlisted(self) -> LlmError:
-        return LlmError(
-            f"{self._service.where} lists no models. Name one as GENPY_MODEL, or "
-            f"correct {self._service.address_setting}; such an address mostly ends in /v1."
-        )
 
     def _first(self, models: dict[str, Any]) -> str:
         if chat := chatting(models):

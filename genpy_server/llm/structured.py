@@ -49,7 +49,6 @@ _LABELS = (
     *("overall", "overview"),
 )
 _ALIASES = PHRASES.pairs("fields")
-"""Other names of fields."""
 WORDS = {
     mood: tuple(PHRASES.sections[mood][0].split()) for mood in ("positive", "negative", "neutral")
 }

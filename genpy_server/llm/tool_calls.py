@@ -81,8 +81,6 @@ def call_piece(row: Any) -> CallPiece | None:
 
 
 class _Call:
-    """A call that is assembled from its pieces."""
-
     def __init__(self, piece: CallPiece) -> None:
         self.id = piece.id
         self.name = piece.name

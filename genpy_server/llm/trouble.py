@@ -118,15 +118,11 @@ _PASSES = re.compile(rf"{_WAIT.pattern}|\brate limit|\btry again")
 _SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _FIRST_TIME, _FIRST_MS = 10**9, 10**12
 """From these on, a number is not a duration but a time: in seconds, and in milliseconds, since 1970."""
-_TOO_LONG = _any_of("too long")
 _LIMIT = re.compile(
     r"(?i)(?:context|maximum|max|limit|allowed|window|>)[^\d]{0,60}?(\d[\d,]{2,8})(?!\d)"
 )
-_NO_MODEL = _any_of("no model")
 _MODEL = re.compile(r"(?i)\bmod(els?|ell|[eè]les?|elos?)\b|модел|模型|モデル|모델")
-_BAD_KEY = _any_of("bad key")
 _FILTERED = _any_of("filtered")
-_LOADING = _any_of("loading")
 _NO_REGION = _any_of("no region")
 _QUOTA = _any_of("no credit")
 _NO_ROUTE = _any_of("no route")
@@ -136,12 +132,12 @@ _NO_SERVER = _any_of("no server")
 """Messages of tunnels whose other end is not connected."""
 _BY_TEXT: tuple[tuple[re.Pattern[str], type[errors.LlmError]], ...] = (
     (_NO_SERVER, errors.LlmUnavailable),
-    (_LOADING, errors.LlmLoading),
-    (_TOO_LONG, errors.LlmTooLarge),
+    (_any_of("loading"), errors.LlmLoading),
+    (_any_of("too long"), errors.LlmTooLarge),
     (_QUOTA, errors.LlmQuotaSpent),
     (_FILTERED, errors.LlmError),
-    (_BAD_KEY, errors.LlmKeyRejected),
-    (_NO_MODEL, errors.LlmModelUnknown),
+    (_any_of("bad key"), errors.LlmKeyRejected),
+    (_any_of("no model"), errors.LlmModelUnknown),
 )
 """The kind of trouble by the text; the first match counts."""
 _SIGN_IN = _any_of("sign in")
@@ -149,6 +145,8 @@ _RESET = re.compile(r"\b(?:t|reset)=(\d+)")
 """In the header RateLimit of the IETF's draft."""
 _CODE = re.compile(r"[\w.-]{1,64}")
 _COUNT = re.compile(r"[0-9]{1,15}")
+_SECRET = re.compile(r"(?s)(?<=://)[^/]*@|[?#].*")
+"""The password and the query of an address."""
 _KEY = re.compile(r"\b(?:sk|gsk|pk|key|hf|xai)[-_][\w*.-]{6,}|\bBearer \S+")
 _TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>")
 _XML = re.compile(r"(?is)^\s*(<\?xml|<error|<fault|<[\w:]*response)")
@@ -334,7 +332,7 @@ def refusal(
     if isinstance(body, dict) and "unreadable" in body:
         return _unreadable(service, str(body["unreadable"]))
     if status in REDIRECTS:
-        target = _shown(headers.get("location", ""))
+        target = _SECRET.sub("", headers.get("location", ""))[:QUOTED_CHARS] or "another address"
         if _SIGN_IN.search(target):
             return _asks_to_sign_in(service, target)
         return errors.LlmError(
@@ -467,15 +465,6 @@ def _asks_to_sign_in(service: Service, page: str) -> errors.LlmError:
         f"{service.where} asks to sign in on a web page ({page}). Make it reachable without that, "
         f"as a public port is, or check {service.address_setting}."
     )
-
-
-def _shown(address: str) -> str:
-    """An address without its password and query."""
-    try:
-        url = httpx.URL(address)
-    except (httpx.InvalidURL, TypeError):
-        return "another address"
-    return str(url.copy_with(userinfo=b"", query=None, fragment=None))[:200] or "another address"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -121,8 +121,7 @@ class McpServer:
         self._stderr: deque[str] = deque(maxlen=LINES)
         self._status = 0
         """The HTTP status of the last response."""
-        self._calls: list[ToolContext] = []
-        """The running calls."""
+        self._running: list[ToolContext] = []
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -166,16 +165,12 @@ class McpServer:
             self.tried.set()
             listening = asyncio.create_task(self._listen(client))
             try:
-                await self._follow_changes(client)
+                while not self._gone.is_set():
+                    await self._changed.wait()
+                    if not self._gone.is_set():
+                        await self._register_tools(client)
             finally:
                 listening.cancel()
-
-    async def _follow_changes(self, client: Client) -> None:
-        """Register the tools again when they change, until the connection ends."""
-        while not self._gone.is_set():
-            await self._changed.wait()
-            if not self._gone.is_set():
-                await self._register_tools(client)
 
     async def _listen(self, client: Client) -> None:
         """Subscribe to changes of the tools; servers of protocols before 2026 send them anyway."""
@@ -273,8 +268,8 @@ class McpServer:
                 lines.append(f"{name}: {field['default']}")
             elif name in schema.get("required", ()):
                 return declined
-        one_asks = len(self._calls) == 1 and not isinstance(params, types.ElicitRequestURLParams)
-        if not (one_asks and await self._calls[0].ask("\n".join(lines))):
+        one_asks = len(self._running) == 1 and not isinstance(params, types.ElicitRequestURLParams)
+        if not (one_asks and await self._running[0].ask("\n".join(lines))):
             return declined
         return types.ElicitResult(action="accept", content=content)
 
@@ -314,7 +309,7 @@ class McpServer:
         client = self._client
         if client is None:
             raise BadRequest(f"The MCP server {self._name} is not connected: {self.message}")
-        self._calls.append(context)
+        self._running.append(context)
         try:
             result = await client.call_tool(
                 name,
@@ -327,7 +322,7 @@ class McpServer:
             reason = "the server ended." if self._gone.is_set() else error
             raise BadRequest(f"{self._name}: {reason}") from error
         finally:
-            self._calls.remove(context)
+            self._running.remove(context)
         text = "\n\n".join(_shown(block) for block in result.content)
         if result.is_error:
             raise BadRequest(text or "The tool failed.")

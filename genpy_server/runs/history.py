@@ -118,7 +118,6 @@ class Conversation:
             self._trim()
 
     def _trim(self) -> None:
-        """Hold no more than is wanted."""
         held, self._chars = 0, 0
         asked = False
         for message in reversed(self.messages[-self.window :]):

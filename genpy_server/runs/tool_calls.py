@@ -47,8 +47,7 @@ class ToolCalls:
         self._hooks = chat.hooks
         self._question = request.question.text
         self._ids = set[str]()
-        self._running = ""
-        """The id of the running call."""
+        self._running_id = ""
         self._answered = set[str]()
         left_out = frozenset({request.question.id}) | request.replaced_ids
         self._context = ToolContext(
@@ -135,7 +134,6 @@ class ToolCalls:
         return own
 
     async def _check_allowed(self, tool: Tool, call_id: str, shown: dict[str, Any]) -> None:
-        """Raise `Forbidden` where a tool acts and is not allowed."""
         if tool.reads_only:
             return
         approvals = self._approvals
@@ -161,14 +159,14 @@ class ToolCalls:
                 storable(question[:QUESTION_CHARS]), name, self._run, call_id
             )
 
-        self._running = call_id
+        self._running_id = call_id
         try:
             context = replace(self._context, on_progress=progress, on_ask=ask)
             return await run_tool(tool, arguments, context)
         finally:
-            self._running = ""
+            self._running_id = ""
 
     def _progress(self, frame: ToolProgress) -> None:
         """Publish progress, unless its call has ended: an abandoned thread may still report."""
-        if frame.call == self._running:
+        if frame.call == self._running_id:
             self._publisher.publish(frame)
