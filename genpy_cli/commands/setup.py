@@ -100,11 +100,7 @@ def _chosen(question: str, names: list[str]) -> str:
 
 
 def _line(question: str) -> str:
-    output.piece(question)
-    typed = sys.stdin.readline()
-    if not typed:
-        raise typer.Abort
-    return typed.strip()
+    return str(typer.prompt(question, default="", show_default=False, prompt_suffix="")).strip()
 
 
 def _secret(question: str) -> str:
