@@ -72,14 +72,10 @@ def _to_error(value: str) -> None:
     sys.stderr.flush()
 
 
-_noted = set[str]()
-
-
+@cache
 def note_once(value: str) -> None:
     """`note`, for a message that comes several ways."""
-    if value not in _noted:
-        _noted.add(value)
-        note(value)
+    note(value)
 
 
 def note(value: str) -> None:

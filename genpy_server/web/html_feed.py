@@ -144,22 +144,16 @@ class _GrowingReply(msgspec.Struct, eq=False):
         """Send complete blocks, until none can have been added since the last search."""
         clock = asyncio.get_running_loop().time
         while self.due:
-            began, self.due = clock(), False
-            try:
-                rest = self.text[self.start :]
-                found = await self.renderer.finished_blocks(rest, self.headings)
+            began, self.due, before = clock(), False, self.start
+            with suppress(Busy):
+                found = await self.renderer.finished_blocks(self.text[before:], self.headings)
                 for _ in found:
                     self.renderer.charge(self.user)
-            except Busy:
-                found = []
-            done = 0
-            for block in found:
-                start, end = self.start + done, self.start + block.end
-                html = Html(block.html, run=self.run, start=start, end=end)
-                self.blocks.append(html)
-                for reader in tuple(self.readers):
-                    reader.answer(html)
-                done, self.headings = block.end, block.headings
-            self.start += done
+                for block in found:
+                    html = Html(block.html, run=self.run, start=self.start, end=before + block.end)
+                    self.start, self.headings = html.end, block.headings
+                    self.blocks.append(html)
+                    for reader in tuple(self.readers):
+                        reader.answer(html)
             await asyncio.sleep(max(LEAST_PAUSE, PAUSE_RATIO * (clock() - began)))
         self.task = None

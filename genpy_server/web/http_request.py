@@ -230,9 +230,7 @@ def _absolute(target: str) -> tuple[str, str]:
         raise BadRequest(_NOT_HTTP) from None
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise BadRequest("The target of a request is a path or an http address.")
-    start = target.index(parts.netloc) + len(parts.netloc)
-    rest = target[start:]
-    return rest if rest.startswith("/") else f"/{rest}", parts.netloc
+    return f"{parts.path or '/'}?{parts.query}", parts.netloc
 
 
 def _query(text: str) -> dict[str, str]:
