@@ -316,6 +316,4 @@ def _apply_to_reply(entry: Entry, frame: wire.ServerFrame) -> None:
 def _same(entry: Entry, frame: wire.MessageEvent) -> bool:
     if entry.meta.run is not None and entry.meta.run == frame.meta.run:
         return True
-    if entry.message_id:
-        return entry.message_id == frame.message_id
-    return entry.client_id is not None and entry.client_id == frame.client_id
+    return bool(entry.message_id) and entry.message_id == frame.message_id

@@ -224,3 +224,15 @@ async def test_what_a_database_does_not_take_is_replaced_in_the_reasoning_too():
         run.think("a\0b\ud800c")
         await journal.write()
     assert store.rows[LAST].meta.reasoning == "a\ufffdb\ufffdc"
+
+
+async def test_reasoning_alone_is_written():
+    """A reply that has begun, and whose model thinks on without a word, is journalled."""
+    store, run = Written(), Run()
+    journal = ReplyJournal(store, "server")
+    with journal.following(RunProgress(run)):
+        run.say("text")
+        await journal.write()
+        run.think("A long thought.")
+        await journal.write()
+    assert store.rows[LAST].meta.reasoning == "A long thought."

@@ -7,11 +7,11 @@ from support.scripted_model import Script, chunk
 
 from genpy_server.core.context.tokens import count_tokens
 from genpy_server.core.context.turns import Turn, turns
-from genpy_server.core.models import Memory
+from genpy_server.core.models import Memory, Message
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.offline import OfflineLlm
 from genpy_server.llm.providers import ChosenModel
-from genpy_server.runs.memory import ADDITION_TOKENS, extended
+from genpy_server.runs.memory import ADDITION_TOKENS, extended, to_remember
 
 SESSION = "aaaa0000-0000-4000-8000-000000000001"
 BUDGET = 2_000
@@ -110,3 +110,11 @@ async def test_small_talk_is_covered_without_a_note(store, upstream, extend):
     upstream.say("-")
     second = await extend(first, messages[1:])
     assert second == Memory(f"- likes tea [#{messages[0].place}]", messages[1].place)
+
+
+def test_the_newest_turn_is_never_noted():
+    """Not even where the window has room for none: its reply may still be edited or repeated."""
+    said = [Message(n, SESSION, "user", f"text {n}", "") for n in (1, 2, 3)]
+    assert [turn.place for turn in to_remember(said, None, 3)] == [1, 2]
+    assert [turn.place for turn in to_remember(said, Memory("- text 1", 1), 2)] == [2]
+    assert to_remember(said[:1], None, 1) == []

@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import websockets
-from support.conditions import PATIENCE
+from support.conditions import PATIENCE, eventually
 from support.raw_client import Peer
 from support.running_server import serving
 from websockets.asyncio.client import connect
@@ -447,3 +447,37 @@ async def test_an_id_that_only_servers_make_is_refused_without_its_row(database)
             assert (await ann.next())["type"] == "ready"
     assert answers[0] == answers[1]
     assert (answers[0]["code"], answers[0]["type"]) == ("not_found", "error")
+
+
+@pytest.mark.parametrize(
+    ("asked", "read"), [({"fresh": 1}, False), ({"fresh": 1, "epoch": "old", "after": 0}, True)]
+)
+async def test_a_session_that_is_just_made_is_not_looked_up(database, monkeypatch, asked, read):
+    """A client that comes back to one is shown what is stored of it."""
+    opened = []
+    async with serving(database) as server:
+        attach = server.app.store.attach
+
+        async def noted(*given, **more):
+            opened.append(given)
+            return await attach(*given, **more)
+
+        monkeypatch.setattr(server.app.store, "attach", noted)
+        async with Peer(server.url, str(uuid4()), **asked) as peer:
+            await peer.until("ready")
+    assert bool(opened) is read
+
+
+async def test_nothing_is_timed_while_the_server_stops(database):
+    """A client that leaves then starts no grace period, which would outlive the server."""
+    async with serving(database) as server:
+        async with Peer(server.url, "one") as peer:
+            await peer.ask("a", "hi")
+            (live,) = server.app.hub._live.values()
+            await server.app.hub.close()
+
+        async def left():
+            return not live.audience.subscribers
+
+        await eventually(left)
+        assert live.grace is None
