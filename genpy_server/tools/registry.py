@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from genpy_server.core.models import ToolSource, ToolSpec
+from genpy_server.core.models import ToolSource
 from genpy_server.core.text import storable
 from genpy_server.errors import BadRequest, ConfigError, GenPyError, description, place
 from genpy_server.plugins import package_of, points
@@ -51,7 +51,6 @@ def _of_entry(entry: "EntryPoint") -> Iterator[Any]:
 
 
 BUILT_IN: tuple[Tool, ...] = (session_stats.TOOL, chat_history.TOOL, all_sessions.TOOL)
-SPECS: tuple[ToolSpec, ...] = tuple(tool.spec for tool in BUILT_IN)
 RESULT_BYTES = 64 * 1024
 """Most bytes of a result's data, and of its display."""
 
@@ -119,11 +118,6 @@ class ToolRegistry:
         if tool is None:
             raise BadRequest(f"Unknown tool {name[:60]!r}. Known: {', '.join(self._tools)}.")
         return tool
-
-    async def call(self, name: str, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
-        """Call a tool; raises `BadRequest` for an unknown tool or arguments that do not fit."""
-        tool = self.find(name)
-        return await call(tool, checked_arguments(tool, arguments), context)
 
 
 def parse_arguments(text: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from support.model_replies import REQUEST, everything, said
 from support.scripted_model import DONE, USAGE, Script, call_piece, chunk, event
+from support.tools import SPECS
 
 from genpy_server.core.models import SummaryDraft, Usage
 from genpy_server.errors import LlmModelUnknown, LlmUnavailable
@@ -19,7 +20,6 @@ from genpy_server.llm.base import (
 from genpy_server.llm.dialect import Asked, body_of
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.trouble import Service
-from genpy_server.tools.registry import SPECS
 
 ASKED = [ChatMessage("system", "sum up"), ChatMessage("user", "hello")]
 DRAFT = {"summary": "Hello.", "topics": ["greeting"], "sentiment": "positive", "outcomes": []}

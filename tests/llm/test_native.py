@@ -7,12 +7,12 @@ import zlib
 import pytest
 from support.model_replies import read
 from support.scripted_model import DONE, chunk, event
+from support.tools import SPECS
 
 from genpy_server.core.models import Usage
 from genpy_server.llm.chunks import ChunkReader
 from genpy_server.llm.reply import EventSplitter
 from genpy_server.llm.trouble import Service, refusal
-from genpy_server.tools.registry import SPECS
 
 H = "Hello world."
 SEARCH, STATS = "search_chat_history", "get_session_stats"

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from support.model_replies import REQUEST, everything, said
 from support.scripted_model import DONE, Script, chunk, event
+from support.tools import SPECS
 
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmError, LlmTooLarge
@@ -16,7 +17,6 @@ from genpy_server.llm.base import ChatMessage, ChatRequest, Finish, TextDelta
 from genpy_server.llm.dialect import Asked, refused, shorter
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.trouble import Complaint
-from genpy_server.tools.registry import SPECS
 
 WITH_TOOLS = msgspec.structs.replace(REQUEST, tools=SPECS)
 ASKED = [ChatMessage("system", "sum up"), ChatMessage("user", "hello")]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.model_replies import Reads, events_of, read
 from support.scripted_model import DONE, chunk, event
+from support.tools import SPECS
 
 from genpy_server.core.models import Usage
 from genpy_server.errors import LlmBadToolCall, LlmCutOff
@@ -17,7 +18,6 @@ from genpy_server.llm.base import Finish, TextDelta
 from genpy_server.llm.chunks import ChunkReader
 from genpy_server.llm.reply import EVENT_BYTES, EventSplitter, ReplyReader, ServiceError
 from genpy_server.llm.trouble import Complaint
-from genpy_server.tools.registry import SPECS
 
 STOP = chunk({"content": ""}, "stop")
 

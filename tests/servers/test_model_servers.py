@@ -12,12 +12,12 @@ import msgspec
 import pytest
 from support.model_replies import REQUEST, everything, said
 from support.model_servers import started
+from support.tools import SPECS
 
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmModelUnknown, LlmRateLimited
 from genpy_server.llm.base import ChatMessage, ChatRequest, Finish
 from genpy_server.llm.groq import GroqLlm
-from genpy_server.tools.registry import SPECS
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

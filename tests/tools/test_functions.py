@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import msgspec
 import pytest
+from support.tools import call_tool
 
 from genpy_server.errors import BadRequest, ConfigError
 from genpy_server.tools import registry as tool_registry
@@ -212,26 +213,28 @@ async def test_parameters_of_any_type_of_msgspec(context, kind, given, shown):
         return repr(value)
 
     assert (
-        await ToolRegistry([as_tool(show)]).call("show", {"value": given}, context)
+        await call_tool(ToolRegistry([as_tool(show)]), "show", {"value": given}, context)
     ).data == shown
 
 
 async def test_methods_are_tools(context):
     """A method that reads is called on its object, an acting class method in a process of its own."""
     registry = ToolRegistry([as_tool(Desk().read), as_tool(Desk.reserve)])
-    assert (await registry.call("read", {"title": "Emma"}, context)).data == "Emma is here"
-    assert (await registry.call("reserve", {"title": "Emma"}, context)).data == "Emma at the Desk"
+    assert (await call_tool(registry, "read", {"title": "Emma"}, context)).data == "Emma is here"
+    assert (
+        await call_tool(registry, "reserve", {"title": "Emma"}, context)
+    ).data == "Emma at the Desk"
 
 
 async def test_arguments_are_converted(context):
     """A function gets values of its annotated types, and its result is data and text."""
     registry = ToolRegistry([as_tool(weather)])
     arguments = {"place": {"city": "Rome"}, "day": "2026-05-01"}
-    result = await registry.call("weather", arguments, context)
+    result = await call_tool(registry, "weather", arguments, context)
     assert result.data == {"city": "Rome", "day": "2026-05-01", "unit": "c"}
     assert result.display.startswith("```json\n{")
     with pytest.raises(BadRequest, match=r"do not fit: .*day"):
-        await registry.call("weather", {"place": {"city": "Rome"}, "day": "soon"}, context)
+        await call_tool(registry, "weather", {"place": {"city": "Rome"}, "day": "soon"}, context)
 
 
 async def test_a_tool_that_raises_tells_the_model(context, caplog):
@@ -243,7 +246,7 @@ async def test_a_tool_that_raises_tells_the_model(context, caplog):
         raise ValueError("the secret word")
 
     with pytest.raises(BadRequest, match="ValueError: the secret word"):
-        await ToolRegistry([as_tool(broken)]).call("broken", {}, context)
+        await call_tool(ToolRegistry([as_tool(broken)]), "broken", {}, context)
     assert f"broken failed: ValueError in {__file__}:" in caplog.text
     assert "secret" not in caplog.text
 
@@ -277,7 +280,7 @@ async def test_a_tool_cannot_end_the_server(context, is_async, failure, words):
 
     function = awaited if is_async else called
     with pytest.raises(BadRequest, match=words):
-        await ToolRegistry([as_tool(function)]).call(function.__name__, {}, context)
+        await call_tool(ToolRegistry([as_tool(function)]), function.__name__, {}, context)
 
 
 @pytest.mark.parametrize("kind", ["exit", "interrupt", "unprintable"])
@@ -289,7 +292,7 @@ async def test_a_process_of_a_tool_says_what_it_died_of(context, kind, caplog):
         "unprintable": "Unprintable",
     }
     with pytest.raises(BadRequest, match=f"^{words[kind]}$"):
-        await ToolRegistry([as_tool(fails)]).call("fails", {"kind": kind}, context)
+        await call_tool(ToolRegistry([as_tool(fails)]), "fails", {"kind": kind}, context)
     raised = words[kind].partition(":")[0]
     assert re.search(
         rf"fails failed: {raised} in {re.escape(__file__)}:\d+$", caplog.text, re.MULTILINE
@@ -300,10 +303,10 @@ async def test_a_default_is_the_functions_own(context):
     """What a model leaves out has the default, also in a process, also one of another type."""
     registry = ToolRegistry([as_tool(defaults)])
     shown = "(<Kind.SMALL: 's'>, (1, 2), None, Place(city='Rome', zone=1), [3])"
-    assert (await registry.call("defaults", {}, context)).data == shown
+    assert (await call_tool(registry, "defaults", {}, context)).data == shown
     given = {"kind": "l", "pair": [3, 4], "limit": 5, "place": {"city": "Oslo"}, "many": []}
     shown = "(<Kind.LARGE: 'l'>, (3, 4), 5, Place(city='Oslo', zone=1), [])"
-    assert (await registry.call("defaults", given, context)).data == shown
+    assert (await call_tool(registry, "defaults", given, context)).data == shown
 
 
 async def test_what_has_no_json_form_is_text(context):
@@ -321,7 +324,7 @@ async def test_what_has_no_json_form_is_text(context):
         return values[name]
 
     registry = ToolRegistry([as_tool(give)])
-    results = {name: await registry.call("give", {"name": name}, context) for name in values}
+    results = {name: await call_tool(registry, "give", {"name": name}, context) for name in values}
     assert results["path"] == ToolResult("a/b", "a/b")
     assert results["data"].data == {"path": "a/b", "half": "1/2", "raw": "/w=="}
     assert results["keys"].data == "{(1, 2): 3}"
@@ -336,7 +339,7 @@ async def test_what_has_no_json_form_is_text(context):
         ([iter([1])], "returned a list_iterator"),
     ):
         with pytest.raises(BadRequest, match=words):
-            await registry.call("give", {"name": "name"}, context)
+            await call_tool(registry, "give", {"name": "name"}, context)
 
 
 async def test_a_result_can_be_encoded(context):
@@ -353,9 +356,9 @@ async def test_a_result_can_be_encoded(context):
         return ToolResult(object(), "")
 
     registry = ToolRegistry([as_tool(name), as_tool(data)])
-    assert await registry.call("name", {}, context) == ToolResult("a\ufffd", "a\ufffd")
+    assert await call_tool(registry, "name", {}, context) == ToolResult("a\ufffd", "a\ufffd")
     with pytest.raises(BadRequest, match="TypeError"):
-        await registry.call("data", {}, context)
+        await call_tool(registry, "data", {}, context)
 
 
 async def test_a_slow_tool_is_ended_by_its_limit(context):
@@ -378,10 +381,10 @@ async def test_a_slow_tool_is_ended_by_its_limit(context):
 
     registry = ToolRegistry([as_tool(slow), as_tool(asks)])
     with pytest.raises(BadRequest, match=r"No result within 0\.05 seconds"):
-        await registry.call("slow", {}, context)
+        await call_tool(registry, "slow", {}, context)
     over.set()
     asking = ToolContext(None, "ann", "s", on_ask=answer)
-    assert (await registry.call("asks", {}, asking)).data is True
+    assert (await call_tool(registry, "asks", {}, asking)).data is True
 
 
 async def test_a_synchronous_tool_that_acts_runs_in_a_process_of_its_own(tmp_path):
@@ -392,21 +395,21 @@ async def test_a_synchronous_tool_that_acts_runs_in_a_process_of_its_own(tmp_pat
     )
     registry = ToolRegistry([as_tool(write_file), as_tool(wants_store)])
     name = str(tmp_path / "out.txt")
-    result = await registry.call("write_file", {"name": name, "text": "é"}, context)
+    result = await call_tool(registry, "write_file", {"name": name, "text": "é"}, context)
     assert result.data.startswith("process ")
     assert result.data.endswith(" of ann")
     assert str(os.getpid()) not in result.data
     assert Path(name).read_text() == "é"
     assert seen == [("writing\ufffd", 0.5)]
     with pytest.raises(BadRequest, match="has no store: make the function async"):
-        await registry.call("wants_store", {}, context)
+        await call_tool(registry, "wants_store", {}, context)
 
 
 async def test_a_process_ends_with_its_call(context, tmp_path):
     """Cancelled, the process of a tool is gone."""
     name = tmp_path / "pid"
     registry = ToolRegistry([as_tool(wait_in)])
-    call = asyncio.create_task(registry.call("wait_in", {"name": str(name)}, context))
+    call = asyncio.create_task(call_tool(registry, "wait_in", {"name": str(name)}, context))
     async with asyncio.timeout(20):
         while not (name.exists() and name.read_text()):  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.01)

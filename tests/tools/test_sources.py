@@ -4,6 +4,7 @@ import sys
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
+from support.tools import call_tool
 
 from genpy_server import plugins
 from genpy_server.tools.base import ToolContext
@@ -44,7 +45,7 @@ async def test_marked_functions_of_a_folder_are_tools(folder):
     registry = ToolRegistry()
     assert registry.add_files(folder) == []
     assert [tool.origin for tool in registry.tools[3:]] == ["file good.py"]
-    result = await registry.call("greet", {"name": "Ann"}, ToolContext(None, "ann", "s"))
+    result = await call_tool(registry, "greet", {"name": "Ann"}, ToolContext(None, "ann", "s"))
     assert result.data == "hello Ann"
 
 
