@@ -14,6 +14,7 @@ from genpy_server.client.http_records import RemoteRecords
 from genpy_server.client.transcript import Transcript
 from genpy_server.core.costs import Price
 from genpy_server.core.modes import Mode
+from genpy_server.errors import StoreUnavailable
 from genpy_server.wire import End, ParamsChange, Retry, Send, Set, decode_server
 
 SUMMARY = {"summary": "S.", "topics": [], "sentiment": "neutral", "outcomes": []}
@@ -198,6 +199,27 @@ async def test_reasoning_without_a_beginning_is_put_right(server, one):
             transcript.apply(decode_server(json.dumps(frame)))
     (_, reply) = transcript.entries
     assert (reply.text, reply.reasoning) == ("Hello", "hm, so")
+
+
+async def test_reasoning_of_a_reply_that_is_not_stored_yet_is_put_right_later(
+    server, one, monkeypatch
+):
+    """Its message is sent when it has an id, once."""
+    append, away = server.app.store.append, True
+
+    async def no_reply(user_id, session_id, role, text, **more):
+        if role == "assistant" and away:
+            raise StoreUnavailable("The database is away.")
+        return await append(user_id, session_id, role, text, **more)
+
+    monkeypatch.setattr(server.app.store, "append", no_reply)
+    one.say("hm, ", "so", "</think>\n\n", "Hello")
+    async with Peer(server.url, "talk") as peer:
+        await peer.ask("1", "hi")
+        away = False
+        await peer.until("message", lambda f: f["role"] == "assistant")
+        (message,) = (f for f in peer.of("message") if f["role"] == "assistant")
+    assert (message["message_id"] > 0, message["text"]) == (True, "Hello")
 
 
 async def test_a_reply_of_reasoning_alone_says_what_to_do(server, one):

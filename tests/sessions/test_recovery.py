@@ -18,6 +18,7 @@ from support.scripted_model import Script, Upstream, chunk
 from genpy_server.errors import StoreUnavailable
 from genpy_server.llm.providers import Providers
 from genpy_server.runs import journal
+from genpy_server.sessions import presence
 from genpy_server.sessions.live_session import CUT_SHORT, NOT_ANSWERED, LiveSession
 from genpy_server.sessions.presence import Presence, has_ended
 from genpy_server.sessions.summaries import Summaries
@@ -534,3 +535,25 @@ async def test_a_server_is_known_before_it_looks_for_what_others_left(database):
         leases._presence._shown = None
         await leases.sweep()
         assert own in await store.beat("another", 60.0)
+
+
+@pytest.mark.parametrize("jumps", ["wall", "monotonic", None])
+async def test_a_server_is_late_in_time_that_this_one_saw(database, monkeypatch, jumps):
+    """A clock that was set, or a sleep of the computer, begins the count of its seconds again."""
+    now = {"wall": 1e9, "monotonic": 1e3}
+    monkeypatch.setattr(presence.time, "time", lambda: now["wall"])
+    monkeypatch.setattr(presence.time, "monotonic", lambda: now["monotonic"])
+    removed = []
+
+    class Late:
+        async def beat(self, server, seconds):
+            removed.extend([] if seconds else [server])
+            return {"another": True}
+
+    own = Presence(Late(), configure(database, GENPY_GRACE_SECONDS="30"))
+    for step in (0, 10, 5, 6):
+        now = {clock: at + step for clock, at in now.items()}
+        if step == 5 and jumps is not None:
+            now[jumps] += 3_600
+        await own.beat()
+    assert removed == ([] if jumps else ["another"])
