@@ -30,6 +30,7 @@ class HttpConnection(asyncio.Protocol):
     _reader: RequestReader
     _peer: RemotePeer
     task: asyncio.Task[None]
+    """Done when the connection is closed or handed over."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
@@ -41,8 +42,7 @@ class HttpConnection(asyncio.Protocol):
         self._given_up = False
         """Whether the current handler is cancelled when the client disconnects."""
         self._paused: asyncio.Future[None] | None = None
-        self.released: asyncio.Future[None] = self._loop.create_future()
-        """Done when the connection is closed or handed over."""
+        self._lost = asyncio.Event()
 
     # asyncio.Protocol
 
@@ -73,11 +73,11 @@ class HttpConnection(asyncio.Protocol):
         return not self._given_up
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Remove the connection; the current handler is cancelled or runs to its end."""
+        """Note the end; the current handler is cancelled or runs to its own."""
         if self._given_up:
             self.task.cancel()
         self._peer.left()
-        self._released()
+        self._lost.set()
         self.eof_received()
         self.resume_writing()
 
@@ -103,13 +103,9 @@ class HttpConnection(asyncio.Protocol):
         self._transport.abort()
         self.task.cancel()
 
-    def _released(self) -> None:
-        self._dispatcher.connections.discard(self)
-        if not self.released.done():
-            self.released.set_result(None)
-
     def _served(self, task: asyncio.Task[None]) -> None:
-        """Abort the connection after a bug in an answer, which nothing else would close."""
+        """Remove the connection; after a bug in an answer nothing else would close it."""
+        self._dispatcher.connections.discard(self)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("an answer failed", exc_info=error)
             self._transport.abort()
@@ -130,7 +126,6 @@ class HttpConnection(asyncio.Protocol):
                     upgrade = Upgrade(request, self._dispatcher.attach(request, peer), peer, began)
                     sockets, early = self._dispatcher.sockets, self._reader.left_over
                     sockets.take_over(self._transport, upgrade, early)
-                    self._released()
                     return
                 response = await self._answer(request)
             except GenPyError as error:
@@ -219,6 +214,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
         except OSError:  # the client has reset the connection, or does not close it in time
             self._transport.abort()
+        await self._lost.wait()
 
 
 def _fields(response: Response, server: str, *, last: bool) -> list[tuple[str, str]]:

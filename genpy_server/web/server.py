@@ -99,12 +99,12 @@ class HttpServer:
     async def wait_closed(self) -> None:
         """Wait until all connections are closed."""
         if self.connections:
-            await asyncio.wait([connection.released for connection in self.connections])
+            await asyncio.wait([connection.task for connection in self.connections])
         await self.sockets.wait_closed()
 
     async def cut(self) -> None:
         """Abort all connections of a closed server, and cancel their answers."""
-        tasks = [one.task for one in self.connections if one.task is not None]
+        tasks = [one.task for one in self.connections]
         for connection in tuple(self.connections):
             connection.abort()
         await self.sockets.cut()
