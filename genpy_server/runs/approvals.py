@@ -41,10 +41,10 @@ class Approvals:
         self._waiting: tuple[wire.ApprovalRequested, asyncio.Future[wire.Decision]] | None = None
 
     async def may_run(self, tool: Tool, run: str, call: str, args: dict[str, object]) -> bool:
-        """Whether a call may run; asks the clients unless the tool was allowed before."""
+        """Whether a tool that acts may run; asks the clients unless it was allowed before."""
         name = tool.spec.name
         kept = (name, tool.digest)
-        if tool.reads_only or kept in self._session or await self._always(*kept):
+        if kept in self._session or await self._always(*kept):
             return True
         request = wire.ApprovalRequested(
             seq=0, run=run, call=call, name=name, args=args, digest=tool.digest

@@ -342,3 +342,16 @@ def test_client_is_light_until_it_connects():
     code = "import sys, genpy_server.client.session_client; print({'websockets', 'httpx'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "set()\n"
+
+
+async def test_a_fault_of_the_client_reaches_who_reads_its_events(server, monkeypatch):
+    """It does not end the events as if the connection had been closed."""
+
+    async def fail(_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(SessionClient, "_serve_connection", fail)
+    async with SessionClient(server.url, "talk") as client:
+        with pytest.raises(RuntimeError, match="a bug"):
+            async for _ in client:
+                pass

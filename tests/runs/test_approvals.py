@@ -10,6 +10,7 @@ from support.running_server import serving
 from websockets.asyncio.client import connect
 
 from genpy_server import App, Context, RemoteRecords, tool
+from genpy_server.errors import StoreUnavailable
 from genpy_server.wire import OFFERED, Approve, Cancel, Send
 
 DONE: list[str] = []
@@ -314,3 +315,22 @@ async def test_a_server_with_tokens_offers_what_its_operator_listed(database, up
             await peer.say(Send("b", "Deploy"))
             finished = await peer.until("tool_finished")
             assert "operator" in finished["error"]
+
+
+async def test_a_permission_that_cannot_be_read_is_asked_for(server, upstream, monkeypatch):
+    """Where the database does not answer, nothing runs unasked."""
+    DONE.clear()
+
+    async def away(*_):
+        raise StoreUnavailable("The database is away.")
+
+    monkeypatch.setattr(server.app.store, "approved_tools", away)
+    upstream.call("deploy", {"to": "a"})
+    upstream.say("Done.")
+    async with client(server) as one:
+        await one.say(Send("a", "Deploy"))
+        request = await one.until("approval_requested")
+        assert DONE == []
+        await one.say(Approve(request["call"], "once"))
+        await one.until("run_finished")
+    assert DONE == ["a"]
