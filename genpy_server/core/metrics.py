@@ -9,9 +9,7 @@ import msgspec
 from genpy_server.core.display import date_time
 from genpy_server.core.models import Message, Metrics, Usage
 
-_MINUTE = 60
-_HOUR = 60 * _MINUTE
-_DAY = 24 * _HOUR
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def counted(metrics: Metrics, message: Message) -> Metrics:
@@ -45,16 +43,12 @@ def _added(counts: dict[str, int], names: Iterable[str]) -> dict[str, int]:
 
 def duration(seconds: float) -> str:
     """Seconds in the two largest units: "3 min 20 s", "2 d 4 h"."""
-    whole = round(seconds)
-    units = [
-        (whole // _DAY, "d"),
-        (whole % _DAY // _HOUR, "h"),
-        (whole % _HOUR // _MINUTE, "min"),
-        (whole % _MINUTE, "s"),
-    ]
-    first = next((i for i, (count, _) in enumerate(units) if count), len(units) - 1)
-    shown = [f"{count} {unit}" for count, unit in units[first : first + 2] if count]
-    return " ".join(shown) or "0 s"
+    left, parts = round(seconds), list[str]()
+    for size, unit in _UNITS:
+        count, left = divmod(left, size)
+        if count or parts:
+            parts.append(f"{count} {unit}" if count else "")
+    return " ".join(filter(None, parts[:2])) or "0 s"
 
 
 def statistics(metrics: Metrics, zone: tzinfo | None = UTC) -> list[tuple[str, str]]:

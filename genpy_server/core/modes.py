@@ -103,24 +103,19 @@ def parse_mode(text: str, name: str) -> Mode:
 
 def _fields(head: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    items: list[str] | None = None
+    listed = ""
     for number, line in enumerate(head.splitlines(), start=2):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        if (item := _ITEM.fullmatch(line)) and items is not None:
-            items.append(_scalar(item[1]))
-            continue
-        field = _FIELD.fullmatch(line.rstrip())
-        if field is None:
+        if listed and (item := _ITEM.fullmatch(line)):
+            fields[listed].append(_scalar(item[1]))
+        elif field := _FIELD.fullmatch(line.rstrip()):
+            name, value = field[1], (field[2] or "").strip()
+            listed = "" if value else name
+            if not value or (value.startswith("[") and value.endswith("]")):
+                fields[name] = [_scalar(part) for part in value[1:-1].split(",") if part.strip()]
+            else:
+                fields[name] = _scalar(value)
+        elif line.strip() and not line.lstrip().startswith("#"):
             raise ConfigError(f"line {number} of the head is not of the form `name: value`")
-        name, value = field[1], (field[2] or "").strip()
-        items = [] if not value else None
-        if items is not None:
-            fields[name] = items
-        elif value.startswith("[") and value.endswith("]"):
-            fields[name] = [_scalar(part) for part in value[1:-1].split(",") if part.strip()]
-        else:
-            fields[name] = _scalar(value)
     # A name without a value or items is ignored.
     return {name: value for name, value in fields.items() if value != [] or name == "tools"}
 
