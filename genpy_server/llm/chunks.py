@@ -222,7 +222,11 @@ class ChunkReader:
 
     def fail(self, data: bytes) -> None:
         """Read the data of an error."""
-        self._fail(_value(data))
+        try:
+            value = lenient_json.loads(data)
+        except ValueError:
+            value = _text(data)
+        self._fail(value.get("error") or value if isinstance(value, dict) else value)
 
     def _find_frame(self, data: bytes, chunk: Chunk) -> None:
         """Store the bytes around a chunk's text as `_frame`, if the chunk has nothing but text."""
@@ -408,14 +412,6 @@ def _index(choice: dict[str, Any]) -> object:
     if isinstance(index, str):
         return int(index) if index.isdecimal() else index
     return index if isinstance(index, int | float) else 0
-
-
-def _value(data: bytes) -> Any:
-    try:
-        value = lenient_json.loads(data)
-    except ValueError:
-        return data.decode("utf-8", "replace")
-    return value.get("error") or value if isinstance(value, dict) else value
 
 
 def _is_answer(value: dict[str, Any]) -> bool:

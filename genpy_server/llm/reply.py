@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import httpx
 
@@ -21,6 +21,7 @@ from genpy_server.llm.base import Finish, LlmEvent, Quota, ReasoningDelta, TextD
 from genpy_server.llm.chunks import ChunkReader
 from genpy_server.llm.reply_text import ReplyText
 from genpy_server.llm.tool_calls import CallCollector
+from genpy_server.llm.transport import Body
 
 EVENT_BYTES = 8 * 1024 * 1024
 """The largest event, and the longest line; a service that sends more is broken."""
@@ -208,16 +209,6 @@ CALLING = re.compile(r"tool|function")
 CUT_OFF = "The model's service ended the reply early. Try again."
 
 
-class Reads(Protocol):
-    """The body of a response."""
-
-    limit: float
-    """Seconds that a read may take."""
-
-    async def read(self) -> bytes:
-        """The next bytes; empty at the end."""
-
-
 class ServiceError(Exception):
     """The service reports an error in the stream; `body` is the error as it was sent."""
 
@@ -235,7 +226,7 @@ class ReplyReader:
 
     def __init__(
         self,
-        reads: Reads,
+        reads: Body,
         *,
         quota: Quota | None,
         tools: Sequence[ToolSpec] = (),
