@@ -79,8 +79,6 @@ def covered(memory: Memory | None, messages: Sequence[Message], newest: int) -> 
 def without_replaced(messages: Sequence[Message]) -> list[Message]:
     """The messages without replaced ones."""
     edited = _edited(messages)
-    if not edited:
-        return list(messages)
     return [m for m in messages if m.id not in edited and m.meta.reply_to not in edited]
 
 

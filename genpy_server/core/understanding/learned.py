@@ -67,24 +67,18 @@ def learn(lessons: Sequence[Lesson], corrections: int) -> Learned:
     weights: dict[str, dict[str, float]] = {lesson.intent: {} for lesson in lessons}
     weights.update({lesson.found: {} for lesson in lessons})
     for _ in range(PASSES):
-        moved = False
         for vector, found, score, intent in lessons:
             totals = _totals(weights, vector, found, score)
             rival = max(
                 (n for n in totals if n != intent), key=lambda name: totals[name], default=""
             )
             size = dot(vector, vector)
-            if not rival or not size:
+            loss = LEAD - totals[intent] + totals.get(rival, -math.inf)
+            if loss <= 0 or not size:
                 continue
-            loss = LEAD - totals[intent] + totals[rival]
-            if loss <= 0:
-                continue
-            moved = True
             step = min(STEP, loss / (2 * size))
             for name, sign in ((intent, step), (rival, -step)):
                 row = weights[name]
                 for word, value in vector.items():
                     row[word] = row.get(word, 0.0) + sign * value
-        if not moved:
-            break
     return Learned(weights, corrections)
