@@ -27,15 +27,12 @@ RunFrame = (
 """The events of a running reply other than its text."""
 
 
-class _Single:
-    """One event."""
+class _Single(msgspec.Struct):
+    """One event, numbered `first`."""
 
-    __slots__ = ("bytes", "first", "frame")
-
-    def __init__(self, seq: int, frame: wire.SessionFrame | wire.ErrorFrame, size: int) -> None:
-        self.first = seq
-        self.frame = frame
-        self.bytes = size
+    first: int
+    frame: wire.SessionFrame | wire.ErrorFrame
+    bytes: int
 
     def __len__(self) -> int:
         return 1

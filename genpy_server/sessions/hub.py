@@ -1,31 +1,39 @@
 """The live sessions of a server: opens them, attaches sockets, and ends them.
 
 A session is opened by its first socket, and ended when no client has been attached and no reply
-has been running for the grace period. `leases` keeps other servers from ending it meanwhile.
+has been running for the grace period. A server renews the leases of its live sessions every few
+seconds, so that others do not end them, and so finds out what other servers changed. The sessions of
+servers that are gone are recovered and ended.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from genpy_server import errors
 from genpy_server.core.identity import is_named_id
 from genpy_server.runs.queue import RunServices
 from genpy_server.sessions.audience import Subscriber
-from genpy_server.sessions.leases import Leases
-from genpy_server.sessions.live_session import LiveSession, check_send
+from genpy_server.sessions.live_session import LiveSession, check_send, recover
 from genpy_server.sessions.names import SessionNames
 from genpy_server.sessions.presence import Presence
 from genpy_server.sessions.rate_limit import Rates
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.settings import Settings
+from genpy_server.stores.base import Hosted
 from genpy_server.wire import Ack, Notice, Retry, Send, Set
 
 STORE_SECONDS = 2.0
 """`retry_after` of a message that the database did not store."""
 BUSY_SECONDS = 5.0
 """`retry_after` of a message that the server has no room for."""
+SWEEP_SESSIONS = 100
+TOUCH_SESSIONS = 500
+"""Sessions whose leases are renewed in one call."""
+REFRESH_SECONDS = 2.0
+"""How long a client that joins a live session waits for the newest state of the database."""
 
 log = logging.getLogger("genpy.sessions")
 
@@ -52,7 +60,7 @@ class SessionHub:
         self._presence = presence
         self._names = SessionNames(self._store)
         self._live: dict[Key, LiveSession] = {}
-        self.leases = Leases(self._live, self._store, summaries, presence, settings)
+        self._users = sorted({settings.user, *settings.tokens.values()})
         self._sockets: Counter[str] = Counter()
         self._closing = False
 
@@ -61,8 +69,13 @@ class SessionHub:
 
         A `brief` server, for one question, does not look for abandoned sessions at once.
         """
-        for work in (*self.leases.upkeep(brief=brief), self._services.journal.keep()):
-            self.tasks.spawn(work)
+        beat = self._presence.beat_seconds
+        sync = min(beat, self._settings.sync_seconds)
+        self.tasks.spawn(_every(sync, "renewing the leases of sessions", self.renew))
+        self.tasks.spawn(
+            _every(beat, "looking for abandoned sessions", self.sweep, at_once=not brief)
+        )
+        self.tasks.spawn(self._services.journal.keep())
 
     # Sockets
 
@@ -100,11 +113,11 @@ class SessionHub:
         if key not in self._live and not fresh:
             with suppress(errors.StoreForbidden):  # what takes no changes can be read
                 # This finds servers that have ended, and what they left.
-                await self.leases.show()
+                await self._show()
         if key in self._live:
             _stop_grace(self._live[key])
             if not self._live[key].is_loading:
-                await self.leases.refresh(self._live[key])
+                await self._refresh(self._live[key])
         if key not in self._live:
             self._live[key] = LiveSession(
                 user_id=user_id,
@@ -232,6 +245,73 @@ class SessionHub:
         if self._live.get(session.key) is session:
             del self._live[session.key]
 
+    # Leases
+
+    async def _refresh(self, session: LiveSession) -> None:
+        """Update a session from the database; leave it as it is if the database does not answer."""
+        try:
+            async with asyncio.timeout(REFRESH_SECONDS):
+                await self._touch([session])
+        except (errors.GenPyError, TimeoutError) as error:
+            log.info("a session was joined without an update: %s", type(error).__name__)
+
+    async def renew(self) -> None:
+        """Renew the leases of the live sessions, and apply changes that others made to them."""
+        if self._live or self._presence.is_needed:
+            await self._show()
+            await self._touch_all()
+
+    async def _show(self) -> None:
+        """Show that this server is alive; where it is late, renew the leases of its sessions before.
+
+        Otherwise another server could end them in between.
+        """
+        if self._presence.is_late:
+            await self._touch_all()
+        await self._presence.show()
+
+    async def _touch_all(self) -> None:
+        live = [live for live in self._live.values() if not live.is_loading]
+        for start in range(0, len(live), TOUCH_SESSIONS):
+            await self._touch(live[start : start + TOUCH_SESSIONS])
+
+    async def _touch(self, sessions: Sequence[LiveSession]) -> None:
+        own = await asyncio.gather(*map(self._is_own, sessions))
+        known = {live.id: live.known for live, is_own in zip(sessions, own, strict=True) if is_own}
+        server, seconds = self._presence.server, self._presence.live_seconds
+        found = await self._store.touch(known, seconds, server) if known else []
+        news = {hosted.session_id: hosted for hosted in found}
+        for live in sessions:
+            await live.follow(news.get(live.id) or Hosted(live.id))
+
+    async def _is_own(self, live: LiveSession) -> bool:
+        """Whether its user has it: the id of a new session may be that of another user's."""
+        return live.status != "new" or await self._store.session(*live.key) is not None
+
+    async def sweep(self) -> None:
+        """Store the replies, and end the sessions, of servers that are gone, for this server's users."""
+        await self._presence.begin()
+        interrupted = await self._store.interrupted(SWEEP_SESSIONS, users=self._users)
+        abandoned = await self._store.abandoned(SWEEP_SESSIONS, users=self._users)
+        if interrupted or abandoned:
+            await self._presence.beat()  # which finds out who is gone
+        for key in interrupted:
+            live = self._live.get(key)
+            if live is not None and live.loading is not None:
+                await asyncio.wait([live.loading])  # else it would miss what is recovered here
+            live = self._live.get(key)
+            if live is None:
+                left = await self._store.take_over(*key)
+                await recover(self._store, *key, left.replies)
+            else:
+                await live.take_over()
+        for key in abandoned:
+            if key not in self._live:
+                with _logged("an abandoned session could not be ended"):  # it is retried
+                    session = await self._summaries.end(*key, abandoned_only=True)
+                    if session is not None:
+                        log.info("ended an abandoned session")
+
     # Endings
 
     def end_if_left(self, session: LiveSession) -> None:
@@ -254,7 +334,7 @@ class SessionHub:
         """End a session whose grace period is over, unless a client has come back."""
         session.grace = None
         if self._is_left(session):
-            await self._end(session, leaving=True)
+            await self._end(session)
             if self._is_left(session):
                 self._drop(session)
 
@@ -288,21 +368,39 @@ class SessionHub:
 
         On return every claim was used or released.
         """
-        endings = (self._end(session, leaving=True) for session in sessions)
+        endings = (self._end(session) for session in sessions)
         try:
             async with asyncio.timeout(self._settings.limits.leave_seconds):
                 await asyncio.gather(*endings, return_exceptions=True)
         except TimeoutError:
             log.warning("the model was too slow for a summary; the next start asks it again")
 
-    async def _end(self, session: LiveSession, *, leaving: bool = False) -> None:
-        try:
+    async def _end(self, session: LiveSession) -> None:
+        with _logged("a session could not be ended"):
             if session.status == "active":
-                await session.end(leaving=leaving)
-        except errors.GenPyError as error:
-            log.warning("a session could not be ended yet: %s", error.code)
-        except Exception:  # the other sessions are ended anyway
-            log.exception("a session could not be ended")
+                await session.end(leaving=True)
+
+
+async def _every(
+    seconds: float, upkeep: str, work: Callable[[], Awaitable[None]], *, at_once: bool = True
+) -> None:
+    if not at_once:
+        await asyncio.sleep(seconds)
+    while True:
+        with _logged(f"{upkeep} failed"):
+            await work()
+        await asyncio.sleep(seconds)
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Log an error of the block: the other sessions are kept and ended anyway."""
+    try:
+        yield
+    except errors.GenPyError as error:
+        log.warning("%s: %s", what, error.code)
+    except Exception:
+        log.exception(what)
 
 
 def _stop_grace(session: LiveSession) -> None:

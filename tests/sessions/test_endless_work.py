@@ -109,9 +109,9 @@ async def test_attempts_of_the_sweep_are_spaced_and_bounded(
     monkeypatch.setattr(server.app.store, "finish_ending", failing)
     await abandon(server, said)
     for attempt in range(1, 4):
-        await server.app.hub.leases.sweep()
+        await server.app.hub.sweep()
         assert (failing.calls, len(asked)) == (attempt, attempt)
-        await server.app.hub.leases.sweep()  # its time has not come
+        await server.app.hub.sweep()  # its time has not come
         assert failing.calls == attempt
         with closing(sqlite3.connect(database)) as connection:
             waits = "(julianday(ending_until) - julianday('now')) * 86400"
@@ -124,7 +124,7 @@ async def test_attempts_of_the_sweep_are_spaced_and_bounded(
         longest = ATTEMPTS.delay(attempt - 1)
         assert longest * 0.7 < wait <= longest
     monkeypatch.setattr(server.app.store, "finish_ending", finish)
-    await server.app.hub.leases.sweep()
+    await server.app.hub.sweep()
     session = await server.app.store.session("local", said)
     assert session is not None
     assert (session.status, session.note) == ("completed", GIVEN_UP)

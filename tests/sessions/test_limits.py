@@ -145,7 +145,7 @@ async def test_the_sweep_spares_sessions_that_are_live_here(database, monkeypatc
         session = peer.of("ready")[0]["session"]
         await server.app.store.touch({session: ""}, -1.0)
         assert await server.app.store.abandoned(9, users=["local"]) == [("local", session)]
-        await server.app.hub.leases.sweep()
+        await server.app.hub.sweep()
         found = await server.app.store.session("local", session)
         await peer.say(Send("b", "still here"))
         await peer.until("ack", lambda f: f["id"] == "b")
@@ -272,9 +272,7 @@ async def test_a_dead_servers_text_is_stored_once(database, upstream):
         piece = JournalPiece(session, "left", question.id, 0, "half", meta)
         await first.app.store.journal("a/server/that/is gone", [piece])
         async with serving(database, **settings) as second:
-            await asyncio.gather(
-                *(hub.leases.sweep() for hub in (first.app.hub, second.app.hub) * 2)
-            )
+            await asyncio.gather(*(hub.sweep() for hub in (first.app.hub, second.app.hub) * 2))
 
             async def kept():
                 found = await first.app.store.messages("local", session, limit=9)

@@ -173,7 +173,7 @@ async def test_what_waits_at_one_of_several_servers_is_answered_by_one_of_them(d
 
         async def answered():
             await asyncio.gather(*(server.app.presence.beat() for server in (second, third)))
-            await asyncio.gather(*(server.app.hub.leases.renew() for server in (second, third)))
+            await asyncio.gather(*(server.app.hub.renew() for server in (second, third)))
             stored = await messages(second)
             return stored if stored[-1].text == "answer to b" else None
 
@@ -216,7 +216,7 @@ async def test_a_message_whose_commit_was_not_known_is_answered_once(
         lose_an_answer(monkeypatch, "append")
         await peer.say(Send("a", "hello"))
         await peer.until("error")
-        await server.app.hub.leases.renew()
+        await server.app.hub.renew()
         await peer.until("run_finished")
         await peer.say(Send("a", "hello"))
         assert (await peer.until("ack"))["duplicate"]
@@ -334,10 +334,10 @@ async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstr
             await until_journalled(database, "half")
             async with Peer(second.url, "one") as other:
                 await other.until("message", lambda f: f["text"] == "and then")
-                await second.app.hub.leases.renew()
+                await second.app.hub.renew()
                 if asleep:
                     end_all_leases(database)
-                await second.app.hub.leases.sweep()
+                await second.app.hub.sweep()
             if asleep:
                 end_all_leases(database)
             async with (
@@ -345,7 +345,7 @@ async def test_a_session_of_a_server_that_is_alive_is_left_alone(database, upstr
                 Peer(third.url, "one") as other,
             ):
                 await other.until("snapshot_end")
-                await third.app.hub.leases.sweep()
+                await third.app.hub.sweep()
             gate.set()
             for _ in range(2):
                 await peer.until("run_finished")
@@ -489,7 +489,7 @@ async def test_a_long_summary_is_asked_for_once(database, upstream):
         await eventually(renewed)
         async with asyncio.timeout(20):  # a sweep that asks again waits for the same answer
             for server in (first, second):
-                await server.app.hub.leases.sweep()
+                await server.app.hub.sweep()
         gate.set()
 
         async def completed():

@@ -214,7 +214,7 @@ async def test_conversations_of_others_are_left_alone(pair: Pair) -> None:
     await store.append(user, mine, "user", "x", title="t", live_seconds=0.01)
 
     async def swept() -> bool:
-        await pair.one.app.hub.leases.sweep()
+        await pair.one.app.hub.sweep()
         ended = await store.session(user, mine)
         return ended is not None and ended.status == "completed"
 
@@ -232,13 +232,13 @@ async def test_nothing_of_another_user_arrives(settings: dict[str, str], tmp_pat
     tokens = {"ann": "a" * 16, "bob": "b" * 16}
     listed = ",".join(f"{name}:{token}" for name, token in tokens.items())
     async with serving(tmp_path / "shared.db", **settings, GENPY_TOKEN=listed) as server:
-        store, leases, ref = server.app.store, server.app.hub.leases, str(uuid4())
+        store, hub, ref = server.app.store, server.app.hub, str(uuid4())
         await store.append("ann", ref, "user", "private", title="private")
         hosted = AsyncMock(wraps=store.touch)
         async with Peer(server.url, ref, token=tokens["bob"]) as bob:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(type(store), "touch", hosted)
-                await leases.renew()
+                await hub.renew()
             await bob.say(Send("a", "mine?"))
             await bob.until("error")
         assert [frame["type"] for frame in bob.frames] == ["ready", "error"]

@@ -18,6 +18,8 @@ from threading import Thread
 from traceback import clear_frames
 from typing import Any, TypeVar
 
+import msgspec
+
 from genpy_server.errors import StoreError, StoreUnavailable
 from genpy_server.stores.sqlite.schema import as_text, transaction
 
@@ -35,18 +37,13 @@ STEPS = 4_000
 """Instructions of SQLite's virtual machine between checks whether a read is cancelled."""
 
 
-class _Job:
+class _Job(msgspec.Struct, eq=False):
     """A call with its caller's future."""
 
-    __slots__ = ("call", "error", "future", "result")
-
-    def __init__(
-        self, call: Callable[[sqlite3.Connection], Any], future: asyncio.Future[Any]
-    ) -> None:
-        self.call = call
-        self.future = future
-        self.result: Any = None
-        self.error: Exception | None = None
+    call: Callable[[sqlite3.Connection], Any]
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: Exception | None = None
 
 
 Jobs = queue.SimpleQueue[_Job | None]
