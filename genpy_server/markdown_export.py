@@ -1,5 +1,7 @@
 """A conversation as a Markdown document; blocks that a message leaves open are closed."""
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from functools import cache
@@ -76,36 +78,11 @@ def _parser() -> "MarkdownIt":
 
 def _by_turn(messages: Sequence[Message]) -> Iterator[Message]:
     """Each message followed by its replies, also where others were sent in between."""
-    late = _late_replies(messages)
-    moved: set[int] = set()
-    turn: int | None = None
-
-    def rest(place: int) -> Iterator[Message]:
-        for later in late.pop(turn, ()):
-            if later > place:
-                moved.add(later)
-                yield messages[later]
-
+    ids, turns = array("q"), array("q")
     for place, message in enumerate(messages):
-        if place in moved:
-            moved.remove(place)
-            continue
-        if turn is None or message.meta.reply_to != turn:
-            yield from rest(place)
-            turn = message.id
-        yield message
-    yield from rest(len(messages))
-
-
-def _late_replies(messages: Sequence[Message]) -> dict[int | None, list[int]]:
-    """By message, the places of its replies that do not stand behind it."""
-    late: dict[int | None, list[int]] = {}
-    turn: int | None = None
-    for place, message in enumerate(messages):
-        asked = message.meta.reply_to
-        if asked is None:
-            turn = message.id
-        elif asked != turn:
-            late.setdefault(asked, []).append(place)
-            turn = None
-    return late
+        ids.append(message.id)
+        asked = message.meta.reply_to or message.id
+        turn = min(bisect_left(ids, asked), place)
+        turns.append(turn if ids[turn] == asked else place)
+    for place in sorted(range(len(turns)), key=turns.__getitem__):
+        yield messages[place]
