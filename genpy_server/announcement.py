@@ -91,9 +91,8 @@ async def find(settings: Settings) -> Announced:
     """The announced server of the database, if it answers."""
     path = _file(settings)
     found = read_json(path, Announcement) if path is not None and _is_private(path) else None
-    if found is None or not is_loopback(urlsplit(found.url).hostname or ""):
-        return Announced()
-    if not await _answers(found):
+    is_local = found is not None and is_loopback(urlsplit(found.url).hostname or "")
+    if found is None or not is_local or not await _answers(found):
         return Announced()
     same = found.fingerprint == fingerprint(settings)
     return Announced(found) if same else Announced(differs=True)

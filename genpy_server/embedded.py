@@ -266,7 +266,7 @@ class _Peer:
 
     def __init__(self, query: dict[str, str], put: Callable[[str | Lost], None]) -> None:
         self.is_open = True
-        self.approves = wire.APPROVALS in listed(query, "features")
+        self.features = (*wire.OFFERED, *(listed(query, "features") & {wire.APPROVALS}))
         self.allowed = listed(query, "allow")
         self.sent: asyncio.Queue[str | None] = asyncio.Queue()
         """The frames of the client, and None at the end."""
@@ -287,13 +287,8 @@ class _Peer:
         finally:
             self._connection.close()
 
-    def offer(self, frame: wire.Frame, data: bytes) -> None:
-        self._put(data.decode())
-
-    def answer(self, frame: wire.Frame) -> None:
-        if isinstance(frame, wire.Ready):
-            frame.features = (*wire.OFFERED, *((wire.APPROVALS,) if self.approves else ()))
-        self._put(wire.encode(frame))
+    def offer(self, frame: wire.Frame, data: bytes | None = None) -> None:
+        self._put(wire.encode(frame) if data is None else data.decode())
 
     def close(self, code: int, reason: str) -> None:
         self.is_open = False

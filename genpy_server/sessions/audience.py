@@ -15,19 +15,16 @@ class Subscriber(Protocol):
     def is_open(self) -> bool:
         """Whether events still reach the client; False as soon as it is closing."""
 
-    def offer(self, frame: wire.Frame, data: bytes) -> None:
-        """Send an event of the session; `data` is the encoded frame."""
+    def offer(self, frame: wire.Frame, data: bytes | None = None) -> None:
+        """Send a frame; `data` is the encoded one, if it is encoded already."""
 
     @property
-    def approves(self) -> bool:
-        """Whether a person can answer approval requests here."""
+    def features(self) -> tuple[str, ...]:
+        """What the server offers here; with `APPROVALS` a person can answer approval requests."""
 
     @property
     def allowed(self) -> frozenset[str]:
         """The names of tools that may act without a request."""
-
-    def answer(self, frame: wire.Frame) -> None:
-        """Send a frame to this subscriber alone."""
 
     def close(self, code: int, reason: str) -> None:
         """Close the subscription."""
@@ -67,15 +64,15 @@ class Audience:
     ) -> None:
         """Send a subscriber the events it missed, or a snapshot, and every event from now on."""
         self.subscribers.add(subscriber)
-        subscriber.answer(ready)
+        subscriber.offer(ready)
         if missed is not None:
             for event in missed:
                 subscriber.offer(event, wire.encode_bytes(event))
             return
         for frame in (*stored, *self.log.run_so_far()):
-            subscriber.answer(frame)
+            subscriber.offer(frame)
         if self.log.seq:
-            subscriber.answer(wire.SnapshotEnd(self.log.seq))
+            subscriber.offer(wire.SnapshotEnd(self.log.seq))
 
     def close(self, reason: str) -> None:
         """Close all subscriptions."""
@@ -84,7 +81,7 @@ class Audience:
 
     def can_approve(self) -> bool:
         """See `ApprovalAudience`."""
-        return any(one.approves and one.is_open for one in self.subscribers)
+        return any(wire.APPROVALS in one.features and one.is_open for one in self.subscribers)
 
     def allowed(self, name: str) -> bool:
         """See `ApprovalAudience`."""

@@ -52,7 +52,7 @@ class Connection:
             about = frame.id if isinstance(frame, wire.Send) else type(frame).__name__.lower()
             await self._carry_out(frame)
         except errors.GenPyError as error:
-            self._client.answer(wire.error_frame(error, re=about))
+            self._client.offer(wire.error_frame(error, re=about))
 
     async def _carry_out(self, frame: wire.ClientFrame) -> None:
         hub, session = self._hub, self._session
@@ -60,7 +60,7 @@ class Connection:
             case wire.Auth():
                 pass  # clients send it without knowing whether a token is required
             case wire.Send():
-                self._client.answer(await hub.send(session, frame))
+                self._client.offer(await hub.send(session, frame))
             case wire.Cancel():
                 if not session.runs.cancel(frame.run):
                     raise errors.Conflict("No such reply is running.")
@@ -89,7 +89,7 @@ class Connection:
             if await self._session.end(claimed) is None:
                 raise errors.Conflict("Nothing to summarise: no new messages.")
         except errors.GenPyError as error:
-            self._client.answer(wire.error_frame(error, re="end"))
+            self._client.offer(wire.error_frame(error, re="end"))
 
 
 def listed(query: Mapping[str, str], name: str) -> frozenset[str]:

@@ -183,7 +183,7 @@ class SessionHub:
         trouble = await self._services.chat.models.trouble(session.settings.model)
         self._refresh_budgets()
         if trouble is not None and subscriber in session.audience.subscribers:
-            subscriber.answer(Notice(seq=0, code=trouble.code, text=trouble.message))
+            subscriber.offer(Notice(seq=0, code=trouble.code, text=trouble.message))
 
     def retry(self, session: LiveSession, frame: Retry) -> None:
         """Answer a session's last message again, within the limits of its user."""

@@ -7,7 +7,7 @@ belongs to the session: it goes on after the socket that requested it is closed.
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -32,21 +32,14 @@ from genpy_server.stores.base import (
     known_state,
 )
 
+if TYPE_CHECKING:
+    from genpy_server.sessions.hub import SessionHub
+
 CLIENT_ID_CHARS = 64
 NOT_ANSWERED = "Not answered: the server stopped."
 CUT_SHORT = "The server stopped before this reply was complete."
 
 log = logging.getLogger("genpy.sessions")
-
-
-class SessionOwner(Protocol):
-    """The hub of a live session."""
-
-    def end_if_left(self, session: "LiveSession") -> None:
-        """Called when nothing runs or waits."""
-
-    def forget(self, session: "LiveSession") -> None:
-        """Called when the session is missing in the store."""
 
 
 class LiveSession:
@@ -60,7 +53,7 @@ class LiveSession:
         name: str,
         services: RunServices,
         summaries: Summaries,
-        owner: SessionOwner,
+        owner: "SessionHub",
     ) -> None:
         self.user_id = user_id
         self.id = session_id
@@ -215,6 +208,7 @@ class LiveSession:
             seq=self.audience.log.seq if missed is not None else 0,
             replay=replay,
             model=self._model,
+            features=subscriber.features,
             store=self._chat.store.kind,
             title=self._session.title,
             status=self.status,

@@ -80,7 +80,7 @@ class HtmlFeed:
             message_id, text = waiting.pop()
             with suppress(Busy):  # the client shows its text
                 html = await self._renderer.render(text, reader.user)
-                reader.answer(Html(html, message_id=message_id, end=len(text)))
+                reader.offer(Html(html, message_id=message_id, end=len(text)))
         del self._stored[reader]
 
     def left(self, reader: Reader) -> None:
@@ -121,7 +121,7 @@ class _GrowingReply(msgspec.Struct, eq=False):
         if reader not in self.readers:
             self.readers.add(reader)
             for block in self.blocks:
-                reader.answer(block)
+                reader.offer(block)
 
     def take(self, delta: Delta) -> None:
         """Add the text of a delta; the same one comes for every reader."""
@@ -154,6 +154,6 @@ class _GrowingReply(msgspec.Struct, eq=False):
                     self.start, self.headings = html.end, block.headings
                     self.blocks.append(html)
                     for reader in tuple(self.readers):
-                        reader.answer(html)
+                        reader.offer(html)
             await asyncio.sleep(max(LEAST_PAUSE, PAUSE_RATIO * (clock() - began)))
         self.task = None

@@ -86,8 +86,8 @@ class SendQueue:
 
     def __init__(self, ws: SessionSocket, sums: QueueSums, feed: HtmlFeed) -> None:
         text_mode, query = ws.subprotocol is None, ws.attach.query
-        features = frozenset[str]() if text_mode else listed(query, "features")
-        self.approves = wire.APPROVALS in features
+        asked = frozenset[str]() if text_mode else listed(query, "features")
+        self.features = (*wire.OFFERED, *sorted(asked & {FEATURE, wire.APPROVALS}))
         self.allowed = listed(query, "allow")
         self.user = ws.attach.user or ""
         """The user of the client; set before the first frame."""
@@ -96,7 +96,7 @@ class SendQueue:
         self._ws = ws
         self._sums = sums
         self._text_mode = text_mode
-        self._feed = feed if FEATURE in features else None
+        self._feed = feed if FEATURE in asked else None
         self._queue: list[bytes | _Joined] = []  # an empty deque takes 760 bytes
         self._task: asyncio.Task[None] | None = None
         self._cut: asyncio.TimerHandle | None = None
@@ -107,13 +107,7 @@ class SendQueue:
     def is_open(self) -> bool:
         return self.closing is None and self._ws.state is State.OPEN
 
-    def answer(self, frame: wire.Frame) -> None:
-        if isinstance(frame, wire.Ready):
-            html = () if self._feed is None else (FEATURE,)
-            frame.features = (*wire.OFFERED, *html, *((wire.APPROVALS,) if self.approves else ()))
-        self.offer(frame, None)
-
-    def offer(self, frame: wire.Frame, data: bytes | None) -> None:
+    def offer(self, frame: wire.Frame, data: bytes | None = None) -> None:
         self._put(frame, data)
         if self._feed is not None:
             self._feed.watch(self, frame)

@@ -32,14 +32,11 @@ class Wire:
     def __init__(self) -> None:
         self.bytes = b""
         self.is_open = True
+        self.features = ()
 
-    def offer(self, frame: Frame, data: bytes) -> None:
-        """An event of the session."""
-        self._send(data)
-
-    def answer(self, frame: Frame) -> None:
-        """A frame for this subscriber alone."""
-        self._send(encode_bytes(frame))
+    def offer(self, frame: Frame, data: bytes | None = None) -> None:
+        """A frame, encoded or not."""
+        self._send(data or encode_bytes(frame))
 
     def close(self, code: int, reason: str) -> None:
         """The session is gone."""

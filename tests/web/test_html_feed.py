@@ -106,7 +106,7 @@ async def test_replies_that_nobody_watches_are_bounded():
     class Gone:
         user = "ada"
 
-        def answer(self, frame):
+        def offer(self, frame):
             """Nobody reads it."""
 
     for number in range(REPLIES_LEFT + 10):

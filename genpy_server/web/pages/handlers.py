@@ -98,17 +98,15 @@ async def _html(app: "WebApp", texts: Sequence[str], user: str) -> list[str | No
 class _Recorder:
     """A client that keeps what it is sent."""
 
-    is_open = approves = False
+    is_open = False
+    features: tuple[str, ...] = ()
     allowed = frozenset[str]()
 
     def __init__(self, user: str) -> None:
         self.user = user
         self.frames: list[Frame] = []
 
-    def answer(self, frame: Frame) -> None:
-        self.frames.append(frame)
-
-    def offer(self, frame: Frame, _: bytes) -> None:
+    def offer(self, frame: Frame, _: bytes | None = None) -> None:
         self.frames.append(frame)
 
     def close(self, code: int, reason: str) -> None:
