@@ -69,7 +69,6 @@ class Phrases:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._words: dict[tuple[str, ...], frozenset[str]] = {}
 
     @cached_property
     def sections(self) -> dict[str, list[str]]:
@@ -80,23 +79,11 @@ class Phrases:
             for name, body in zip(parts[::2], parts[1::2], strict=True)
         }
 
-    def words(self, *sections: str) -> frozenset[str]:
-        """The words of sections, as they are written there."""
-        if sections not in self._words:
-            lines = [line for section in sections for line in self.sections[section]]
-            self._words[sections] = frozenset(" ".join(lines).split())
-        return self._words[sections]
-
     def pairs(self, section: str) -> dict[str, str]:
         """The lines of a section of the form `KEY = VALUE`; without a value it is empty."""
         return {
             key: value for key, _, value in (one.partition(" = ") for one in self.sections[section])
         }
-
-    @cached_property
-    def short_for(self) -> dict[str, str]:
-        """What words are short for that hurried people write."""
-        return self.pairs("short for")
 
     def any_of(self, section: str) -> str:
         """A regular expression that matches any line of a section; {NAME} in it is a section."""
@@ -106,6 +93,13 @@ class Phrases:
 
 
 PHRASES = Phrases(Path(__file__).with_name("phrases.txt"))
+
+
+@cache
+def written(*sections: str) -> frozenset[str]:
+    """The words of sections of the phrases, as they are written there."""
+    lines = [line for section in sections for line in PHRASES.sections[section]]
+    return frozenset(" ".join(lines).split())
 
 
 @cache

@@ -51,17 +51,13 @@ def folded(text: str) -> str:
 
 def family_of(word: str, file: str = FAMILIES) -> str | None:
     """The family of a folded word or of its longest known beginning, else None."""
-    known = words_of_script(_script_of(word), file)
+    known = words_of_script(next(name for name, end in _SCRIPTS if word[0] < end), file)
     if word in known.words:
         return known.words[word]
     for size in range(len(word), SHORTEST_STEM - 1, -1) if known.beginnings else ():
         if word[:size] in known.beginnings:
             return known.beginnings[word[:size]]
     return None
-
-
-def _script_of(word: str) -> str:
-    return next(name for name, end in _SCRIPTS if word[0] < end)
 
 
 def parts_of(run: str, file: str = FAMILIES) -> list[str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from genpy_server.core.patterns import PHRASES, lazy_pattern, lowered
+from genpy_server.core.patterns import PHRASES, lazy_pattern, lowered, written
 from genpy_server.core.understanding.families import ROLES, family_of, folded
 from genpy_server.core.understanding.linear import CACHED_WORDS, MARKS, ZERO, shipped
 from genpy_server.core.understanding.names import parts, reach
@@ -155,7 +155,7 @@ def find_keyword(line: str) -> str:
         return ""
     model = tagger()
     texts = [word.text.lower() for word in words]
-    meant = PHRASES.short_for
+    meant = PHRASES.pairs("short for")
     kinds = [model.kind(meant.get(text, text)) for text in texts]
     weights = model.weigh(words, kinds)
     for at in _stand_ins(line, words, texts):
@@ -232,7 +232,7 @@ def _widened(asked: _Weighed, first: int, last: int, *, english: bool) -> tuple[
 def _named(asked: _Weighed, first: int, last: int) -> tuple[int, int]:
     """The run with what "of" or "with" joins to it; behind "recipe for" the name from its beginning."""
     words, texts, doubt = asked.words, asked.texts, JOINED
-    of_kinds = PHRASES.words("kinds of things")
+    of_kinds = written("kinds of things")
     if not of_kinds.isdisjoint(texts):
         kind = max(at for at, text in enumerate(texts) if text in of_kinds)
         name = reach(part for part in parts(lowered(asked.line)) if part.start >= words[kind].end)
@@ -241,7 +241,7 @@ def _named(asked: _Weighed, first: int, last: int) -> tuple[int, int]:
             first = min(first, next(at for at, word in enumerate(words) if word.end > name[0]))
     if first and texts[first] in _OF:
         first -= 1
-    joins = PHRASES.words("joins a keyword")
+    joins = written("joins a keyword")
     is_joined = texts[last] in joins
     for at in range(last + 1, min(first + asked.most, len(words))):
         text = texts[at]
@@ -263,10 +263,10 @@ def _stand_ins(line: str, words: Sequence[Word], texts: Sequence[str]) -> list[i
     if not line.isascii() and (said := _SAID.search(line)):
         return [at for at, word in enumerate(words) if said.start() <= word.start < said.end()]
     sections = "never looked for", "makes a thing", "short with you"
-    if PHRASES.words(*sections).isdisjoint(texts):
+    if written(*sections).isdisjoint(texts):
         return []
-    never, verbs, short = map(PHRASES.words, sections)
-    how, you = PHRASES.words("how to"), PHRASES.words("you")
+    never, verbs, short = map(written, sections)
+    how, you = written("how to"), written("you")
     around = zip(["", *texts], texts, [*texts[1:], ""], strict=False)
     return [
         at
@@ -281,7 +281,7 @@ def without_tags(found: str) -> str:
     """A keyword without what is said to the listener behind it: "rent bro"."""
     if " " not in found:
         return found
-    tags, before_names = PHRASES.words("tags"), PHRASES.words("joins a keyword", "before a name")
+    tags, before_names = written("tags"), written("joins a keyword", "before a name")
     said = found.split(" ")
     while len(said) > 1 and said[-1] in tags and said[-2] not in before_names:
         said.pop()
