@@ -1,7 +1,7 @@
 """One connection: HTTP requests one after another, until one opens a WebSocket.
 
 Each request is read by `RequestReader` within its limits of bytes and time, and answered by the
-dispatcher. With an accepted request to open a WebSocket the connection is handed over to the
+server. With an accepted request to open a WebSocket the connection is handed over to the
 websockets library.
 """
 
@@ -9,16 +9,18 @@ import asyncio
 import logging
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from genpy_server.errors import GenPyError, RequestTimeout
 from genpy_server.web.auth import RemotePeer
-from genpy_server.web.dispatch import Dispatcher
 from genpy_server.web.handover import CLOSE_SECONDS, Upgrade
 from genpy_server.web.http_request import RequestReader
 from genpy_server.web.messages import SECURITY_HEADERS, Request, Response
+
+if TYPE_CHECKING:
+    from genpy_server.web.server import HttpServer
 
 log = logging.getLogger("genpy.server")
 
@@ -32,8 +34,8 @@ class HttpConnection(asyncio.Protocol):
     task: asyncio.Task[None]
     """Done when the connection is closed or handed over."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, server: "HttpServer") -> None:
+        self._server = server
         self._loop = asyncio.get_running_loop()
         self._input = b""
         self._came = asyncio.Event()
@@ -51,13 +53,13 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         found = transport.get_extra_info("peername")
         address = str(found[0]) if found else ""
-        self._peer = RemotePeer(self._dispatcher.strangers, address, self._transport.abort)
-        self._dispatcher.connections.add(self)
-        self._reader = self._dispatcher.new_reader()
+        self._peer = RemotePeer(self._server.strangers, address, self._transport.abort)
+        self._server.connections.add(self)
+        self._reader = self._server.new_reader()
         self.task = self._loop.create_task(self._serve())
         self.task.add_done_callback(self._served)
-        if not self._dispatcher.strangers.add(self._peer):
-            self._dispatcher.turned_away.happened(address)
+        if not self._server.strangers.add(self._peer):
+            self._server.turned_away.happened(address)
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -105,14 +107,14 @@ class HttpConnection(asyncio.Protocol):
 
     def _served(self, task: asyncio.Task[None]) -> None:
         """Remove the connection; after a bug in an answer nothing else would close it."""
-        self._dispatcher.connections.discard(self)
+        self._server.connections.discard(self)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("an answer failed", exc_info=error)
             self._transport.abort()
 
     async def _serve(self) -> None:
         """Answer requests, until one is the last or opens a WebSocket."""
-        seconds = self._dispatcher.limits.request_seconds
+        seconds = self._server.limits.request_seconds
         while True:
             request, last = None, False
             try:
@@ -120,24 +122,24 @@ class HttpConnection(asyncio.Protocol):
                 if request is None:
                     break
                 began = self._loop.time()
-                peer, proxies = self._peer, self._dispatcher.proxies
+                peer, proxies = self._peer, self._server.proxies
                 peer.moved(proxies.client(peer.address, request.headers))
                 if request.upgrade:
-                    upgrade = Upgrade(request, self._dispatcher.attach(request, peer), peer, began)
-                    sockets, early = self._dispatcher.sockets, self._reader.left_over
+                    upgrade = Upgrade(request, self._server.attach(request, peer), peer, began)
+                    sockets, early = self._server.sockets, self._reader.left_over
                     sockets.take_over(self._transport, upgrade, early)
                     return
                 response = await self._answer(request)
             except GenPyError as error:
                 began, last = self._loop.time(), True
-                response = self._dispatcher.refuse(self._reader.known, error)
+                response = self._server.refuse(self._reader.known, error)
             self._input = self._reader.left_over + self._input
-            last = last or self._dispatcher.closing or (self._ended and not self._input)
+            last = last or self._server.closing or (self._ended and not self._input)
             await self._send(request, response, began, last=last)
-            if last or self._dispatcher.closing or not self._reader.may_follow:
+            if last or self._server.closing or not self._reader.may_follow:
                 break
-            self._reader = self._dispatcher.new_reader()
-            seconds = self._dispatcher.limits.keep_alive_seconds
+            self._reader = self._server.new_reader()
+            seconds = self._server.limits.keep_alive_seconds
         await self._end()
 
     async def _read(self, seconds: float) -> Request | None:
@@ -149,7 +151,7 @@ class HttpConnection(asyncio.Protocol):
             async with asyncio.timeout(seconds) as patience:
                 while data := await self._more():
                     if not self._reader.started:
-                        within = self._dispatcher.limits.request_seconds
+                        within = self._server.limits.request_seconds
                         patience.reschedule(self._loop.time() + within)
                     request = self._reader.receive_data(data)
                     if writes := self._reader.continue_bytes():
@@ -172,10 +174,10 @@ class HttpConnection(asyncio.Protocol):
         return data
 
     async def _answer(self, request: Request) -> Response:
-        self._given_up = self._dispatcher.router.is_given_up(request)
+        self._given_up = self._server.router.is_given_up(request)
         if self._given_up:  # reading goes on, to detect that the client disconnects
             self._transport.resume_reading()
-        response = await self._dispatcher.answer(request, self._peer)
+        response = await self._server.answer(request, self._peer)
         self._given_up = False
         return response
 
@@ -189,9 +191,9 @@ class HttpConnection(asyncio.Protocol):
                 shown = msgspec.structs.replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
             if self._transport.is_closing():
                 return
-            self._dispatcher.log(self._peer.address, self._reader.known, shown.status, began)
-            fields = _fields(shown, self._dispatcher.server_header, last=last)
-            async with asyncio.timeout(self._dispatcher.limits.answer_seconds):
+            self._server.log(self._peer.address, self._reader.known, shown.status, began)
+            fields = _fields(shown, self._server.server_header, last=last)
+            async with asyncio.timeout(self._server.limits.answer_seconds):
                 for part in self._reader.answer(shown, fields):
                     self._transport.write(part)
                     await (self._paused or asyncio.sleep(0))

@@ -1,25 +1,57 @@
-"""Listens on one port for HTTP and WebSocket, and stops gracefully."""
+"""Listens on one port for HTTP and WebSocket, answers what comes, and stops gracefully.
+
+Each request passes the gate: to the router, or to a session socket.
+"""
 
 import asyncio
 import errno
+import gzip
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
+from http import HTTPStatus
 from typing import Any
 
-from genpy_server.errors import ConfigError
+import msgspec
+from websockets.http11 import Request as WireRequest
+from websockets.http11 import Response as WireResponse
+
+from genpy_server import __version__, errors
 from genpy_server.settings import Settings, check_exposure
-from genpy_server.web.auth import Gate
-from genpy_server.web.dispatch import Connect, Dispatcher, LimitedWarning
-from genpy_server.web.handover import CLOSE_SECONDS
+from genpy_server.web import messages
+from genpy_server.web.auth import Attach, Gate, Proxies, RemotePeer, Strangers
+from genpy_server.web.handover import CLOSE_SECONDS, VERSION, SessionSocket, WebSockets
 from genpy_server.web.http_connection import HttpConnection
+from genpy_server.web.http_request import RequestReader
+from genpy_server.web.messages import Request, Response
+from genpy_server.web.pages.assets import error_page
 from genpy_server.web.router import Router
 
 STOP_SECONDS = 10.0
 """Time limit of a stop: of storing running replies and closing sockets."""
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+SESSION_PATH = "/ws/session/"
+COMPRESSED = frozenset({messages.JSON, messages.HTML})
+COMPRESSED_FROM = 1_400
+"""Size of an answer from which compression saves a packet."""
+GZIP_BITS = 31
+"""For zlib: its largest window, and the header of gzip."""
+COMPRESSED_INLINE = 32 * 1024
+"""Largest size that is compressed in less than a millisecond."""
+PREFLIGHT = {
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
+"""Header fields of the answer to a CORS preflight of a listed origin."""
+
+LOG_SECONDS = 60.0
+"""Shortest time between two log lines of a `LimitedWarning`."""
+
+Connect = Callable[[SessionSocket], Awaitable[None]]
+"""Serves one WebSocket that passed the gate."""
 
 LoopHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], Any]
 
@@ -34,34 +66,68 @@ async def listen(
     Raises `ConfigError` where that fails, or would expose conversations to others.
     """
     check_exposure(settings)
-    server = HttpServer(Dispatcher(settings, gate, router, connect))
+    server = HttpServer(settings, gate, router, connect)
     try:
         await server.start(settings.host, settings.port)
     except OSError as error:
         where = f"port {settings.port} of {settings.host}"
         if error.errno == errno.EADDRINUSE:
-            raise ConfigError(
+            raise errors.ConfigError(
                 f"Another program listens on {where}. Stop it, or choose another with --port."
             ) from None
-        raise ConfigError(f"Cannot listen on {where}: {error.strerror or error}.") from None
+        raise errors.ConfigError(f"Cannot listen on {where}: {error.strerror or error}.") from None
     return server
 
 
-class HttpServer:
-    """A listening server: its connections, and their end."""
+class LimitedWarning:
+    """A warning that clients can cause: one line a minute, with how often it happened."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self.connections = dispatcher.connections
-        self._dispatcher = dispatcher
-        self.sockets, self.strangers = dispatcher.sockets, dispatcher.strangers
-        self._out_of_descriptors = LimitedWarning("no descriptor left for a connection")
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._count = 0
+        self._next = 0.0
+
+    def happened(self, detail: str) -> None:
+        """Count it, and log it unless it was logged within `LOG_SECONDS`."""
+        self._count += 1
+        now = asyncio.get_running_loop().time()
+        if now >= self._next:
+            log.warning("%s, %d times; the last: %s", self._text, self._count, detail)
+            self._count, self._next = 0, now + LOG_SECONDS
+
+
+class HttpServer:
+    """One port: its connections and sockets, the answers to their requests, and their end."""
+
+    def __init__(self, settings: Settings, gate: Gate, router: Router, connect: Connect) -> None:
+        self.limits = settings.limits
+        self.server_header = f"GenPy/{__version__}"
         self.url = ""
         """The address of the server, once it has started."""
+        self.closing = False
+        self.connections: set[HttpConnection] = set()
+        self.turned_away = LimitedWarning("refused a connection of an address with too many")
+        self._out_of_descriptors = LimitedWarning("no descriptor left for a connection")
+        self.new_reader = partial(
+            RequestReader, head_bytes=self.limits.head_bytes, body_bytes=self.limits.body_bytes
+        )
+        self.proxies = Proxies(settings.proxies)
+        self.strangers = Strangers(
+            self.limits.strangers, self.limits.strangers_per_address, self.proxies
+        )
+        self.sockets = WebSockets(
+            connect,
+            self._finish,
+            server_header=self.server_header,
+            max_bytes=self.limits.frame_bytes,
+        )
+        self._gate = gate
+        self.router = router
 
     async def start(self, host: str, port: int) -> None:
         """Accept connections; raises `OSError`."""
         loop = asyncio.get_running_loop()
-        new = partial(HttpConnection, self._dispatcher)
+        new = partial(HttpConnection, self)
         listening = await loop.create_server(new, host, port)
         loop.set_exception_handler(partial(self._loop_failed, loop.get_exception_handler()))
         self.sockets.wrap(listening)
@@ -80,18 +146,101 @@ class HttpServer:
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES and "socket" in context:
             self._out_of_descriptors.happened(error.strerror or "")
-        elif self._dispatcher.closing and "_start_serving" in context.get("message", ""):
+        elif self.closing and "_start_serving" in context.get("message", ""):
             pass  # asyncio tries to accept a second after it could not, also when that was closed
         elif before is not None:
             before(loop, context)
         else:
             loop.default_exception_handler(context)
 
+    # Answers
+
+    def attach(self, request: Request, peer: RemotePeer) -> Attach:
+        """Check a request to open a WebSocket; raises the error that refuses it."""
+        self._check_open()
+        self._gate.admit(request)
+        if not request.path.startswith(SESSION_PATH):
+            raise errors.NotFound(f"WebSockets are served at {SESSION_PATH}NAME.")
+        if request.headers.get("sec-websocket-version") != VERSION:
+            raise errors.UpgradeRequired(f"This server speaks version {VERSION} of WebSocket.")
+        ref = request.path.removeprefix(SESSION_PATH)
+        attach = self._gate.attach(request, ref, peer.address)
+        if attach.user is not None:
+            peer.identified()
+        return attach
+
+    async def answer(self, request: Request, peer: RemotePeer) -> Response:
+        """The answer to any other request; never raises."""
+        try:
+            self._check_open()
+            response = await self._respond(request, peer)
+        except errors.GenPyError as error:
+            return self.refuse(request, error)
+        except Exception:  # a bug, which must not show its detail to the client
+            log.exception("a request failed")
+            return self.refuse(
+                request, errors.GenPyError("Internal error. The server's log has details.")
+            )
+        return self._shared(request, await _compressed(request, response))
+
+    def refuse(self, request: Request | None, error: errors.GenPyError) -> Response:
+        """The answer to a refused request."""
+        headers: dict[str, str] = {}
+        if isinstance(error, errors.Unauthorized):
+            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, errors.UpgradeRequired):
+            headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION}
+        if request is not None and request.is_visit:
+            page = error_page(error, request.path)
+            response = msgspec.structs.replace(page, headers={**page.headers, **headers})
+        else:
+            response = Response.error(error, headers)
+        return response if request is None else self._shared(request, response)
+
+    def log(self, address: str, request: Request | None, status: int, began: float) -> None:
+        """Log a request without its query, header fields and body, which may hold secrets."""
+        ms = (asyncio.get_running_loop().time() - began) * 1000
+        method, path = ("-", "-") if request is None else (request.method, request.path)
+        log.info("%s %s %s %d %.1f ms", address or "-", method, path, status, ms)
+
+    def _check_open(self) -> None:
+        if self.closing:
+            raise errors.ShuttingDown("The server is stopping.")
+
+    async def _respond(self, request: Request, peer: RemotePeer) -> Response:
+        self._gate.admit(request)
+        if request.path.startswith(SESSION_PATH):
+            raise errors.UpgradeRequired("This address serves WebSockets only.")
+        if request.method == "OPTIONS" and self._gate.listed_origin(request) is not None:
+            return Response(
+                204,
+                headers=PREFLIGHT
+                | {"Access-Control-Allow-Methods": ", ".join(self.router.allowed(request.path))},
+            )
+        user = self._gate.user(request, peer.address)
+        if user is not None:
+            peer.identified()
+        return await self.router.answer(msgspec.structs.replace(request, user=user))
+
+    def _shared(self, request: Request, response: Response) -> Response:
+        origin = self._gate.listed_origin(request)
+        if origin is None:
+            return response
+        fields = {**response.headers, "Access-Control-Allow-Origin": origin}
+        return msgspec.structs.replace(response, headers=fields).varying("Origin")
+
+    def _finish(self, socket: SessionSocket, _: WireRequest, response: WireResponse) -> None:
+        """Add headers to an answer of the library, and log it."""
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            response.headers.update(messages.SECURITY_HEADERS)
+        if (upgrade := socket.upgrade) is not None:
+            self.log(upgrade.peer.address, upgrade.request, response.status_code, upgrade.began)
+
     # Stop
 
     def close(self) -> None:
         """Accept no more connections, close sockets with 1001, and finish current answers."""
-        self._dispatcher.closing = True
+        self.closing = True
         self.sockets.close()
         for connection in tuple(self.connections):
             connection.close()
@@ -110,6 +259,42 @@ class HttpServer:
         await self.sockets.cut()
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+
+
+async def _compressed(request: Request, response: Response) -> Response:
+    """The answer, compressed if it is large enough and the client accepts gzip."""
+    lasting = response.etag is not None
+    if response.length < COMPRESSED_FROM or not (lasting or response.content_type in COMPRESSED):
+        return response
+    response = response.varying("Accept-Encoding")
+    if not request.accepts_gzip:
+        return response
+    response.headers["Content-Encoding"] = "gzip"
+    if lasting:
+        return Response.file(_packed_file(response.body), response.content_type, response.headers)
+    # zlib releases the GIL, so a large answer does not delay replies in a thread.
+    large = response.length > COMPRESSED_INLINE
+    return await asyncio.to_thread(_packed, response) if large else _packed(response)
+
+
+@lru_cache(maxsize=64)
+def _packed_file(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
+
+
+def _packed(response: Response) -> Response:
+    packed = _gzip(response.blocks(messages.MEMORY_BYTES))
+    if response.stored is None:
+        return msgspec.structs.replace(response, body=b"".join(packed))
+    with response.stored:
+        return msgspec.structs.replace(response, stored=messages.stored_body(packed))
+
+
+def _gzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    pack = zlib.compressobj(level=1, wbits=GZIP_BITS)
+    for block in blocks:
+        yield pack.compress(block)
+    yield pack.flush()
 
 
 async def serve_until_stopped(

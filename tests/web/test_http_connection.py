@@ -13,7 +13,7 @@ from support.conditions import eventually
 from support.http_server import Listening, listening
 from websockets.asyncio.client import connect
 
-from genpy_server.web import dispatch
+from genpy_server.web import messages
 from genpy_server.web.handover import CLOSE_SECONDS
 from genpy_server.web.messages import Response, stored_body
 from genpy_server.web.router import Call, Route
@@ -365,7 +365,7 @@ async def test_an_answer_comes_from_a_file(monkeypatch: pytest.MonkeyPatch) -> N
         packed.append(stored_body(parts))
         return packed[-1]
 
-    monkeypatch.setattr(dispatch, "stored_body", noted)
+    monkeypatch.setattr(messages, "stored_body", noted)
     text = "word " * 600_000
     async with (
         listening(routes=stored_answers(bodies)) as front,
