@@ -7,7 +7,6 @@ import msgspec
 
 SESSIONS = 20
 """Most conversations of a report: those with the most tokens."""
-MILLION = 1_000_000
 COUNTS = ("replies", "prompt_tokens", "completion_tokens", "cached_tokens")
 
 
@@ -81,7 +80,7 @@ def cost(row: UsageRow, price: Price) -> float:
     cached = price.input if price.cached is None else price.cached
     fresh = max(row.prompt_tokens - row.cached_tokens, 0)
     paid = fresh * price.input + row.cached_tokens * cached + row.completion_tokens * price.output
-    return paid / MILLION
+    return paid / 1_000_000
 
 
 def _summed(

@@ -22,7 +22,6 @@ _KEPT = {ord("\n"), ord("\t")}
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _SEPARATORS = (0x2028, 0x2029)
 _SURROGATES = range(0xD800, 0xE000)  # a lone one cannot be encoded
-_STARS = 5
 _AGES = ((60, "now", 0), (3_600, "min", 60), (86_400, "h", 3_600), (7 * 86_400, "d", 86_400))
 """Upper limit in seconds, unit, and the seconds of one unit."""
 
@@ -92,7 +91,7 @@ def count(number: int, thing: str) -> str:
 
 def stars(rating: int | None) -> str:
     """A rating as five glyphs; empty without one."""
-    return "" if rating is None else "★" * rating + "☆" * (_STARS - rating)
+    return "" if rating is None else "★" * rating + "☆" * (5 - rating)
 
 
 def date_time(at: str, zone: tzinfo | None = None) -> str:

@@ -47,11 +47,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """The part of `prompt_tokens` that came from the service's cache."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.cached_tokens + other.cached_tokens,
-        )
+        both = msgspec.structs.astuple(self), msgspec.structs.astuple(other)
+        return Usage(*map(sum, zip(*both, strict=True)))
 
 
 class ContextSize(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -240,14 +240,11 @@ def ranked(
     return kept
 
 
-_DIGITS: Final = b"0123456789"
-
-
 def first_variants(best_first: Iterable[T], form_of: Callable[[T], str], most: int) -> Iterable[T]:
     """The items without those that differ only in numbers from `most` items before them."""
     seen: dict[bytes, int] = {}
     for one in best_first:
-        form = form_of(one).encode().translate(None, _DIGITS)
+        form = form_of(one).encode().translate(None, b"0123456789")
         seen[form] = times = seen.get(form, 0) + 1
         if times <= most:
             yield one

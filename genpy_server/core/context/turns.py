@@ -13,8 +13,6 @@ import msgspec
 from genpy_server.core.context.tokens import MESSAGE_TOKENS, count_tokens, cut_evenly
 from genpy_server.core.models import Memory, Message
 
-_ID, _PLACE = attrgetter("id"), attrgetter("place")
-
 
 class Turn(NamedTuple):
     """A message of the person with its newest reply, or a single other message."""
@@ -60,7 +58,7 @@ def turns(messages: Sequence[Message]) -> list[Turn]:
             result.append(Turn(both, place))
         elif answered not in asked:
             result.append(Turn((message,), place))
-    return sorted(result, key=_PLACE)
+    return sorted(result, key=attrgetter("place"))
 
 
 def covered(memory: Memory | None, messages: Sequence[Message], newest: int) -> int:
@@ -71,7 +69,7 @@ def covered(memory: Memory | None, messages: Sequence[Message], newest: int) -> 
     if memory is None or not 0 < memory.upto < newest:
         return 0
     first = next((message.id for message in messages if message.id), newest)
-    if memory.upto < first or memory.upto in map(_ID, messages):
+    if memory.upto < first or memory.upto in map(attrgetter("id"), messages):
         return memory.upto
     return 0
 
