@@ -274,8 +274,7 @@ class _Peer:
         self._connection: Connection
 
     async def attach(self, app: OpenApp, ref: str, query: dict[str, str]) -> None:
-        user, limits = app.settings.user, app.settings.limits
-        self._connection = await Connection.open(app.hub, user, ref, query, self, limits)
+        self._connection = await Connection.open(app.hub, app.settings.user, ref, query, self)
 
     async def serve(self) -> None:
         try:

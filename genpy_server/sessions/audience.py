@@ -1,6 +1,5 @@
 """The clients of one live session, and the log of the events that they are sent."""
 
-from collections.abc import Sequence
 from typing import Protocol
 from uuid import uuid4
 
@@ -48,31 +47,6 @@ class Audience:
         data = self.log.add(frame)
         for subscriber in tuple(self.subscribers):
             subscriber.offer(frame, data)
-
-    def missed(
-        self, epoch: str | None, after: int | None
-    ) -> list[wire.SessionFrame | wire.ErrorFrame] | None:
-        """The events after a number of this epoch; None where a snapshot is needed."""
-        return self.log.after(after) if after is not None and epoch == self.epoch else None
-
-    def join(
-        self,
-        subscriber: Subscriber,
-        ready: wire.Ready,
-        missed: Sequence[wire.SessionFrame | wire.ErrorFrame] | None,
-        stored: Sequence[wire.MessageEvent],
-    ) -> None:
-        """Send a subscriber the events it missed, or a snapshot, and every event from now on."""
-        self.subscribers.add(subscriber)
-        subscriber.offer(ready)
-        if missed is not None:
-            for event in missed:
-                subscriber.offer(event, wire.encode_bytes(event))
-            return
-        for frame in (*stored, *self.log.run_so_far()):
-            subscriber.offer(frame)
-        if self.log.seq:
-            subscriber.offer(wire.SnapshotEnd(self.log.seq))
 
     def close(self, reason: str) -> None:
         """Close all subscriptions."""

@@ -23,17 +23,11 @@ class Connection:
         self._client = client
 
     @classmethod
-    async def open(  # noqa: PLR0917 - what a client asks for, and who is asked
-        cls,
-        hub: SessionHub,
-        user: str,
-        ref: str,
-        query: Mapping[str, str],
-        client: Subscriber,
-        limits: Limits,
+    async def open(
+        cls, hub: SessionHub, user: str, ref: str, query: Mapping[str, str], client: Subscriber
     ) -> "Connection":
         """Attach a client to the session that it asks for."""
-        session = await hub.attach(user, ref, client, **_place(query, limits))
+        session = await hub.attach(user, ref, client, **_place(query, hub.limits))
         if wire.MODEL_STATE in listed(query, "features"):
             hub.tasks.spawn(hub.send_model_state(session, client))
         return cls(hub, session, client)

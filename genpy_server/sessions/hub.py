@@ -57,6 +57,7 @@ class SessionHub:
         self._summaries = summaries
         self._rates = rates
         self._settings = settings
+        self.limits = settings.limits
         self._presence = presence
         self._names = SessionNames(self._store)
         self._live: dict[Key, LiveSession] = {}
@@ -92,7 +93,7 @@ class SessionHub:
     ) -> LiveSession:
         """Open a session for a socket, or join it; a `fresh` one is not read from the store."""
         self._check_open()
-        if self._sockets[user_id] >= self._settings.limits.sockets_per_user:
+        if self._sockets[user_id] >= self.limits.sockets_per_user:
             raise errors.TooMany("Too many connections are open for this user. Close one first.")
         self._sockets[user_id] += 1
         try:
@@ -155,7 +156,7 @@ class SessionHub:
         """
         self._check_open()
         chat = self._services.chat
-        check_send(frame, self._settings.limits, chat.modes, chat.models)
+        check_send(frame, self.limits, chat.modes, chat.models)
         refusal = self._refusal(session)
         if refusal is not None and not await session.was_sent(frame.id):
             raise refusal
@@ -194,8 +195,7 @@ class SessionHub:
         session.retry(frame)
 
     def _refusal(self, session: LiveSession) -> errors.GenPyError | None:
-        limits = self._settings.limits
-        user_id = session.user_id
+        limits, user_id = self.limits, session.user_id
         if session.runs.waiting >= limits.waiting_per_session:
             return errors.TooMany("Too many messages wait for a reply here. Wait for the next one.")
         others = self._services.admission.running[user_id] - session.runs.running
@@ -370,7 +370,7 @@ class SessionHub:
         """
         endings = (self._end(session) for session in sessions)
         try:
-            async with asyncio.timeout(self._settings.limits.leave_seconds):
+            async with asyncio.timeout(self.limits.leave_seconds):
                 await asyncio.gather(*endings, return_exceptions=True)
         except TimeoutError:
             log.warning("the model was too slow for a summary; the next start asks it again")

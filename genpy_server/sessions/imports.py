@@ -78,11 +78,9 @@ async def _import_memory(
     ):
         here |= {message.uid: message.id for message in page if message.uid in named}
         after = page[-1].id
-    kept = [(note, False) for note in memory.notes]
-    kept += [(note, True) for note in memory.forgotten]
-    kept.sort(key=lambda one: one[0].number)
     written = [
-        Note(note.text, here.get(uids.get(note.message_id)), forgotten) for note, forgotten in kept
+        Note(note.text, here.get(uids.get(note.message_id)), note in memory.forgotten)
+        for note in sorted((*memory.notes, *memory.forgotten), key=lambda note: note.number)
     ]
     last = max((note.message_id or 0 for note in written), default=0)
     upto = here.get(uids.get(memory.upto)) or last

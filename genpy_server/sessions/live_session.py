@@ -183,18 +183,14 @@ class LiveSession:
         """Whether it has no message and no setting."""
         return self._new and self.settings == models.SessionSettings()
 
-    @property
-    def _model(self) -> str:
-        """The name of the model that answers here, if known."""
-        return self.settings.model or self._chat.models.default.name
-
     # Subscribers
 
     def attach(
         self, subscriber: Subscriber, *, epoch: str | None, after: int | None, history: int
     ) -> None:
         """Send a subscriber the events it missed, or a snapshot, and every event from now on."""
-        missed = self.audience.missed(epoch, after)
+        log, same = self.audience.log, epoch == self.audience.epoch
+        missed = log.after(after) if after is not None and same else None
         replay: Literal["complete", "truncated", "none"] = "none"
         if epoch is not None and after is not None:
             replay = "complete" if missed is not None else "truncated"
@@ -202,12 +198,13 @@ class LiveSession:
         older = self._conversation.older or len(shown) < len(self._conversation.messages)
         self.refresh_budget()
         size = self._chat.size(self.settings, self._used)
+        self.audience.subscribers.add(subscriber)
         ready = wire.Ready(
             session=self.id,
             epoch=self.audience.epoch,
-            seq=self.audience.log.seq if missed is not None else 0,
+            seq=log.seq if missed is not None else 0,
             replay=replay,
-            model=self._model,
+            model=self.settings.model or self._chat.models.default.name,
             features=subscriber.features,
             store=self._chat.store.kind,
             title=self._session.title,
@@ -222,7 +219,11 @@ class LiveSession:
             settings=self.settings,
             elsewhere=self.elsewhere,
         )
-        self.audience.join(subscriber, ready, missed, shown)
+        subscriber.offer(ready)
+        for event in (*shown, *log.run_so_far()) if missed is None else missed:
+            subscriber.offer(event)
+        if missed is None and log.seq:
+            subscriber.offer(wire.SnapshotEnd(log.seq))
 
     def _newest(self, count: int) -> list[wire.MessageEvent]:
         """The newest messages, at most `count` and within the limit of bytes, but at least one."""

@@ -215,19 +215,14 @@ class LocalRecords(Records):
             )
             said = {message.id: excerpt(message.text, "", SAID_CHARS) for message in messages}
         shown = [
-            (
-                note.forgotten,
-                models.MemoryNote(
-                    number, note.text, note.message_id, said.get(note.message_id or 0)
-                ),
-            )
+            models.MemoryNote(number, note.text, note.message_id, said.get(note.message_id or 0))
             for number, note in enumerate(notes, 1)
         ]
         return models.SessionMemory(
             session_id,
             on=memory is None or not is_off(memory.text),
-            notes=tuple(note for forgotten, note in shown if not forgotten),
-            forgotten=tuple(note for forgotten, note in shown if forgotten),
+            notes=tuple(one for one in shown if not notes[one.number - 1].forgotten),
+            forgotten=tuple(one for one in shown if notes[one.number - 1].forgotten),
             upto=memory.upto if memory is not None else 0,
         )
 

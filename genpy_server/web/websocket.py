@@ -239,9 +239,8 @@ async def serve_session(ws: SessionSocket, app: "WebApp") -> None:
         if ws.attach.user is None:
             queue.user = await _authenticate(ws, app.gate)
             ws.identified(limits.frame_bytes)
-        connection = await Connection.open(
-            app.hub, queue.user, ws.attach.ref, ws.attach.query, queue, limits
-        )
+        place = ws.attach
+        connection = await Connection.open(app.hub, queue.user, place.ref, place.query, queue)
     except errors.GenPyError as error:
         frame = wire.error_frame(error)
         await ws.send(plain(frame) if text_mode else wire.encode(frame))

@@ -173,16 +173,6 @@ def _vector(by_owner: dict[str, str]) -> str:
     return " ".join(f"'{term}':{','.join(map(str, at))}" for term, at in positions.items())
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """The answer of `genpy_check`."""
-
-    version: int
-    sessions: int
-    messages: int
-    unindexed: int = 0
-    users: int = 1
-
-
 def _ending_of(answer: Arguments | None, given: Arguments) -> base.Ending | None:
     """The answer of `genpy_claim_ending`, which is null if another server hosts the session."""
     if answer is None or answer["attempt"] is None:
@@ -234,10 +224,8 @@ def _finishing(given: Arguments) -> Arguments:
 
 def _remembering(given: Arguments) -> Arguments:
     memory, previous = given.pop("memory"), given.pop("previous")
-    before = {
-        "previous_text": previous and previous.text,
-        "previous_upto": previous.upto if previous else 0,
-    }
+    before = previous and {"previous_text": previous.text, "previous_upto": previous.upto}
+    before = before or {"previous_text": None, "previous_upto": 0}
     return given | before | msgspec.structs.asdict(memory)
 
 
@@ -316,10 +304,11 @@ class SupabaseStore:
         await self._functions.close()
 
     async def check(self) -> base.StoreHealth:
-        seen = self._functions.read(await self.call("check"), Seen)
-        self._functions.check_version(seen.version)
-        counted = seen.sessions, seen.messages, seen.unindexed, seen.users
-        return base.StoreHealth(self.kind, self._url, *counted)
+        seen = self._functions.read(await self.call("check"), dict[str, Any])
+        self._functions.check_version(seen.get("version"))
+        return self._functions.read(
+            seen | {"kind": self.kind, "where": self._url}, base.StoreHealth
+        )
 
     append = _calls(base.Store.append, _appending, in_thread=True)
     find_client_id = _calls(base.Store.find_client_id)
