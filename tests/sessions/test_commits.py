@@ -62,7 +62,7 @@ async def test_recall_begins_before_the_commit_is_done(server, upstream, peer, m
         upstream.say("Near the station.")
         await say(peer, name, text)
         await peer.until("run_finished")
-        monkeypatch.setattr(server.app.hub._services.admission, "_prepared", 1_000)
+        monkeypatch.setattr(server.app.hub._services.admission, "_prepared", range(1_000))
     assert searches == ["Where is the hotel in Rome?", "What did the hotel cost?"]
 
 

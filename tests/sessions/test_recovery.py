@@ -529,11 +529,11 @@ async def test_a_server_that_leaves_is_gone_at_once(database):
 async def test_a_server_is_known_before_it_looks_for_what_others_left(database):
     """Even where it finds nothing: another server that looks then must not take it for gone."""
     async with serving(database) as server:
-        store, leases = server.app.store, server.app.hub.leases
-        own = leases._presence.server
+        store, hub = server.app.store, server.app.hub
+        own = hub._presence.server
         await store.beat(own, 0)
-        leases._presence._shown = None
-        await leases.sweep()
+        hub._presence._shown = None
+        await hub.sweep()
         assert own in await store.beat("another", 60.0)
 
 
