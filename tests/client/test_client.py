@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from uuid import uuid4
 
 import pytest
 from support.client_reader import Watcher, soon
@@ -11,7 +12,14 @@ from support.running_server import ServerProcess, serving
 from support.scripted_model import Upstream
 
 from genpy_server.client.session_client import Link, SessionClient
-from genpy_server.wire import ErrorFrame, Ready, RunFinished, SessionEvent, SummaryEvent
+from genpy_server.wire import (
+    ErrorFrame,
+    Ready,
+    RunFinished,
+    SessionEvent,
+    SnapshotEnd,
+    SummaryEvent,
+)
 
 
 @pytest.fixture
@@ -188,3 +196,20 @@ async def test_edit_waits_in_the_outbox_and_marks_what_it_replaces(database):
     assert client.pending == ()
     assert [entry.replaced for entry in client.transcript] == [True, True, False, False]
     assert client.transcript.entries[2].meta.replaces == said.message_id
+
+
+async def test_a_conversation_that_is_opened_again_has_its_messages(database):
+    """Only a client that has just made the id says that there is nothing to look up."""
+    made = str(uuid4())
+    async with serving(database) as server:
+        client = SessionClient(server.url, made, fresh=True)
+        watcher = Watcher(client)
+        client.send("hello")
+        await watcher.until(RunFinished)
+        await watcher.done()
+    async with serving(database) as server:
+        client = SessionClient(server.url, made)
+        watcher = Watcher(client)
+        await watcher.until(SnapshotEnd)
+        await watcher.done()
+    assert texts(client)[:1] == ["hello"]

@@ -481,3 +481,12 @@ async def test_nothing_is_timed_while_the_server_stops(database):
 
         await eventually(left)
         assert live.grace is None
+
+
+async def test_a_conversation_has_a_title_with_its_first_message(database):
+    """Every client is told at once, and the list has the same."""
+    async with serving(database) as server, Peer(server.url, str(uuid4())) as peer:
+        await peer.ask("a", "Where is the hotel in Rome?")
+        (session,) = await server.app.store.sessions("local", limit=9)
+    assert [frame["title"] for frame in peer.of("session")] == [session.title]
+    assert session.title == "Where is the hotel in Rome?"
