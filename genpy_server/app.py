@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger("genpy.server")
+
 SWITCH_SECONDS = 0.0005
 """Switch interval of threads: with the default of 5 ms a search in a thread delays the event loop,
 which releases the GIL at every write to a socket."""
@@ -196,7 +198,9 @@ class App:
             server = await app.listen()
             app.tasks.spawn(_prepare(app.warming))
             async with _announced(app, settings, server.url):
-                return await serve_until_stopped(server, app.drain, announce or _log_address)
+                return await serve_until_stopped(
+                    server, app.drain, announce or partial(log.info, "listening on %s")
+                )
         finally:
             await app.close()
 
@@ -341,7 +345,3 @@ async def _announced(app: OpenApp, settings: Settings, url: str) -> AsyncIterato
         yield
     finally:
         announcement.withdraw(settings, url)
-
-
-def _log_address(address: str) -> None:
-    logging.getLogger("genpy.server").info("listening on %s", address)

@@ -7,8 +7,6 @@ version 13 has one code for a key that is wrong and for one whose time is over.
 
 import asyncio
 import base64
-import binascii
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -22,6 +20,7 @@ from supabase import AsyncClient, AsyncClientOptions
 
 from genpy_server import errors
 from genpy_server.core.backoff import Backoff
+from genpy_server.core.text import decoded
 from genpy_server.network import BadVariable, certificates
 
 T = TypeVar("T")
@@ -271,25 +270,35 @@ class Functions:
             raise errors.StoreSchemaMissing(SCHEMA_MISSING)
 
 
+class _Claims(msgspec.Struct):
+    role: str
+
+
+class _Refusal(msgspec.Struct):
+    """What PostgREST says of an error."""
+
+    code: str = ""
+    message: Any = None
+
+
 def _role(key: str) -> str | None:
     """The role of a key in the old form, a JWT."""
     try:
         _, claims, _ = key.split(".")
-        decoded = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
+        data = base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
+    except ValueError:
         return None
-    role = decoded.get("role") if isinstance(decoded, dict) else None
-    return role if isinstance(role, str) else None
+    found: _Claims | None = decoded(data, _Claims)
+    return None if found is None else found.role
 
 
 def refusal(response: httpx.Response, url: str) -> errors.StoreError:
     """The error of an unsuccessful response whose body was read."""
-    body, status = _body(response), response.status_code
-    code = body.get("code")
-    code = code if isinstance(code, str) else ""
+    body: _Refusal = decoded(response.content, _Refusal) or _Refusal()
+    code, status = body.code, response.status_code
     from_postgres = len(code) == SQLSTATE_CHARS
     known = _CODES.get(code) or _CLASSES.get(code[:2] if from_postgres else "")
-    if code == "PGRST301" and body.get("message") == "JWT expired":
+    if code == "PGRST301" and body.message == "JWT expired":
         known = _NOT_IN_TIME
     if status == httpx.codes.UNAUTHORIZED and known is not _NOT_IN_TIME:
         known = _STATUSES[status]  # with 42501 as well: the key opens nothing
@@ -303,14 +312,6 @@ def refusal(response: httpx.Response, url: str) -> errors.StoreError:
     if known is None:
         known = (errors.StoreError, "Supabase at {url} failed with the code {code}. Try again.")
     return _made(known, url, code or str(status))
-
-
-def _body(response: httpx.Response) -> dict[str, Any]:
-    try:
-        body = response.json()
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _made(kind: _Kind, url: str, code: str = "") -> errors.StoreError:
