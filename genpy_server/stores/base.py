@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b, md5
 from inspect import signature
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -39,14 +40,13 @@ REST: Final = 4
 
 def arguments_of(promised: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     """Gives the arguments of a call of a method of `Store` by name, as databases can store them."""
-    parameters = signature(promised)
-    self = next(iter(parameters.parameters))
+    _, *parameters = signature(promised).parameters.values()
+    names = [one.name for one in parameters]
+    defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
 
     def named(*args: Any, **kwargs: Any) -> dict[str, Any]:
-        bound = parameters.bind(None, *args, **kwargs)
-        bound.apply_defaults()
-        given = {name: storable_value(value) for name, value in bound.arguments.items()}
-        del given[self]
+        by_name = chain(zip(names, args, strict=False), kwargs.items())
+        given = defaults | {name: storable_value(value) for name, value in by_name}
         if "limit" in given:
             given["limit"] = max(given["limit"], 0)
         return given
