@@ -73,32 +73,25 @@ def with_records(
     """
 
     async def opened() -> T:
-        async with _opened(server, model=model, writes=writes) as records:
-            return await work(records)
+        settings = load()
+        url, token = server or settings.server, token_of(settings)
+        if url is None and writes:
+            from genpy_server import announcement
 
-    return run(opened())
+            announced = (await announcement.find(settings)).server
+            if announced is not None:
+                url, token = announced.url, announced.token
+        if url is None:
+            from genpy_server.local import open_records
 
-
-@asynccontextmanager
-async def _opened(server: str | None, *, model: bool, writes: bool) -> AsyncIterator[Records]:
-    settings = load()
-    url, token = server or settings.server, token_of(settings)
-    if url is None and writes:
-        from genpy_server import announcement
-
-        announced = (await announcement.find(settings)).server
-        if announced is not None:
-            url, token = announced.url, announced.token
-    if url is None:
-        from genpy_server.local import open_records
-
-        async with open_records(settings, model=model) as local:
-            yield local
-    else:
+            async with open_records(settings, model=model) as local:
+                return await work(local)
         from genpy_server.client.http_records import RemoteRecords
 
         async with RemoteRecords(url, token) as remote:
-            yield remote
+            return await work(remote)
+
+    return run(opened())
 
 
 @asynccontextmanager
