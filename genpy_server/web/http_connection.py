@@ -129,7 +129,11 @@ class HttpConnection(asyncio.Protocol):
                     sockets, early = self._server.sockets, self._reader.left_over
                     sockets.take_over(self._transport, upgrade, early)
                     return
-                response = await self._answer(request)
+                self._given_up = self._server.router.is_given_up(request)
+                if self._given_up:  # reading goes on, to detect that the client disconnects
+                    self._transport.resume_reading()
+                response = await self._server.answer(request, peer)
+                self._given_up = False
             except GenPyError as error:
                 began, last = self._loop.time(), True
                 response = self._server.refuse(self._reader.known, error)
@@ -172,14 +176,6 @@ class HttpConnection(asyncio.Protocol):
             await self._came.wait()
         data, self._input = self._input, b""
         return data
-
-    async def _answer(self, request: Request) -> Response:
-        self._given_up = self._server.router.is_given_up(request)
-        if self._given_up:  # reading goes on, to detect that the client disconnects
-            self._transport.resume_reading()
-        response = await self._server.answer(request, self._peer)
-        self._given_up = False
-        return response
 
     async def _send(
         self, request: Request | None, response: Response, began: float, *, last: bool

@@ -147,7 +147,7 @@ class Renderer:
             await self._end()
             raise
         loop = asyncio.get_running_loop()
-        self._idle = loop.call_later(IDLE_SECONDS, self._stop_reading)
+        self._idle = loop.call_later(IDLE_SECONDS, process.stdin.close)  # which ends it
         return result
 
     async def _started(self) -> asyncio.subprocess.Process:
@@ -169,11 +169,6 @@ class Renderer:
         assert process.stdout is not None  # noqa: S101 - asked for above
         await process.stdout.readline()
         return process
-
-    def _stop_reading(self) -> None:
-        """Close the input of the process, which ends it."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
 
     async def _end(self) -> None:
         if self._idle is not None:
