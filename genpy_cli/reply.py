@@ -1,7 +1,6 @@
 """The reply to one question, printed as it arrives."""
 
-import time
-from collections.abc import Callable
+from time import monotonic
 
 from genpy_cli import output
 from genpy_cli.exit_codes import FAILED
@@ -25,9 +24,7 @@ _ENDINGS = {
 class ReplyPrinter:
     """Prints the reply to one question from the events of its session."""
 
-    def __init__(
-        self, *, as_json: bool, think: bool = False, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, as_json: bool, think: bool = False) -> None:
         """With `think`, the model's reasoning is printed to standard error."""
         self.code = 0
         self.refusal: errors.GenPyError | None = None
@@ -36,7 +33,6 @@ class ReplyPrinter:
         """The time on the clock at which the wait for `refusal` ends."""
         self._as_json = as_json
         self._think = think
-        self._clock = clock
         self._transcript: Transcript
         self._question = ""
         self._message_id = 0
@@ -95,8 +91,8 @@ class ReplyPrinter:
         if link.state == "open":
             self._opened, self._lost_at = True, None
         elif link.state == "reconnecting":
-            self._lost_at = self._lost_at or self._clock()
-            if not self._opened or self._clock() - self._lost_at > RETRY_SECONDS:
+            self._lost_at = self._lost_at or monotonic()
+            if not self._opened or monotonic() - self._lost_at > RETRY_SECONDS:
                 raise error
 
     def _ready(self, frame: wire.Ready) -> None:
@@ -122,7 +118,7 @@ class ReplyPrinter:
             raise error
         if self.gives_up_at is None:  # a client tells the same refusal once
             output.note(frame.message)
-            self.gives_up_at = self._clock() + RETRY_SECONDS
+            self.gives_up_at = monotonic() + RETRY_SECONDS
         self.refusal = error
 
     def _print(self, reply: Entry) -> None:

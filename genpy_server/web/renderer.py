@@ -60,10 +60,7 @@ class RenderedBlock(NamedTuple):
 class Renderer:
     """The process, and a cache of its results; concurrent requests for a text share one job."""
 
-    def __init__(
-        self, *, seconds: float = RENDER_SECONDS, charge: Callable[[str], None] = lambda _: None
-    ) -> None:
-        self._seconds = seconds
+    def __init__(self, *, charge: Callable[[str], None] = lambda _: None) -> None:
         self.charge = charge
         """Counts a rendered text of a user; raises `RateLimited`."""
         self._cache: OrderedDict[str, str] = OrderedDict()
@@ -84,7 +81,7 @@ class Renderer:
         self.charge(user)
         made = self._making[text] = asyncio.get_running_loop().create_future()
         try:
-            html = await self._job(RenderJob(text, self._seconds), str, lambda: unrendered(text))
+            html = await self._job(RenderJob(text, RENDER_SECONDS), str, lambda: unrendered(text))
         except BaseException as error:
             made.set_exception(error if isinstance(error, Busy) else Busy("Not rendered."))
             made.exception()  # marks it as retrieved: there may be no other caller
@@ -111,7 +108,7 @@ class Renderer:
         self, text: str, headings: tuple[str, ...] = ()
     ) -> list[RenderedBlock]:
         """The complete blocks of a growing text; not cached."""
-        job = RenderJob(text, self._seconds, headings)
+        job = RenderJob(text, RENDER_SECONDS, headings)
         return await self._job(job, list[RenderedBlock], list)
 
     async def close(self) -> None:
@@ -140,7 +137,7 @@ class Renderer:
             process = await self._started()
             assert process.stdin is not None  # noqa: S101 - as `_started` made it
             assert process.stdout is not None  # noqa: S101 - as `_started` made it
-            async with asyncio.timeout(BUSY_SECONDS if _BY_PROCESSOR else self._seconds):
+            async with asyncio.timeout(BUSY_SECONDS if _BY_PROCESSOR else RENDER_SECONDS):
                 process.stdin.write(msgspec.json.encode(job) + b"\n")
                 result = msgspec.json.decode(await process.stdout.readline(), type=kind)
         except BaseException:  # also for a cancelled caller: its result would be read by the next

@@ -118,10 +118,11 @@ def test_warnings_of_background_work_are_not_printed(capsys, monkeypatch):
         (RateLimited("Too many messages."), False),
     ],
 )
-def test_a_question_that_is_refused(error, ends):
+def test_a_question_that_is_refused(monkeypatch, error, ends):
     """A question that a full disk refuses ends at once; one refused for now is sent again a while."""
     now = 0.0
-    printer = ReplyPrinter(as_json=True, clock=lambda: now)
+    monkeypatch.setattr("genpy_cli.reply.monotonic", lambda: now)
+    printer = ReplyPrinter(as_json=True)
     printer.follow(Transcript(), "q")
     frame = ErrorFrame(error.code, error.message, retryable=error.retryable, re="q")
     if ends:

@@ -19,9 +19,10 @@ SLOW = "|" + "a|" * 3_000 + "\n|" + "-|" * 3_000 + "\n" + ("|" + "b|" * 10 + "\n
 
 
 @pytest.fixture
-async def renderer() -> AsyncIterator[Renderer]:
+async def renderer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Renderer]:
     """A renderer with its process, which ends with the test."""
-    made = Renderer(seconds=20)
+    monkeypatch.setattr(module, "RENDER_SECONDS", 20)
+    made = Renderer()
     yield made
     await made.close()
 
@@ -57,13 +58,15 @@ async def test_what_is_kept_is_bounded(renderer: Renderer, monkeypatch: pytest.M
     assert "text 0" not in renderer._cache
 
 
-async def test_a_text_that_takes_too_long_is_shown_as_it_is(renderer: Renderer) -> None:
+async def test_a_text_that_takes_too_long_is_shown_as_it_is(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its process is killed, and the next text has another one."""
     await renderer.render("first", "ada")
     first = renderer._process
-    renderer._seconds = 0.1
+    monkeypatch.setattr(module, "RENDER_SECONDS", 0.1)
     assert await renderer.render(SLOW, "ada") == unrendered(SLOW)
-    renderer._seconds = 20
+    monkeypatch.setattr(module, "RENDER_SECONDS", 20)
     assert await renderer.render("*next*", "ada") == render("*next*")
     assert first is not None
     assert first.returncode is not None
