@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from importlib.metadata import version
 from typing import Any
@@ -147,26 +147,26 @@ class _StrictReader(ReplyReader):
         self._decoder = msgspec.json.Decoder(_StrictChunk)
         self._left, self._reason = b"", ""
 
-    async def events(self) -> Sequence[LlmEvent]:
+    async def events(self) -> AsyncGenerator[Sequence[LlmEvent], None]:
         """Text, and one finish."""
-        while not self.over:
+        over = False
+        while not over:
             data = await self._reads.read()
             *lines, self._left = (self._left + data).split(b"\n")
             events: list[LlmEvent] = []
             for line in lines:
                 if line == b"data: [DONE]":
-                    self.over = True
+                    over = True
                     events.append(Finish("stop" if self._reason == "stop" else "length"))
                 elif line.startswith(b"data: "):
                     for choice in self._decoder.decode(line[6:]).choices:
                         if choice.delta.content:
                             events.append(TextDelta(choice.delta.content))
                         self._reason = choice.finish_reason or self._reason
-            if not data and not self.over:
+            if not data and not over:
                 raise LlmCutOff("early")
             if events:
-                return events
-        return ()
+                yield events
 
 
 class _StrictChoice(msgspec.Struct):

@@ -282,14 +282,15 @@ class GroqLlm:
                         max_tokens=asked.max_tokens,
                         opened=refused_parts.opens_in_reasoning,
                     )
-                    while events := await reader.events():
-                        # The consumer may stop at any event, and mostly does at the finish.
-                        if (left_out := terms.accepted()) is not None:
-                            yield left_out
-                        if reader.over:
-                            refused_parts.opens_in_reasoning = reader.split.end_only
-                        for event in events:
-                            yield event
+                    async with aclosing(reader.events()) as reads:
+                        async for events in reads:
+                            # The consumer may stop at any event, and mostly does at the finish.
+                            if (left_out := terms.accepted()) is not None:
+                                yield left_out
+                            if type(events[-1]) is base.Finish:
+                                refused_parts.opens_in_reasoning = reader.split.end_only
+                            for event in events:
+                                yield event
             except TROUBLE as error:
                 begun = reader is not None and reader.begun
                 if begun or not terms.adapted_to(error):

@@ -8,7 +8,7 @@ events.
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -247,72 +247,56 @@ class ReplyReader:
         self._chars = 0
         self._thought_chars = 0
         self._reasoning_chars = 0
-        self.over = False
-        """Whether the last events were read."""
-        self._reading = True
-        self._rested = False
-        self._quiet_since: float | None = None
-        self._failure: Exception | None = None
 
-    async def events(self) -> Sequence[LlmEvent]:
-        """Wait for the next read, and return its events; empty once the reply is over.
+    async def events(self) -> AsyncGenerator[Sequence[LlmEvent], None]:
+        """The events of each read, as soon as there are any; the last ones end with the `Finish`.
 
         The text of one read is one delta, so that it is sent as one frame.
 
         Raises `ServiceError` when the service reports an error, `LlmCutOff` for a stream that ends
         with neither a finish reason nor the closing mark, and the errors of the reads: all of them
-        only after the text before the error was returned.
+        only after the text before the error was yielded.
         """
-        parser = self._parser
-        while self._reading:
+        parser, reading = self._parser, True
+        quiet_since: float | None = None
+        failure: Exception | None = None
+        while reading:
             try:
                 if parser.finish_reason:  # usage and the closing mark follow, or nothing
                     async with asyncio.timeout(GRACE_SECONDS):
                         data = await self._reads.read()
                 else:
                     data = await self._reads.read()
-                if data:
-                    self._events.feed(data)
+                if not data:
+                    break
+                self._events.feed(data)
             except TimeoutError:
-                data = b""
-            except (httpx.HTTPError, LlmError) as error:
-                self._failure, data = error, b""
-            self._reading = data != b"" and not parser.done and parser.error is None
-            if not data:
                 break
+            except (httpx.HTTPError, LlmError) as error:
+                failure = error
+                break
+            reading = not parser.done and parser.error is None
             text, thought = parser.take()
             if text and not self.split.passes(text):
                 text, inner = self.split.feed(text)
                 thought += inner
-                self._reading = self._reading and not self.split.over
-            if not (text or thought):
-                now = time.monotonic()
-                self._quiet_since = self._quiet_since or now
-                if now - self._quiet_since > max(self._reads.limit, QUIET_SECONDS):
-                    self._failure = httpx.ReadTimeout("no part of a reply in time")
-                    self._reading = False
-            else:
-                self._quiet_since = None
-                events = self._deltas(text, thought)
-                if self._chars > self._max_chars:
-                    self._reading = False
-                return events
-        return await self._last()
-
-    async def _last(self) -> Sequence[LlmEvent]:
-        """The text held back until the end of the stream, then the last events, then nothing."""
-        if not self._rested:
-            self._rested = True
-            if not self._parser.done:
-                self._events.end()
-            text, thought = self._parser.take(last=True)
-            text, inner = self.split.feed(text, last=True)
-            if rest := self._deltas(text, thought + inner):
-                return rest
-        if self.over:
-            return ()
-        self.over = True
-        return await self._end()
+                reading = reading and not self.split.over
+            if text or thought:
+                quiet_since = None
+                yield self._deltas(text, thought)
+                reading = reading and self._chars <= self._max_chars
+                continue
+            now = time.monotonic()
+            quiet_since = quiet_since or now
+            if now - quiet_since > max(self._reads.limit, QUIET_SECONDS):
+                failure, reading = httpx.ReadTimeout("no part of a reply in time"), False
+        if not parser.done:
+            self._events.end()
+        text, thought = parser.take(last=True)
+        text, inner = self.split.feed(text, last=True)
+        if rest := self._deltas(text, thought + inner):
+            yield rest
+        yield await self._end(failure)
 
     def _deltas(self, text: str, thought: str) -> tuple[LlmEvent, ...]:
         if self.split.ended_at is not None:
@@ -332,7 +316,7 @@ class ReplyReader:
             for place in range(0, len(whole), DELTA_CHARS)
         )
 
-    async def _end(self) -> tuple[LlmEvent, ...]:
+    async def _end(self, failure: Exception | None) -> tuple[LlmEvent, ...]:
         parser = self._parser
         if parser.error is not None:
             raise ServiceError(parser.error)
@@ -346,8 +330,8 @@ class ReplyReader:
         if broken or (empty and parser.suspect is not None):
             if parser.suspect is not None and (parser.readable or parser.suspect != parser.unread):
                 raise ServiceError(parser.suspect)
-            if self._failure is not None:
-                raise self._failure
+            if failure is not None:
+                raise failure
             if not parser.readable and parser.unread:
                 raise ServiceError({"unreadable": parser.unread})
             raise LlmCutOff(CUT_OFF)

@@ -250,7 +250,7 @@ async def test_lines_that_are_events_are_told_as_they_come():
         Reads(HELLO[0][:-1], HELLO[1][:-1], b"", STOP),
         quota=None, token_seconds=60.0, max_tokens=100,
     )  # fmt: skip
-    assert await reader.events() == (TextDelta("Hello "),)
+    assert await anext(reader.events()) == (TextDelta("Hello "),)
 
 
 @pytest.mark.parametrize(
@@ -543,7 +543,7 @@ async def test_signs_of_life_alone_are_no_reply(monkeypatch, quiet):
 
     reader = ReplyReader(Endless(), quota=None, token_seconds=0.0, max_tokens=100)
     with pytest.raises(httpx.ReadTimeout):
-        await reader.events()
+        await anext(reader.events())
 
 
 async def test_long_text_comes_in_more_than_one_delta():

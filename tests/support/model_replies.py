@@ -49,7 +49,7 @@ class Reads:
 
 async def events_of(reader):
     """The events of a reply, one by one."""
-    while events := await reader.events():
+    async for events in reader.events():
         for item in events:
             yield item
 
