@@ -125,7 +125,7 @@ async def opening(messages: int, folder: str) -> str:
             f"{streaming_client.resident() - before:>9.1f}"
         )
     server.close()
-    await server_app.drain()
+    await server_app.hub.close()
     await server.wait_closed()
     await server_app.close()
     return row

@@ -199,7 +199,7 @@ class App:
             app.tasks.spawn(_prepare(app.warming))
             async with _announced(app, settings, server.url):
                 return await serve_until_stopped(
-                    server, app.drain, announce or partial(log.info, "listening on %s")
+                    server, app.hub.close, announce or partial(log.info, "listening on %s")
                 )
         finally:
             await app.close()
@@ -269,19 +269,13 @@ class OpenApp:
         try:
             server = await self.web.listen()
         except BaseException:
-            await self.drain()  # the hub is running, and the store is closed next
+            await self.hub.close()  # it is running, and the store is closed next
             raise
         if not self._brief:
             self.warming = self.tasks.spawn(
                 asyncio.to_thread(_warm, self.models, self.chat.detectors)
             )
         return server
-
-    async def drain(
-        self, *, end_sessions: bool = False, spared: frozenset[tuple[str, str]] = frozenset()
-    ) -> None:
-        """Stop and store the running replies; see `SessionHub.close`."""
-        await self.hub.close(end_sessions=end_sessions, spared=spared)
 
     async def close(self) -> None:
         """Close the models and the store."""

@@ -103,7 +103,7 @@ class Embedded:
             if self._direct:
                 self._started.set_result(None)
                 await self._stop.wait()
-                await app.drain(end_sessions=self._end_sessions)
+                await app.hub.close(end_sessions=self._end_sessions)
             else:
                 await self._listen(app)
         finally:
@@ -120,7 +120,7 @@ class Embedded:
         announcement.withdraw(self._settings, server.url)
         spared = app.hub.attended()  # sessions of other programs, which take over
         server.close()
-        await app.drain(end_sessions=self._end_sessions, spared=spared)
+        await app.hub.close(end_sessions=self._end_sessions, spared=spared)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await server.wait_closed()

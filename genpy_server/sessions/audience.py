@@ -1,6 +1,6 @@
 """The clients of one live session, and the log of the events that they are sent."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 from genpy_server import wire
@@ -27,6 +27,16 @@ class Subscriber(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Close the subscription."""
+
+
+class Place(NamedTuple):
+    """Where a client resumes: after the event `after` of an `epoch`, or with so many messages."""
+
+    history: int
+    epoch: str | None = None
+    after: int | None = None
+    fresh: bool = False
+    """Whether the client has just created the session's id, so that it is not looked up."""
 
 
 class Audience:

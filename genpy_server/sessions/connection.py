@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 from uuid import uuid4
 
 from genpy_server import errors, wire
-from genpy_server.sessions.audience import Subscriber
+from genpy_server.sessions.audience import Place, Subscriber
 from genpy_server.sessions.hub import SessionHub
 from genpy_server.sessions.live_session import LiveSession
 from genpy_server.settings import Limits
@@ -27,7 +26,7 @@ class Connection:
         cls, hub: SessionHub, user: str, ref: str, query: Mapping[str, str], client: Subscriber
     ) -> "Connection":
         """Attach a client to the session that it asks for."""
-        session = await hub.attach(user, ref, client, **_place(query, hub.limits))
+        session = await hub.attach(user, ref, client, _place(query, hub.limits))
         if wire.MODEL_STATE in listed(query, "features"):
             hub.tasks.spawn(hub.send_model_state(session, client))
         return cls(hub, session, client)
@@ -91,11 +90,7 @@ def listed(query: Mapping[str, str], name: str) -> frozenset[str]:
     return frozenset(filter(None, query.get(name, "").split(",")))
 
 
-def _place(query: Mapping[str, str], limits: Limits) -> dict[str, Any]:
-    """Where a client resumes (`epoch` and `after`), or how much `history` it wants.
-
-    With `fresh` the client has just created the session's id, so it is not looked up.
-    """
+def _place(query: Mapping[str, str], limits: Limits) -> Place:
     try:
         after = int(query["after"]) if "after" in query else None
         history = int(query.get("history", limits.history_messages))
@@ -104,7 +99,7 @@ def _place(query: Mapping[str, str], limits: Limits) -> dict[str, Any]:
     history = min(max(history, 0), limits.history_messages)
     epoch = query.get("epoch")
     fresh = epoch is None and query.get("fresh") == "1"
-    return {"epoch": epoch, "after": after, "history": history, "fresh": fresh}
+    return Place(history, epoch, after, fresh)
 
 
 def close_code(error: errors.GenPyError) -> int:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from genpy_server import errors
 from genpy_server.core.identity import is_named_id
 from genpy_server.runs.queue import RunServices
-from genpy_server.sessions.audience import Subscriber
+from genpy_server.sessions.audience import Place, Subscriber
 from genpy_server.sessions.live_session import LiveSession, check_send, recover
 from genpy_server.sessions.names import SessionNames
 from genpy_server.sessions.presence import Presence
@@ -81,34 +81,26 @@ class SessionHub:
     # Sockets
 
     async def attach(
-        self,
-        user_id: str,
-        ref: str,
-        subscriber: Subscriber,
-        *,
-        epoch: str | None = None,
-        after: int | None = None,
-        history: int,
-        fresh: bool = False,
+        self, user_id: str, ref: str, subscriber: Subscriber, place: Place
     ) -> LiveSession:
-        """Open a session for a socket, or join it; a `fresh` one is not read from the store."""
+        """Open a session for a socket, or join it."""
         self._check_open()
         if self._sockets[user_id] >= self.limits.sockets_per_user:
             raise errors.TooMany("Too many connections are open for this user. Close one first.")
         self._sockets[user_id] += 1
         try:
-            session = await self._open(user_id, ref, fresh=fresh)
+            session = await self._open(user_id, ref, fresh=place.fresh)
         except BaseException:
             self._sockets[user_id] -= 1
             raise
-        session.attach(subscriber, epoch=epoch, after=after, history=history)
+        session.attach(subscriber, place)
         return session
 
     def _check_open(self) -> None:
         if self._closing:
             raise errors.ShuttingDown("The server is about to stop. Come back in a moment.")
 
-    async def _open(self, user_id: str, ref: str, *, fresh: bool = False) -> LiveSession:
+    async def _open(self, user_id: str, ref: str, *, fresh: bool) -> LiveSession:
         identity = await self._names.identify(user_id, ref)
         key = (user_id, identity.id)
         if key not in self._live and not fresh:
@@ -128,7 +120,7 @@ class SessionHub:
                 summaries=self._summaries,
                 owner=self,
             )
-            self._presence.hosts()
+            self._presence.hosting = True
             if not fresh or is_named_id(identity.id):
                 self._live[key].loading = asyncio.create_task(self._load(self._live[key]))
         session = self._live[key]

@@ -21,7 +21,7 @@ from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreEr
 from genpy_server.llm.providers import Providers
 from genpy_server.runs.context import RunRequest
 from genpy_server.runs.queue import RunQueue, RunServices
-from genpy_server.sessions.audience import Audience, Subscriber
+from genpy_server.sessions.audience import Audience, Place, Subscriber
 from genpy_server.sessions.summaries import Summaries, summary_event
 from genpy_server.settings import Limits
 from genpy_server.stores.base import (
@@ -185,12 +185,10 @@ class LiveSession:
 
     # Subscribers
 
-    def attach(
-        self, subscriber: Subscriber, *, epoch: str | None, after: int | None, history: int
-    ) -> None:
+    def attach(self, subscriber: Subscriber, place: Place) -> None:
         """Send a subscriber the events it missed, or a snapshot, and every event from now on."""
-        log, same = self.audience.log, epoch == self.audience.epoch
-        missed = log.after(after) if after is not None and same else None
+        log, (history, epoch, after, _) = self.audience.log, place
+        missed = log.after(after) if after is not None and epoch == self.audience.epoch else None
         replay: Literal["complete", "truncated", "none"] = "none"
         if epoch is not None and after is not None:
             replay = "complete" if missed is not None else "truncated"

@@ -45,7 +45,8 @@ class Presence:
         self._last_answer: tuple[float, float] | None = None
         self._late: dict[str, float] = {}
         """The other servers that are late, and since when this one sees that."""
-        self._hosting = False
+        self.hosting = False
+        """Whether a session was hosted; the store records it when it is opened or written to."""
         self._endings = 0
         _own_servers.add(self.server)
 
@@ -80,10 +81,6 @@ class Presence:
             if has_ended(other) or seen_late >= 2 * self.beat_seconds:
                 await self._store.beat(other, 0)
 
-    def hosts(self) -> None:
-        """Note that a session is hosted; the store records it when it is opened or written to."""
-        self._hosting = True
-
     @property
     def is_needed(self) -> bool:
         """Whether this server uses a right that it has for as long as it is recorded."""
@@ -101,7 +98,7 @@ class Presence:
     async def leave(self) -> None:
         """Remove this server's heartbeat."""
         _own_servers.discard(self.server)
-        if self._shown is not None or self._hosting:
+        if self._shown is not None or self.hosting:
             try:
                 await self._store.beat(self.server, 0)
             except GenPyError as error:  # its lease expires anyway

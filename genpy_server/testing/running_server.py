@@ -23,7 +23,7 @@ async def serving(folder: Path, app: App | None = None, **variables: str) -> Asy
             yield server.url
         finally:
             server.close()
-            await running.drain()
+            await running.hub.close()
             await server.wait_closed()
     finally:
         await running.close()

@@ -21,6 +21,7 @@ from websockets.uri import parse_uri
 
 from examples.small_client import SmallClient
 from genpy_server.client.transcript import Transcript
+from genpy_server.sessions.audience import Place
 from genpy_server.wire import Frame, Send, decode_server, encode_bytes
 
 HISTORY = 50
@@ -76,7 +77,7 @@ def attach(live: Any, client: Transcript | SmallClient) -> Wire:
     """What a client is sent that comes back with its place, if it has one."""
     wire = Wire()
     epoch = client.epoch or None
-    live.attach(wire, epoch=epoch, after=client.seq if epoch else None, history=HISTORY)
+    live.attach(wire, Place(HISTORY, epoch, client.seq if epoch else None))
     return wire
 
 

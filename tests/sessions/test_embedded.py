@@ -154,7 +154,7 @@ async def test_every_right_to_end_is_given_back_before_the_store_is_closed(
             first.set()
 
         monkeypatch.setattr(server.app.store, "release_ending", in_turn)
-        await server.app.drain(end_sessions=True)
+        await server.app.hub.close(end_sessions=True)
         assert len(released) == 2
 
 

@@ -19,6 +19,7 @@ from genpy_server.errors import StoreUnavailable
 from genpy_server.llm.providers import Providers
 from genpy_server.runs import journal
 from genpy_server.sessions import presence
+from genpy_server.sessions.audience import Place
 from genpy_server.sessions.live_session import CUT_SHORT, NOT_ANSWERED, LiveSession
 from genpy_server.sessions.presence import Presence, has_ended
 from genpy_server.sessions.summaries import Summaries
@@ -195,7 +196,7 @@ async def test_a_take_over_whose_answer_was_lost_is_done_again(
     lose_an_answer(monkeypatch, "take_over")
     async with serving(database, GENPY_LLM_URL=upstream.url) as server:
         with pytest.raises(StoreUnavailable):
-            await server.app.hub.attach("local", "one", None, history=0)
+            await server.app.hub.attach("local", "one", None, Place(0))
         async with Peer(server.url, "one") as peer:
             for _ in range(2):
                 await peer.until("run_finished")

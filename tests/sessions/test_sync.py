@@ -160,7 +160,7 @@ async def test_a_conversation_open_elsewhere_is_said_to_be(pair: Pair) -> None:
             ready = await there.until("ready")
             assert ready["elsewhere"]
             await here.until("session", lambda frame: frame.get("elsewhere", False))
-        await pair.two.app.drain()
+        await pair.two.app.hub.close()
         await here.until("session", lambda frame: not frame.get("elsewhere", False))
 
 
@@ -197,7 +197,7 @@ async def test_a_stop_leaves_a_session_open_elsewhere(pair: Pair) -> None:
     async with Peer(pair.one.url, session) as here, Peer(pair.two.url, session) as there:
         await ask(here, "a")
         await there.until("message", lambda frame: frame["role"] == "assistant")
-        await pair.one.app.drain(end_sessions=True)
+        await pair.one.app.hub.close(end_sessions=True)
         stored = await pair.two.app.store.session(pair.user, session)
     assert stored is not None
     assert stored.status == "active"

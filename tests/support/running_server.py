@@ -81,7 +81,7 @@ async def running(
         yield Running(app, server.url, server)
     finally:
         server.close()
-        await app.drain()
+        await app.hub.close()
         await server.wait_closed()
         await app.close()
 

@@ -73,7 +73,8 @@ def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connec
             return _connect(path, "mode=ro", busy_seconds)
         # Reading beside a writer needs a file of shared memory. Where there is no log of changes,
         # there is no writer.
-        if _has_changes(path):
+        log = log_of(path)
+        if log.exists() and log.stat().st_size > 0:
             raise
         with suppress(sqlite3.OperationalError):
             return _connect(path, "mode=ro&immutable=1", busy_seconds)
@@ -83,11 +84,6 @@ def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connec
 def log_of(path: Path) -> Path:
     """SQLite's log of changes, beside the file."""
     return path.with_name(f"{path.name}-wal")
-
-
-def _has_changes(path: Path) -> bool:
-    log = log_of(path)
-    return log.exists() and log.stat().st_size > 0
 
 
 def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:

@@ -16,6 +16,7 @@ import msgspec
 from genpy_server.core.identity import checked_ref
 from genpy_server.core.models import MessagePage
 from genpy_server.errors import GenPyError
+from genpy_server.sessions.audience import Place
 from genpy_server.web.api import MessagesQuery, message_page
 from genpy_server.web.messages import JSON, Response
 from genpy_server.web.pages import assets
@@ -71,7 +72,7 @@ async def preloaded(app: "WebApp", user: str, ref: str, wanted: int | None) -> P
 async def _read(app: "WebApp", user: str, ref: str, wanted: int | None) -> Preload | None:
     reader = _Recorder(user)
     with suppress(GenPyError):
-        session = await app.hub.attach(user, ref, reader, history=MESSAGES)
+        session = await app.hub.attach(user, ref, reader, Place(MESSAGES))
         app.hub.detach(session, reader)
     ids = [one.message_id for one in reader.frames if isinstance(one, MessageEvent)]
     if not ids:
