@@ -62,7 +62,7 @@ class ExportFile:
         self._copy = copy
         self._found = found
         self._json = _Json(_decoding(read))
-        self._places = [place for _ in self._sessions() for place in self._copied()]
+        self._places = [self._copied() for _ in self._sessions()]
         self._json.end()
         self.messages_count = sum(place.lines for place in self._places)
 
@@ -92,7 +92,7 @@ class ExportFile:
         if not found:
             raise ValueError("it has no sessions")
 
-    def _copied(self) -> Iterator[_CopiedSession]:
+    def _copied(self) -> _CopiedSession:
         """Copy the session that comes next to the temporary file."""
         rest: dict[str, Any] = {}
         start = self._copy.tell()
@@ -111,7 +111,7 @@ class ExportFile:
         head = self._copy.tell()
         session = exported_session(msgspec.convert(rest, _Head).session)
         self._copy.write(msgspec.json.encode(rest) + b"\n")
-        yield _CopiedSession(session.last_message_id, start, head, count, ordered)
+        return _CopiedSession(session.last_message_id, start, head, count, ordered)
 
 
 def _id(message: dict[str, Any]) -> int:
