@@ -115,9 +115,5 @@ class WebApp:
 
     async def listen(self) -> HttpServer:
         """Start to listen; port 0 takes any free one."""
-        return await listen(
-            settings=self.server.settings,
-            gate=self.gate,
-            router=self.router,
-            connect=partial(websocket.serve_session, app=self),
-        )
+        connect = partial(websocket.serve_session, app=self)
+        return await listen(self.server.settings, self.gate, self.router, connect)

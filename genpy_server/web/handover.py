@@ -117,7 +117,6 @@ class WebSockets(Server):
         self,
         handler: Callable[[SessionSocket], Awaitable[None]],
         finish: Callable[[SessionSocket, WireRequest, WireResponse], None],
-        *,
         server_header: str,
         max_bytes: int,
     ) -> None:

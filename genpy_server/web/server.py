@@ -58,9 +58,7 @@ LoopHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], Any]
 log = logging.getLogger("genpy.server")
 
 
-async def listen(
-    *, settings: Settings, gate: Gate, router: Router, connect: Connect
-) -> "HttpServer":
+async def listen(settings: Settings, gate: Gate, router: Router, connect: Connect) -> "HttpServer":
     """Listen on `settings.host` and `settings.port` (0: any free one).
 
     Raises `ConfigError` where that fails, or would expose conversations to others.
@@ -116,10 +114,7 @@ class HttpServer:
             self.limits.strangers, self.limits.strangers_per_address, self.proxies
         )
         self.sockets = WebSockets(
-            connect,
-            self._finish,
-            server_header=self.server_header,
-            max_bytes=self.limits.frame_bytes,
+            connect, self._finish, self.server_header, self.limits.frame_bytes
         )
         self._gate = gate
         self.router = router
