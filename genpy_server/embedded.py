@@ -257,7 +257,6 @@ class DirectSocket:
             self._here.call_soon_threadsafe(self._frames.put_nowait, frame)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
-        """Run on the server's loop."""
         return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._there))
 
 
