@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from genpy_server.core.display import stars
 from genpy_server.core.models import Session
 from genpy_tui.chat.control import Control
+from genpy_tui.dialogs.questions import Choose
 from genpy_tui.preferences import Offers
 from genpy_tui.widgets.answers import ApprovalRequest, RatingOffer
 
@@ -28,15 +29,13 @@ class RatingControl(Control):
 
     def rate(self, value: str = "") -> None:
         """Rate the open conversation; opens a dialog if no rating is given."""
-        client, value = self._conversation.client, value.strip()
-        if client is None or not self._conversation.begun:
-            self._notify(self._missing("Nothing to rate"))
-        elif value in RATINGS:
+        client, value = self._begun("Nothing to rate"), value.strip()
+        if client is not None and value in RATINGS:
             client.rate(int(value))
             later = "The conversation is rated once the connection is back."
             self._notify(f"Rated {value} of 5." if self._conversation.online else later)
-        else:
-            self._choose("How was this conversation?", RATINGS, self.rate)
+        elif client is not None:
+            self._ask(Choose("How was this conversation?", RATINGS), self.rate)
 
     # The conversation that was left
 

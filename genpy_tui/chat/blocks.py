@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from genpy_server.core.display import newlines
 from genpy_tui.chat.control import Control
+from genpy_tui.dialogs.questions import Choose
 from genpy_tui.render.lines import PLACE
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.terminal import programs
@@ -29,7 +30,7 @@ class BlockControl(Control):
 
     def copy(self, block: MessageBlock) -> None:
         """Copy a message."""
-        self.put_on_clipboard(block.shown.text, "the message")
+        programs.copy(self._chat.app, block.shown.text, "the message")
 
     def copy_code(self, block: MessageBlock) -> None:
         """Copy a block of code of a message: the first one, and the next one each time again."""
@@ -42,17 +43,13 @@ class BlockControl(Control):
         number = self._code[1] % len(code) if self._code[0] is block else 0
         self._code = (block, number + 1)
         which = f"code {number + 1} of {len(code)}" if len(code) > 1 else "the code"
-        self.put_on_clipboard(code[number], which)
+        programs.copy(self._chat.app, code[number], which)
 
     def turn(self, step: int, block: MessageBlock) -> None:
         """Show the previous or next answer to a message that was answered again."""
         if not self._view.turn(block, step):
             ask = self._keys.way("model_block")
             self._notify(f"No other answer to this message; {ask} asks another model.")
-
-    def put_on_clipboard(self, text: str, what: str) -> None:
-        """Copy a text, and notify where it was copied to."""
-        programs.copy(self._chat.app, text, what)
 
     def quote(self, block: MessageBlock) -> None:
         """Put a message into the prompt, quoted."""
@@ -74,7 +71,7 @@ class BlockControl(Control):
             if choice == "open":
                 self._chat.app.open_url(target)
             else:
-                self.put_on_clipboard(target, "the address")
+                programs.copy(self._chat.app, target, "the address")
 
         answers = {"open": "Open it in the browser", "copy": "Copy the address"}
-        self._choose("Open this link?", answers, answer, target)
+        self._ask(Choose("Open this link?", answers, target), answer)

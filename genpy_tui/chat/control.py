@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from genpy_server.errors import GenPyError
 from genpy_tui.background import background
+from genpy_tui.commands import Mistyped
 from genpy_tui.dialogs.base import Dialog
-from genpy_tui.dialogs.questions import Choose
 
 if TYPE_CHECKING:
-    from genpy_server.client.http_records import RemoteRecords
+    from genpy_server.client.session_client import RemoteRecords, SessionClient
     from genpy_tui.chat.screen import ChatScreen
 
 T = TypeVar("T")
@@ -38,6 +38,14 @@ class Control:
         known = self._conversation.transcript.epoch
         return f"{what}: no message was sent." if known else NOT_CONNECTED
 
+    def _begun(self, missing: str) -> "SessionClient | None":
+        """The client, if its conversation has a message; else a notice says what is missing."""
+        client = self._conversation.client
+        if client is None or not self._conversation.begun:
+            self._notify(self._missing(missing))
+            return None
+        return client
+
     def _background(
         self, work: Callable[[], Coroutine[Any, Any, object]], group: str | None = None
     ) -> None:
@@ -63,17 +71,10 @@ class Control:
         """Show a dialog, and pass on its answer unless it is cancelled."""
 
         def answered(answer: str | None) -> None:
-            if answer is not None:
-                then(answer)
+            try:
+                if answer is not None:
+                    then(answer)
+            except Mistyped as error:
+                self._fail(str(error))
 
         self._chat.app.push_screen(dialog, answered)
-
-    def _choose(
-        self,
-        question: str,
-        answers: dict[str, str],
-        then: Callable[[str], object],
-        detail: str = "",
-    ) -> None:
-        """Ask for one of a few answers, and pass on its key unless the question is cancelled."""
-        self._ask(Choose(question, answers, detail), then)

@@ -66,7 +66,8 @@ class DraftControl(Control):
             self._prompt.restore(draft)
         intent = self._status.activity.mode
         client_id = client.send(text, intent=intent, replaces=replaced)
-        self._view.sent(client_id, text)
+        self._view.stack.sent(client_id, text)
+        self._view.to_end()
         self._status.update(ending=False)
 
     def stop(self) -> bool:
@@ -82,9 +83,8 @@ class DraftControl(Control):
 
     def end(self) -> None:
         """End the conversation; the server then writes its summary."""
-        client = self._conversation.client
-        if client is None or not self._conversation.begun:
-            self._notify(self._missing("Nothing to end"))
+        client = self._begun("Nothing to end")
+        if client is None:
             return
         client.end()
         self._status.update(ending=True)

@@ -60,14 +60,14 @@ class Receiver(Control):
     def link_changed(self, link: "Link") -> None:
         """The connection changed."""
         if link.state == "refused":
-            self._view.note(notice(link.reason, "error", "✗"))
+            self._view.stack.note(notice(link.reason, "error", "✗"))
         elif link.state == "reconnecting":
             self._view.post_message(ConnectionLost())
         self._status.follow(link)
         client = self._conversation.client
         if link.state in {"refused", "closed"} and client is not None:
             for message in client.pending:
-                self._returned(self._view.withdraw(message.id), link.reason)
+                self._returned(self._view.stack.withdraw(message.id), link.reason)
 
     def _frame(self, client: "SessionClient", frame: wire.Frame) -> None:
         if isinstance(frame, wire.TextPiece):
@@ -89,11 +89,11 @@ class Receiver(Control):
                 self._end_done()
                 self._chat.app.clear_notifications()
                 text = frame.summary or frame.note or ""
-                self._view.note(summed_up("What this was about", text, frame.topics))
+                self._view.stack.note(summed_up("What this was about", text, frame.topics))
             case wire.SettingsEvent():
                 self._chat.model.settled()
             case wire.RunFinished():
-                self._view.pass_notes()
+                self._view.stack.pass_notes()
                 if not client.pending:
                     self._status.limit(None)
         if isinstance(frame, wire.Ack | wire.MessageEvent | wire.RunStarted | wire.RunFinished):
@@ -110,7 +110,7 @@ class Receiver(Control):
         if running is not None:
             self._view.changed(running)
             if self._status.activity.held:
-                self._view.pass_notes()
+                self._view.stack.pass_notes()
                 self._status.update(held=False)
             if running.length == len(frame.text) or self._status.missed:
                 self._status.refresh()
@@ -118,7 +118,7 @@ class Receiver(Control):
     def _notice(self, frame: wire.Notice) -> None:
         held = frame.code == wire.REPLY_WAITS
         passing = held or frame.retry_after is not None
-        self._view.note(notice(frame.text, key=_key(frame, frame.text), passing=passing))
+        self._view.stack.note(notice(frame.text, key=_key(frame, frame.text), passing=passing))
         self._status.limit(frame.retry_after)
         if held:
             self._status.update(held=True)
@@ -150,9 +150,9 @@ class Receiver(Control):
                 self._end_done()
             if held or (frame.re == "retry" and not frame.retry_after):
                 self._status.update(failure=frame.message)
-            self._view.note(notice(frame.message, "error", "✗", _key(frame, frame.message)))
+            self._view.stack.note(notice(frame.message, "error", "✗", _key(frame, frame.message)))
         else:
-            self._returned(self._view.withdraw(frame.re), frame.message)
+            self._returned(self._view.stack.withdraw(frame.re), frame.message)
 
     def _returned(self, text: str, reason: str) -> None:
         """A message was refused: write it into the empty prompt, or else into the history."""
@@ -165,7 +165,7 @@ class Receiver(Control):
             self._noted_newer = True
             which = f" ({version})" if version else ""
             text = f"This server{which} is newer than this client ({__version__})."
-            self._view.note(notice(f"{text} Update GenPy to see all that it sends."))
+            self._view.stack.note(notice(f"{text} Update GenPy to see all that it sends."))
 
     def _ready(self, client: "SessionClient", frame: wire.Ready) -> None:
         self._status.update(replay_until=frame.seq)
@@ -179,7 +179,7 @@ class Receiver(Control):
             self._note_newer(frame.server)
         if not self._introduced:
             self._introduced = True
-            self._view.greet(model=client.transcript.next_model != OFFLINE)
+            self._view.stack.greet(model=client.transcript.next_model != OFFLINE)
             self._background(partial(self._introduce, client), "introduce")
             if self._chat.list.shown:
                 self._chat.list.read_later()
@@ -195,7 +195,7 @@ class Receiver(Control):
             return
         self._chat.list.follow(session)
         if session.summary:
-            self._view.note(summed_up("Earlier", session.summary, session.topics), above=True)
+            self._view.stack.note(summed_up("Earlier", session.summary, session.topics), above=True)
 
     def show_lost(self) -> None:
         """Show the text of a reply that the server did not store before it died."""
@@ -206,7 +206,7 @@ class Receiver(Control):
         if all(entry.meta.reply_to != lost.meta.reply_to for entry in entries):
             again = self._keys.way("retry")
             reason = f"The server stopped before it stored its reply; {again} asks again. Received:"
-            self._view.note(notice(f"{reason}\n\n{lost.text}"))
+            self._view.stack.note(notice(f"{reason}\n\n{lost.text}"))
 
 
 def _key(frame: wire.Notice | wire.ErrorFrame, text: str) -> str:

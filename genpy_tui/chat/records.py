@@ -11,7 +11,7 @@ from uuid import uuid4
 from genpy_server.errors import GenPyError
 from genpy_server.files import private
 from genpy_tui.chat.control import NOT_CONNECTED, Control
-from genpy_tui.dialogs.questions import AskLine
+from genpy_tui.dialogs.questions import AskLine, Choose
 
 if TYPE_CHECKING:
     from genpy_server.client.session_client import RemoteRecords
@@ -30,12 +30,9 @@ class RecordsControl(Control):
 
         self._chat.app.push_screen(SearchScreen(records, words), self._chat.switch.jump_later)
 
-    def _stored(self, what: str) -> "RemoteRecords | None":
-        """The records if the open conversation is stored, else None, which is told with `what` is missing."""
-        if self._conversation.records is None or not self._conversation.begun:
-            self._notify(self._missing(what))
-            return None
-        return self._conversation.records
+    def _stored(self, missing: str) -> "RemoteRecords | None":
+        """The records, if the open conversation is stored; else a notice says what is missing."""
+        return self._conversation.records if self._begun(missing) else None
 
     def summary(self) -> None:
         """Show what the open conversation was about."""
@@ -61,13 +58,11 @@ class RecordsControl(Control):
 
     def rename(self, title: str = "") -> None:
         """Rename the open conversation; opens a dialog if no title is given."""
-        if not self._conversation.begun:
-            self._notify(self._missing("Nothing to rename"))
-        elif title.strip():
+        if self._begun("Nothing to rename") and title.strip():
             self._background(partial(self._rename, self._conversation.session, title))
-        else:
-            title = self._conversation.transcript.title
-            self._ask(AskLine("Title of this conversation", title), self.rename)
+        elif self._conversation.begun:
+            now = self._conversation.transcript.title
+            self._ask(AskLine("Title of this conversation", now), self.rename)
 
     async def _rename(self, session: str, title: str) -> None:
         if await self._request(lambda records: records.rename(session, title)) is not None:
@@ -81,8 +76,7 @@ class RecordsControl(Control):
         if sidebar.has_focus and chosen is not None and chosen.id and chosen.id != session:
             session = chosen.id
             title = next((s.title for s in self._chat.list.sessions if s.id == session), "")
-        elif not self._conversation.begun:
-            self._notify(self._missing("Nothing to delete"))
+        elif not self._begun("Nothing to delete"):
             return
         answers = {"no": "Keep it", "yes": "Delete it with all its messages"}
 
@@ -90,7 +84,7 @@ class RecordsControl(Control):
             if answer == "yes":
                 self._background(partial(self._delete, session))
 
-        self._choose(f"Delete “{title}”?", answers, answered, "This cannot be undone.")
+        self._ask(Choose(f"Delete “{title}”?", answers, "This cannot be undone."), answered)
 
     async def _delete(self, session: str) -> None:
         if await self._request(lambda records: records.delete(session)) is None:
@@ -102,15 +96,10 @@ class RecordsControl(Control):
 
     def export(self, name: str = "") -> None:
         """Write the open conversation to a Markdown file."""
-        if not self._conversation.begun:
-            self._notify(self._missing("Nothing to export"))
-            return
-        self._background(partial(self._export, name.strip()))
+        if records := self._stored("Nothing to export"):
+            self._background(partial(self._export, records, name.strip()))
 
-    async def _export(self, name: str) -> None:
-        records, session = self._conversation.records, self._conversation.session
-        if records is None:
-            return
+    async def _export(self, records: "RemoteRecords", name: str) -> None:
         from genpy_server.markdown_export import blocks  # noqa: PLC0415 - when first needed
         from genpy_server.records import (  # noqa: PLC0415 - when first needed
             MessageFile,
@@ -119,7 +108,9 @@ class RecordsControl(Control):
 
         title = self._conversation.transcript.title or "conversation"
         try:
-            with await MessageFile.of(each_message(records, session)) as messages:
+            with await MessageFile.of(
+                each_message(records, self._conversation.session)
+            ) as messages:
                 path = await asyncio.to_thread(write_new, name, title, blocks(title, messages))
         except FileExistsError as error:
             self._fail(f"{error.filename} exists; give another name: /export NAME")

@@ -10,11 +10,11 @@ import msgspec
 from genpy_server.config import LOCAL_PROVIDERS
 from genpy_server.core import models
 from genpy_server.errors import BadRequest, GenPyError
-from genpy_server.wire import ParamsChange, Set
+from genpy_server.wire import Set
 from genpy_tui.chat.control import NOT_CONNECTED, Control
 from genpy_tui.chat.status import AUTOMATIC
 from genpy_tui.commands import SETTINGS, Mistyped
-from genpy_tui.dialogs.questions import AskLine, Item, Pick, Wait
+from genpy_tui.dialogs.questions import AskLine, Choose, Item, Pick, Wait
 from genpy_tui.render.message import MessageBlock, spoken
 from genpy_tui.render.notes import notice
 
@@ -88,7 +88,7 @@ class RetryControl(Control):
         try:
             self._status.update(mode=self._named(mode or AUTOMATIC) or None)
         except Mistyped as error:
-            self._view.note(notice(str(error), "error", "✗"))
+            self._view.stack.note(notice(str(error), "error", "✗"))
             self._status.update(mode=None)
 
     def _named(self, name: str) -> str:
@@ -129,7 +129,7 @@ class RetryControl(Control):
         if last is not None and last.role == "assistant" and last.meta.intent:
             reason = f" ({last.meta.intent_reason})" if last.meta.intent_reason else ""
             detail = f"The last reply was given as {spoken(last.meta.intent)}{reason}."
-        self._choose("Which mode?", answers, chosen, detail)
+        self._ask(Choose("Which mode?", answers, detail), chosen)
 
 
 class ModelControl(Control):
@@ -137,17 +137,6 @@ class ModelControl(Control):
 
     _asked: tuple[tuple[Set, str], ...] = ()
     """Changes that the server has not made yet, oldest first, and what to notify then."""
-
-    # The model
-
-    def choose(self, name: str = "") -> None:
-        """Choose the model of the next replies; opens a dialog if it is not given."""
-        if name.strip():
-            self._change("model", name)
-            self._background(partial(self._look_up, name.strip()), "model")
-        else:
-            question, change = "Which model answers from now on?", partial(self.change, "model")
-            self._background(partial(self._pick, question, change), "model")
 
     async def _look_up(self, name: str) -> None:
         """Notify that no provider lists a model, which may be mistyped."""
@@ -201,66 +190,51 @@ class ModelControl(Control):
         if not self._view.toggle_thinking():
             self._notify("No reply here has any thinking to show.")
 
-    def think(self, effort: str = "") -> None:
-        """Set how long the model thinks; opens a dialog if it is not given."""
-        if effort.strip():
-            self._change("reasoning_effort", effort)
-            return
-        now = self._conversation.transcript.settings.params.reasoning_effort or DEFAULT
-        answers = {key: f"{text} (now)" if key == now else text for key, text in LABELS.items()}
-        change = partial(self.change, "reasoning_effort")
-        self._choose("How long may the model think?", answers, change)
-
     # All settings
 
     def set(self, argument: str = "") -> None:
         """Set the setting "NAME VALUE"; asks for the value, or for both, if not given."""
         name, _, value = argument.strip().partition(" ")
-        if value.strip():
-            self._change(name.lower(), value)
-        elif name:
-            self._ask_for(name.lower())
-        else:
-            now = values(self._conversation.transcript.settings)
-            items = [Item(name, name, now.get(name, DEFAULT)) for name in SETTINGS]
-            self._ask(Pick("Settings of this conversation", items), self._ask_for)
+        if name:
+            self.set_one(name.lower(), value)
+            return
+        now = values(self._conversation.transcript.settings)
+        items = [Item(name, name, now.get(name, DEFAULT)) for name in SETTINGS]
+        self._ask(Pick("Settings of this conversation", items), self.set_one)
 
-    def _ask_for(self, name: str) -> None:
-        if name == "model":
-            self.choose()
+    def set_one(self, name: str, value: str = "") -> None:
+        """Set one setting; opens a dialog if no value is given."""
+        now = values(self._conversation.transcript.settings).get(name, "")
+        change = partial(self.change, name)
+        if value.strip():
+            self.change(name, value)
+            if name == "model":
+                self._background(partial(self._look_up, value.strip()), name)
+        elif name == "model":
+            self._background(partial(self._pick, "Which model answers from now on?", change), name)
         elif name == "reasoning_effort":
-            self.think()
+            answers = {
+                key: f"{text} (now)" if key == (now or DEFAULT) else text
+                for key, text in LABELS.items()
+            }
+            self._ask(Choose("How long may the model think?", answers), change)
         else:
-            now = values(self._conversation.transcript.settings).get(name, "")
-            ask = AskLine(
-                name, now, detail=f"{SETTINGS[name]}; empty: default", limit=2_000, optional=True
-            )
-            self._ask(ask, partial(self.change, name))
+            about = f"{SETTINGS[name]}; empty: default"
+            self._ask(AskLine(name, now, detail=about, limit=2_000, optional=True), change)
 
     def change(self, name: str, text: str) -> None:
-        """Set a setting to a typed value, and notify the result or what is wrong."""
-        try:
-            self._change(name, text)
-        except Mistyped as error:
-            self._fail(str(error))
-
-    def _change(self, name: str, text: str) -> None:
+        """Set a setting to a typed value; the result is notified once the server has it."""
         client = self._conversation.client
         if client is None:
             self._notify(NOT_CONNECTED)
             return
+        text = "" if text.strip().lower() == DEFAULT else text.strip()
         try:
-            value = None if text.strip().lower() in {"", DEFAULT} else parsed(name, text)
-            change = (
-                Set(**{name: value})
-                if name in models.SessionSettings.__struct_fields__
-                else Set(params=ParamsChange(**{name: value}))
-            )
+            change = typed(name, text)
             models.checked_settings(change.applied(self._conversation.transcript.settings))
         except (BadRequest, ValueError) as error:
             raise Mistyped(f"Not set: {error}") from None
-        shown = DEFAULT if value is None else text.strip()
-        self._asked += ((change, f"{name}: {shown}, from the next reply on."),)
+        self._asked += ((change, f"{name}: {text or DEFAULT}, from the next reply on."),)
         client.set(change)
 
     def forget(self) -> None:
@@ -295,15 +269,12 @@ def values(settings: models.SessionSettings) -> dict[str, str]:
     return {name: shlex.join(v) if isinstance(v, tuple) else str(v) for name, v in shown.items()}
 
 
-def parsed(name: str, text: str) -> Any:
-    """Parse the typed value of a setting; raises `ValueError` with what it must be."""
-    text = text.strip()
-    if name == "stop":
-        return tuple(shlex.split(text))
-    if name in {"model", "system"}:
-        return text
-    kind = float if name == "temperature" else models.Effort if name == "reasoning_effort" else int
+def typed(name: str, text: str) -> Set:
+    """The change of a setting to a typed value; raises `ValueError` with what it must be."""
+    if name in models.SessionSettings.__struct_fields__:
+        return msgspec.convert({name: text or None}, Set)
+    value = shlex.split(text) if name == "stop" else text.lower()
     try:
-        return msgspec.convert(text.lower(), kind, strict=False)
+        return msgspec.convert({"params": {name: value or None}}, Set, strict=False)
     except msgspec.ValidationError:
         raise ValueError(f"{name} is {SETTINGS[name]}.") from None

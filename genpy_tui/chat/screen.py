@@ -29,9 +29,10 @@ from genpy_tui.chat.switch import SwitchControl
 from genpy_tui.commands import AS_IT_IS, BY_NAME, Mistyped, bindings
 from genpy_tui.dialogs.questions import Choose
 from genpy_tui.render.notes import notice
+from genpy_tui.terminal import programs
 from genpy_tui.text import plain
 from genpy_tui.widgets.answers import ApprovalRequest
-from genpy_tui.widgets.prompt import Prompt
+from genpy_tui.widgets.prompt import SELECTED, Prompt
 from genpy_tui.widgets.sidebar import Sidebar
 from genpy_tui.widgets.transcript import TranscriptView
 
@@ -100,11 +101,11 @@ class ChatScreen(Screen[None]):
             "end": self.draft.end,
             "export": self.records.export,
             "delete": self.records.delete,
-            "model": self.model.choose,
+            "model": partial(self.model.set_one, "model"),
             "again": self.model.again,
             "set": self.model.set,
             "thinking": self.model.show_thinking,
-            "think": self.model.think,
+            "think": partial(self.model.set_one, "reasoning_effort"),
             "setup": partial(background, self, self.genpy.set_up, "setup"),
             "theme": self._theme,
             "editor": self.draft.open_editor,
@@ -208,7 +209,7 @@ class ChatScreen(Screen[None]):
 
     def refuse(self, reason: str) -> None:
         """Show why no connection can be made."""
-        self.view.note(notice(reason, "error", "✗"))
+        self.view.stack.note(notice(reason, "error", "✗"))
         self.status.update(refusal=reason)
 
     # Commands
@@ -264,7 +265,7 @@ class ChatScreen(Screen[None]):
         selected = self.get_selected_text()
         if selected is None:
             raise SkipAction
-        self.blocks.put_on_clipboard(selected, "what is selected")
+        programs.copy(self.app, selected, SELECTED)
 
     def _stop(self) -> None:
         """Cancel an edit, else stop the reply, else hide the offer; then focus the prompt."""

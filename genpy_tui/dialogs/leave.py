@@ -87,12 +87,6 @@ class LeaveScreen(Dialog[str | None]):
         else:
             self.action_leave()
 
-    def action_leave(self, error_message: str | None = None) -> None:
-        """Close, once."""
-        if self.is_current:
-            self._done = True
-            self.dismiss(error_message)
-
     async def _rate(self, rating: int) -> None:
         """Rate, and leave when the rating is stored."""
         self.show_hint(stars(rating))
@@ -102,4 +96,4 @@ class LeaveScreen(Dialog[str | None]):
                 await records.rate(self._conversation.session, rating)
         except GenPyError as error:
             error_message = f"Not rated: {error.message}"
-        self.action_leave(error_message)
+        self.dismiss(error_message)

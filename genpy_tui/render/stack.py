@@ -1,5 +1,7 @@
 """The blocks of a conversation in order: its messages, and the notes between them."""
 
+from collections.abc import Callable
+
 from genpy_server.client.transcript import Entry, Transcript
 from genpy_tui.commands import Keys
 from genpy_tui.render.layout import Block
@@ -10,8 +12,10 @@ from genpy_tui.render.notes import NoteBlock, greeting, older_waiting
 class Stack:
     """The blocks as of the last `rebuild`; an entry keeps its block as long as it or its message exists."""
 
-    def __init__(self, keys: Keys, *, fresh: bool) -> None:
+    def __init__(self, keys: Keys, changed: Callable[[], None], *, fresh: bool) -> None:
+        """`changed` is called after every change but a `rebuild`."""
         self._keys = keys
+        self._changed = changed
         self.transcript = Transcript()
         self.blocks: list[Block] = []
         self.by_entry: dict[int, MessageBlock] = {}
@@ -28,6 +32,7 @@ class Stack:
     def greet(self, *, model: bool) -> None:
         """Show the greeting with examples that work with or without a model."""
         self._greeting = greeting(self._keys, model=model)
+        self._changed()
 
     def place(self, block: MessageBlock) -> int:
         """The index of a block."""
@@ -80,10 +85,12 @@ class Stack:
         entry.said.append(text)
         block = self._outgoing[client_id] = MessageBlock(entry)
         block.sending = "◌ waiting to be sent"
+        self._changed()
 
-    def withdrawn(self, client_id: str) -> str:
+    def withdraw(self, client_id: str) -> str:
         """Remove a message that will not be sent; returns its text."""
         block = self._outgoing.pop(client_id, None)
+        self._changed()
         return "" if block is None else block.entry.text
 
     def note(self, note: NoteBlock, *, above: bool = False) -> None:
@@ -92,6 +99,7 @@ class Stack:
         It replaces the note before it if that has the same key.
         """
         entries = self.transcript.entries
+        self.rebuild(self.transcript)
         newest = self.by_entry.get(id(entries[-1])) if entries else None
         if above or newest is None:
             notes = self._above
@@ -100,18 +108,19 @@ class Stack:
         if note.key and notes and notes[-1].key == note.key:
             notes.pop()
         notes.append(note)
+        self._changed()
 
     def pass_notes(self) -> None:
         """Remove the notes that held until the reply ended."""
         for notes in (self._above, *(notes for _, notes in self._below.values())):
             notes[:] = (note for note in notes if not note.passing)
+        self._changed()
 
     def clear(self) -> None:
         """Remove all blocks, before another conversation is shown."""
         self._greeting = None
         self._above.clear()
         self._below.clear()
-        self.by_entry.clear()
-        self.by_message.clear()
         self._outgoing.clear()
-        self.transcript = Transcript()
+        self.rebuild(Transcript())
+        self._changed()

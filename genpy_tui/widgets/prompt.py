@@ -72,8 +72,8 @@ class ExactTextArea(TextArea):
     The cursor passes a cluster of code points and a mark in one step.
     """
 
-    _blinking = _rewinding = False
-    """Whether Textual is blinking the cursor, or undoing or redoing."""
+    _blinking = False
+    """Whether Textual is blinking the cursor."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(
@@ -118,23 +118,11 @@ class ExactTextArea(TextArea):
         """Apply an edit of original text."""
         return super().edit(replace(edit, text=protect(newlines(edit.text))))
 
-    def undo(self) -> None:
-        """Undo a batch of edits."""
-        self._rewinding = True
-        super().undo()
-        self._rewinding = False
-
-    def redo(self) -> None:
-        """Redo a batch of edits."""
-        self._rewinding = True
-        super().redo()
-        self._rewinding = False
-
     def _refresh_size(self) -> None:
-        """Wrap first: after an undo Textual uses the cursor before it is within the text."""
-        if self._rewinding:
+        """Wrap first where the cursor is not within the text yet: Textual uses it after an undo."""
+        if self.selection != (within := self._validate_selection(self.selection)):
             self.wrapped_document.wrap(self.wrap_width, self.indent_width)
-            self.selection = self.selection  # within the text
+            self.selection = within
         super()._refresh_size()
 
     def get_line(self, line_index: int) -> Text:

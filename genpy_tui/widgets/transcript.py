@@ -20,7 +20,6 @@ from genpy_server.core.display import restore
 from genpy_tui.commands import Keys, bindings
 from genpy_tui.render.layout import Anchor
 from genpy_tui.render.message import FoldPart, MessageBlock
-from genpy_tui.render.notes import NoteBlock
 from genpy_tui.render.stack import Stack
 from genpy_tui.terminal import internals
 from genpy_tui.widgets.window import Window
@@ -50,10 +49,11 @@ class TranscriptView(Window, can_focus=True):
 
     def __init__(self, keys: Keys, *, fresh: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._stack = Stack(keys, fresh=fresh)
-        self._stack.rebuild(Transcript())
-        self.column.blocks = self._stack.blocks
-        self._structure: Transcript | None = None
+        self.stack = Stack(keys, self._restack, fresh=fresh)
+        self.stack.rebuild(Transcript())
+        self.column.blocks = self.stack.blocks
+        self._stale = False
+        """Whether entries, or blocks beside them, were added, removed or replaced."""
         self._changed: dict[int, Entry] = {}
         self._timer: Timer | None = None
         self._cost = 0.0
@@ -61,14 +61,14 @@ class TranscriptView(Window, can_focus=True):
 
     # Changes
 
-    def reset(self, transcript: "Transcript") -> None:
+    def reset(self, transcript: Transcript) -> None:
         """Note that entries were added, removed or replaced."""
-        self._structure = transcript
-        self._schedule()
+        self.stack.transcript = transcript
+        self._restack()
 
     def _restack(self) -> None:
-        """Note that blocks beside the entries were added or removed."""
-        self.reset(self._structure or self._stack.transcript)
+        self._stale = True
+        self._schedule()
 
     def changed(self, entry: Entry) -> None:
         """Note that an entry has more text or another state."""
@@ -78,7 +78,7 @@ class TranscriptView(Window, can_focus=True):
     @property
     def pending(self) -> bool:
         """Whether there are changes that are not drawn."""
-        return self._structure is not None or bool(self._changed)
+        return self._stale or bool(self._changed)
 
     def _schedule(self) -> None:
         if self._timer is None and self.is_attached:
@@ -105,14 +105,12 @@ class TranscriptView(Window, can_focus=True):
 
         anchor = self._kept_anchor()
         below, last = self._lines_from(anchor), self.column.blocks[-1:]
-        first = len(self.column.blocks)
-        if self._structure is not None:
-            first = self._rebuild(self._structure)
+        first = self._rebuild() if self._stale else len(self.column.blocks)
         for entry in self._changed.values():
-            block = self._stack.by_entry.get(id(entry))
+            block = self.stack.by_entry.get(id(entry))
             if block is not None:
                 block.sync()
-                first = min(first, self._stack.place(block))
+                first = min(first, self.stack.place(block))
         arrived = bool(self._changed) or self.column.blocks[-1:] != last
         self._changed.clear()
         self.place(anchor, first)
@@ -140,50 +138,19 @@ class TranscriptView(Window, can_focus=True):
         message = next((block for block in below if isinstance(block, MessageBlock)), None)
         return anchor if message is None else Anchor(message, 0, 0.0, 0)
 
-    def sent(self, client_id: str, text: str) -> None:
-        """Show a message that is being sent."""
-        self._stack.sent(client_id, text)
-        self._restack()
-        self.to_end()
-
-    def withdraw(self, client_id: str) -> str:
-        """Remove a message that will not be sent; returns its text."""
-        text = self._stack.withdrawn(client_id)
-        self._restack()
-        return text
-
-    def note(self, block: NoteBlock, *, above: bool = False) -> None:
-        """Add a note below the newest message, or above the oldest."""
-        if self._structure is not None:
-            self._stack.rebuild(self._structure)
-        self._stack.note(block, above=above)
-        self._restack()
-
-    def pass_notes(self) -> None:
-        """Remove the notes that held until the reply ended."""
-        self._stack.pass_notes()
-        self._restack()
-
-    def greet(self, *, model: bool) -> None:
-        """Show the greeting of an empty conversation, with examples for a server with or without a model."""
-        self._stack.greet(model=model)
-        self._restack()
-
     def clear(self) -> None:
         """Remove everything."""
-        self._stack.clear()
-        self._structure = None
+        self.stack.clear()
         self._changed.clear()
         self._cost = 0.0
         self.marked, self.follow, self.unseen = None, True, 0
         self.post_message(self.Scrolled())
-        self.reset(self._stack.transcript)
 
-    def _rebuild(self, transcript: Transcript) -> int:
+    def _rebuild(self) -> int:
         """Take over the blocks, to be measured at once; returns the first that may have moved."""
-        self._stack.rebuild(transcript)
-        self._structure = None
-        old, self.column.blocks = self.column.blocks, self._stack.blocks
+        self.stack.rebuild(self.stack.transcript)
+        self._stale = False
+        old, self.column.blocks = self.column.blocks, self.stack.blocks
         same = 0
         for before, after in zip(old, self.column.blocks, strict=False):
             if before is not after:
@@ -206,7 +173,7 @@ class TranscriptView(Window, can_focus=True):
             return False
         if messages:
             self.marked = messages[max(0, at)]
-            self.show_block(self._stack.place(self.marked))
+            self.show_block(self.stack.place(self.marked))
         return True
 
     def show_block(self, place: int) -> None:
@@ -228,12 +195,12 @@ class TranscriptView(Window, can_focus=True):
     @property
     def near_top(self) -> bool:
         """Whether older messages should be loaded."""
-        return self._stack.transcript.before is not None and self.scroll_offset.y < self.size.height
+        return self.stack.transcript.before is not None and self.scroll_offset.y < self.size.height
 
     def reveal(self, message_id: int) -> bool:
         """Show the message with this id and move the cursor to it; False if it is not loaded."""
         self.flush()
-        block = self._stack.by_message.get(message_id)
+        block = self.stack.by_message.get(message_id)
         if block is None:
             return False
         self.focus()
@@ -244,7 +211,7 @@ class TranscriptView(Window, can_focus=True):
         if block.entry.replaced:
             block.expanded = True
             self._again(block)
-        self.show_block(self._stack.place(block))
+        self.show_block(self.stack.place(block))
         return True
 
     def toggle_thinking(self) -> bool:
@@ -274,7 +241,7 @@ class TranscriptView(Window, can_focus=True):
         anchor = self.column.anchor(self.scroll_offset.y)
         block.sync()
         self.follow = False
-        self.place(anchor, self._stack.place(block))
+        self.place(anchor, self.stack.place(block))
         self.follow = self.scroll_offset.y >= self.max_scroll_y
 
     def on_blur(self) -> None:

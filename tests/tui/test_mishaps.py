@@ -142,13 +142,13 @@ async def test_the_lines_are_right_between_a_change_and_its_drawing(
         await tui.until(lambda: not view.pending)
         client.transcript.older([server.stored(n, f"said {n}") for n in (-3, -2, -1)], None)
         view.reset(client.transcript)
-        view.note(notice("And a notice."))
+        view.stack.note(notice("And a notice."))
         assert "said" not in tui.transcript
         await tui.shows("said -1", "And a notice.")
         for name, lines in (("one", 9), ("two", 1), ("three", 50), ("four", 50)):
-            view.sent(name, f"{name}\n" * lines)
+            view.stack.sent(name, f"{name}\n" * lines)
         await tui.shows("four")
-        view.withdraw("one")
+        view.stack.withdraw("one")
         await tui.until(lambda: not view.pending)
         assert view.column.height == len(view.column.rows(0, 1_000))
 
