@@ -38,7 +38,7 @@ from genpy_tui import preferences
 from genpy_tui.background import background
 from genpy_tui.chat.receiver import ConnectionLost
 from genpy_tui.chat.screen import ChatScreen
-from genpy_tui.commands import BY_NAME, COMMANDS, configured
+from genpy_tui.commands import COMMANDS, configured
 from genpy_tui.dialogs.base import Dialog
 from genpy_tui.dialogs.questions import Choose
 from genpy_tui.terminal import internals
@@ -205,9 +205,6 @@ class GenPyApp(App[int]):
         self.theme_changed_signal.subscribe(self, self._remember)
         # The screen is cleared while the program is suspended.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
-        for name, keys in self.keys.items():
-            if not BY_NAME[name].key:
-                self.bind(keys, f"command('{name}')", show=False)
         self.set_keymap(self.keys)
         loop = asyncio.get_running_loop()
         # Windows has no such handlers, nor has a loop that is not in the main thread.
@@ -220,11 +217,6 @@ class GenPyApp(App[int]):
                 f"Unknown theme in the settings: {wanted}. /theme lists them.", severity="warning"
             )
         background(self, self._connect, "start")
-
-    async def action_command(self, name: str) -> None:
-        """Run a command that has a configured key but no default one."""
-        if cast("object", self.screen) is self.chat:
-            await self.chat.action_command(name)
 
     async def _connect(self) -> None:
         await self.chat.painted.wait()

@@ -88,9 +88,9 @@ class Command:
 
     @property
     def binding(self) -> Binding:
-        """Its key as a binding of Textual."""
+        """Its key as a binding of Textual; without a default key it may have a configured one."""
         return Binding(
-            self.key,
+            self.key or "none",
             f"command('{self.name}')",
             self.title,
             show=self.footer,
@@ -259,7 +259,7 @@ class Keys(dict[str, str]):
 
 def bindings(where: Where) -> list[Binding]:
     """The keys that work everywhere, or in the transcript only."""
-    return [command.binding for command in COMMANDS if command.key and command.where == where]
+    return [command.binding for command in COMMANDS if command.where == where]
 
 
 def configured(keyboard: Mapping[str, str]) -> Keys:

@@ -72,7 +72,7 @@ class RemoteRecords(Records):
                 "status": status,
                 "q": query or None,
             }
-            page = await self._get("/api/sessions", core.SessionPage, params)
+            page = await self._ask("/api/sessions", core.SessionPage, params)
             found += page.sessions
             before = page.next
             if before is None:
@@ -81,17 +81,17 @@ class RemoteRecords(Records):
 
     async def models(self) -> core.ModelList:
         """The models that the server can use."""
-        return await self._get("/api/models", core.ModelList)
+        return await self._ask("/api/models", core.ModelList)
 
     async def setup(self) -> core.SetupState:
         """Whether the server has a model, and whether the user may choose one."""
-        return await self._get("/api/setup", core.SetupState)
+        return await self._ask("/api/setup", core.SetupState)
 
     async def set_up(self, choice: core.ModelChoice) -> core.ChosenSetup:
         """Let the server try a model and use it; raises the error of a model that fails."""
         body = msgspec.to_builtins(choice)
         return await self._ask(
-            "POST", "/api/setup", core.ChosenSetup, body=body, seconds=LOADING_SECONDS
+            "/api/setup", core.ChosenSetup, method="POST", body=body, seconds=LOADING_SECONDS
         )
 
     async def user_among_others(self) -> str | None:
@@ -104,10 +104,10 @@ class RemoteRecords(Records):
         """
         if len(quote(text, safe="")) > CONTEXT_BYTES:
             raise errors.BadRequest("The text in the prompt is too long to show its request.")
-        return (await self._get(_path(ref, "context"), _Explained, {"text": text})).context
+        return (await self._ask(_path(ref, "context"), _Explained, {"text": text})).context
 
     async def session(self, ref: str) -> core.Session:
-        return await self._get(_path(ref), core.Session)
+        return await self._ask(_path(ref), core.Session)
 
     async def messages(
         self, ref: str, *, limit: int = 200, before: int | None = None, after: int | None = None
@@ -116,7 +116,7 @@ class RemoteRecords(Records):
         forward = after is not None
         while len(found) < limit:
             params = {"limit": min(limit - len(found), PAGE), "before": before, "after": after}
-            page = await self._get(_path(ref, "messages"), core.MessagePage, params)
+            page = await self._ask(_path(ref, "messages"), core.MessagePage, params)
             found = found + page.messages if forward else page.messages + found
             before, after = (None, page.after) if forward else (page.before, None)
             if before is None and after is None:
@@ -129,72 +129,67 @@ class RemoteRecords(Records):
         if not query.strip():
             return []
         params = {"q": query, "limit": min(limit, PAGE), "session": ref}
-        return (await self._get("/api/search", core.HitList, params)).hits
+        return (await self._ask("/api/search", core.HitList, params)).hits
 
     async def rename(self, ref: str, title: str) -> core.Session:
-        return await self._ask(
-            "PATCH", _path(ref), core.Session, body={"title": core.checked_title(title)}
-        )
+        body = {"title": core.checked_title(title)}
+        return await self._ask(_path(ref), core.Session, method="PATCH", body=body)
 
     async def rate(self, ref: str, rating: int) -> core.Session:
-        return await self._ask(
-            "POST",
-            _path(ref, "rate"),
-            core.Session,
-            body={"rating": core.checked_rating(rating)},
-        )
+        body = {"rating": core.checked_rating(rating)}
+        return await self._ask(_path(ref, "rate"), core.Session, method="POST", body=body)
 
     async def delete(self, ref: str) -> core.Session:
         session = await self.session(ref)
         try:
-            return await self._ask("DELETE", _path(session.id), core.Session)
+            return await self._ask(_path(session.id), core.Session, method="DELETE")
         except _AnswerLost:
             with suppress(errors.NotFound):  # the first request was carried out
-                await self._ask("DELETE", _path(session.id), core.Session)
+                await self._ask(_path(session.id), core.Session, method="DELETE")
             return session
 
     async def regenerate(self, ref: str) -> core.Session:
         path = _path(ref, "regenerate-summary")
-        return await self._ask("POST", path, core.Session, body={}, seconds=SUMMARY_SECONDS)
+        return await self._ask(path, core.Session, method="POST", body={}, seconds=SUMMARY_SECONDS)
 
     async def memory(self, ref: str) -> core.SessionMemory:
-        return await self._get(_path(ref, "memory"), core.SessionMemory)
+        return await self._ask(_path(ref, "memory"), core.SessionMemory)
 
     async def change_memory(
         self, ref: str, *, forget: int | None = None, on: bool | None = None
     ) -> core.SessionMemory:
         given = {"forget": forget, "on": on}
         body = {name: value for name, value in given.items() if value is not None}
-        return await self._ask("PATCH", _path(ref, "memory"), core.SessionMemory, body=body)
+        path = _path(ref, "memory")
+        return await self._ask(path, core.SessionMemory, method="PATCH", body=body)
 
     async def tools(self) -> core.ToolList:
         """The tools of the user."""
-        return await self._get("/api/tools", core.ToolList)
+        return await self._ask("/api/tools", core.ToolList)
 
     async def prompts(self) -> list[core.ListedPrompt]:
         """The prompts of the server's MCP servers."""
-        return (await self._get("/api/prompts", core.PromptList)).prompts
+        return (await self._ask("/api/prompts", core.PromptList)).prompts
 
     async def prompt(self, name: str, values: dict[str, str]) -> str:
         """The text of a prompt with its arguments filled in."""
         path, body = f"/api/prompts/{quote(name, safe='')}", {"arguments": values}
-        return (await self._ask("POST", path, core.PromptText, body=body)).text
+        return (await self._ask(path, core.PromptText, method="POST", body=body)).text
 
     async def revoke_tool(self, name: str) -> core.ToolList:
         """Revoke the permission of a tool; raises `NotFound` where there is none."""
-        return await self._ask(
-            "DELETE", f"/api/tools/{quote(name, safe='')}/approval", core.ToolList
-        )
+        path = f"/api/tools/{quote(name, safe='')}/approval"
+        return await self._ask(path, core.ToolList, method="DELETE")
 
     async def health(self) -> core.ServerHealth:
         """The state of the server."""
-        return await self._ask("GET", "/health", core.ServerHealth, failures=True)
+        return await self._ask("/health", core.ServerHealth, failures=True)
 
     async def stats(
         self, *, days: int = 30, ref: str | None = None, utc_offset: int = 0
     ) -> SpendingReport:
         params = {"days": days, "session": ref, "utc_offset": utc_offset}
-        return await self._get("/api/stats", SpendingReport, params)
+        return await self._ask("/api/stats", SpendingReport, params)
 
     async def open(self) -> "httpx.AsyncClient":
         """Import and create the HTTP client, as the first request does otherwise."""
@@ -216,16 +211,13 @@ class RemoteRecords(Records):
             await self._http.aclose()
             self._http = None
 
-    async def _get(self, path: str, kind: type[T], query: dict[str, Any] | None = None) -> T:
-        return await self._ask("GET", path, kind, query=query)
-
     async def _ask(
         self,
-        method: str,
         path: str,
         kind: type[T],
-        *,
         query: dict[str, Any] | None = None,
+        *,
+        method: str = "GET",
         body: dict[str, Any] | None = None,
         seconds: float = ANSWER_SECONDS,
         failures: bool = False,

@@ -64,19 +64,11 @@ class WebSocket:
         except SSLCertVerificationError as error:  # before ValueError, its base class
             why = f"The certificate of {address.http} is not trusted: {error.verify_message}."
             raise Lost(Refused(why), again=False) from error
-        except (
-            exceptions.InvalidURI,
-            exceptions.InvalidProxy,
-            ValueError,
-            ImportError,
-        ) as error:  # the last for SOCKS
+        # ImportError: for SOCKS; OSError: also TimeoutError.
+        except (exceptions.InvalidURI, exceptions.InvalidProxy, ValueError, ImportError) as error:
             refused = BadRequest(f"Cannot connect to {address.http}: {error}.")
             raise Lost(refused, again=False) from error
-        except (
-            OSError,
-            EOFError,
-            exceptions.InvalidHandshake,
-        ) as error:  # OSError includes TimeoutError
+        except (OSError, EOFError, exceptions.InvalidHandshake) as error:
             raise Lost(address.unreachable(), again=True) from error
         socket = cls(connection, address)
         if connection.subprotocol != PROTOCOL:
@@ -111,8 +103,5 @@ class WebSocket:
 def _answered(address: Address, refused: exceptions.InvalidStatus) -> Lost:
     """The error of a server that answers the handshake with an HTTP error."""
     response = refused.response
-    status = response.status_code
-    error = read_error(response.body or b"")
-    if error is None:
-        error = address.no_server(status)
+    error = read_error(response.body or b"") or address.no_server(response.status_code)
     return Lost(error, again=error.retryable)

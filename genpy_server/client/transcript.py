@@ -4,7 +4,6 @@ After a reconnection the transcript is the same as without one: overlapping delt
 their offset, and a missing one raises `Gap`, after which the client fetches a snapshot.
 """
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -284,9 +283,6 @@ class Transcript:
             if other.message_id == reply_to:
                 return place + 1
         return len(self.entries)
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.entries)
 
 
 def _apply_to_reply(entry: Entry, frame: wire.ServerFrame) -> None:

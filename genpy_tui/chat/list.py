@@ -121,7 +121,7 @@ class ListControl(Control):
             await asyncio.sleep(PAUSE)
             self.sessions = []
             await self.read()
-            self.sidebar.highlighted = 0 if self.sessions else None
+            self.sidebar.highlighted = 0
 
         self._background(work, "list")
 

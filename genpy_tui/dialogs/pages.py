@@ -223,10 +223,8 @@ class MemoryScreen(Page):
         self._none.update(plain(NO_NOTES))
         choices = self.query_one(Choices)
         marked = choices.highlighted or 0
-        choices.clear_options()
-        choices.add_options(Option(_note(note), id=str(note.number)) for note in memory.notes)
-        if memory.notes:
-            choices.highlighted = min(marked, len(memory.notes) - 1)
+        choices.set_options(Option(_note(note), id=str(note.number)) for note in memory.notes)
+        choices.highlighted = marked
 
 
 def _note(note: MemoryNote) -> Content:

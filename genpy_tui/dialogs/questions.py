@@ -100,8 +100,7 @@ class Pick(Dialog[str | None]):
         typed = Input(placeholder=self.PLACEHOLDER)
         super().__init__(question, typed, Choices(), detail=detail, hint=HINT, size="broad")
         self._items = items
-        self._chosen = chosen
-        self._shown: list[Item] = []
+        self._chosen: str | None = chosen
         self._typed = ""
 
     def on_mount(self) -> None:
@@ -120,22 +119,21 @@ class Pick(Dialog[str | None]):
     def _show(self, typed: str) -> None:
         """Show the rows that match; the marked one stays marked while the filter is the same."""
         options = self.query_one(Choices)
-        if typed == self._typed and options.highlighted is not None:
-            self._chosen = self._shown[options.highlighted].key
+        marked = options.highlighted_option
+        if typed == self._typed and marked is not None:
+            self._chosen = marked.id
         elif self.FILTERS and typed:
             self._chosen = ""
         self._typed = typed
         words = typed.lower().split() if self.FILTERS else []
-        self._shown = [
-            item
+        shown = {
+            item.key: item
             for item in self._items
             if all(word in f"{item.label} {item.remark}".lower() for word in words)
-        ]
-        options.clear_options()
+        }
         width = max(20, options.size.width - 2)
-        options.add_options(Option(_row(item, width)) for item in self._shown)
-        at = [n for n, item in enumerate(self._shown) if item.key == self._chosen]
-        options.highlighted = (at[0] if at else 0) if self._shown else None
+        options.set_options(Option(_row(item, width), id=key) for key, item in shown.items())
+        options.highlighted = [*shown].index(self._chosen) if self._chosen in shown else 0
 
     def replace(self, items: Sequence[Item]) -> None:
         """Show other rows."""
@@ -149,20 +147,18 @@ class Pick(Dialog[str | None]):
     def action_move(self, step: int) -> None:
         """Mark another row; the filter keeps the focus."""
         options = self.query_one(Choices)
-        if self._shown:
-            options.highlighted = ((options.highlighted or 0) + step) % len(self._shown)
+        if options.option_count:
+            options.highlighted = ((options.highlighted or 0) + step) % options.option_count
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the marked row."""
         event.stop()
-        marked = self.query_one(Choices).highlighted
-        if marked is not None:
-            self.dismiss(self._shown[marked].key)
+        self.query_one(Choices).action_select()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """A row was clicked."""
+        """A row was chosen."""
         event.stop()
-        self.dismiss(self._shown[event.option_index].key)
+        self.dismiss(event.option.id)
 
 
 def _row(item: Item, width: int) -> Content:

@@ -77,13 +77,11 @@ class Sidebar(Choices):
             return
         chosen = self.highlighted_option.id if self.highlighted_option else current
         before, scrolled = self.highlighted or 0, self.scroll_y
-        self.clear_options()
-        self.add_options(
+        self.set_options(
             Option(row, id=session.id) for session, row in zip(sessions, rows, strict=True)
         )
         places = (place for place, session in enumerate(sessions) if session.id == chosen)
-        last = len(sessions) - 1
-        self.highlighted = next(places, min(before, last) if sessions else None)
+        self.highlighted = next(places, before)
         self.scroll_to(y=scrolled, animate=False)
 
     def _draw_again(self) -> None:
