@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from genpy_server.embedded import Embedded, LocalServer
 
 COLLECT = (20_000, 20, 20)
-"""Thresholds of the garbage collector."""
 SIGNALS = [one for one in signal.Signals if one.name in {"SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT"}]
 """Those that end the program."""
 EXIT_BASE = 128
@@ -106,7 +105,6 @@ class GenPyApp(App[int]):
         self._left: list[SessionClient] = []
         """The clients that were open when the program ended."""
         self._leave_question = Choose("", {})
-        """The newest question whether to leave."""
         self._leaving_by_signal = False
         chosen = settings.theme or preferences.theme(settings.database.parent)
         self.theme = chosen if chosen in self.available_themes else THEMES[0].name
@@ -286,10 +284,7 @@ class GenPyApp(App[int]):
         """Show a conversation; the client of the one before sends its outbox in the background."""
         if not self._loaded:
             return
-        from genpy_server.client.session_client import (  # noqa: PLC0415 - loaded
-            RemoteRecords,
-            SessionClient,
-        )
+        from genpy_server.client import session_client  # noqa: PLC0415 - loaded
 
         url = self.local.url if self.local is not None else self.server or ""
         token = next(iter(self.settings.tokens), None) if self.local is None else self.local.token
@@ -298,8 +293,8 @@ class GenPyApp(App[int]):
             task = asyncio.create_task(_linger(left))
             self._lingering[task] = left
             task.add_done_callback(self._lingering.pop)
-        records = self.chat.conversation.records or RemoteRecords(url, token)
-        client = SessionClient(url, ref, token=token, approvals=True)
+        records = self.chat.conversation.records or session_client.RemoteRecords(url, token)
+        client = session_client.SessionClient(url, ref, token=token, approvals=True)
         if self._initial_settings != Set():
             client.set(self._initial_settings)
             self._initial_settings = Set()

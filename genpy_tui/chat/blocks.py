@@ -61,7 +61,8 @@ class BlockControl(Control):
         """Jump to a place in a conversation; ask before a web address is opened."""
         scheme, _, place = target.partition(":")
         if scheme == PLACE:
-            self._chat.switch.show_place(*place.split("#"))
+            ref, _, message = place.partition("#")
+            self._chat.switch.show_place((ref, int(message)))
             return
         if urlsplit(target).scheme not in {"http", "https"}:
             self._notify(f"Only web addresses are opened; this is {target}")

@@ -1,6 +1,7 @@
 """The list of conversations: updated by the events of the open one, and read at intervals."""
 
 import asyncio
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 BUSY, QUIET = 3.0, 15.0
 """Seconds between reads of the list: while a reply is written in another conversation, and else."""
 PAGE = 100
-"""The number of conversations in a page."""
 PAUSE = 0.15
 """Seconds after the last key in the filter until the list is read."""
 
@@ -29,7 +29,6 @@ class ListControl(Control):
     _read_at = -inf
     _more = False
     """Whether the server has conversations older than the last one read."""
-    _reading_more = False
     _query = ""
 
     def __init__(self, chat: "ChatScreen") -> None:
@@ -81,7 +80,10 @@ class ListControl(Control):
             lambda records: records.sessions(limit=PAGE, before=before, query=query or None),
             quiet=True,  # the status shows it
         )
-        if page is None or query != self._query:
+        if query != self._query:
+            return
+        if page is None:
+            self._more = self._more or before is not None
             return
         full, known = len(page) == PAGE, {session.id for session in page}
         others = [session for session in self.sessions if session.id not in known]
@@ -99,15 +101,10 @@ class ListControl(Control):
 
     def read_more(self) -> None:
         """Read the conversations that are older than those in the list, in the background."""
-        if self._more and not self._reading_more:
-            self._reading_more = True
-            self._background(self._read_more, "more of the list")
-
-    async def _read_more(self) -> None:
-        try:
-            await self.read(before=self.sessions[-1].last_message_id)
-        finally:
-            self._reading_more = False
+        if self._more:
+            self._more = False  # until they are here
+            last = self.sessions[-1].last_message_id
+            self._background(partial(self.read, last), "more of the list")
 
     # The filter
 

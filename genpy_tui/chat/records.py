@@ -28,7 +28,7 @@ class RecordsControl(Control):
             return
         from genpy_tui.dialogs.search import SearchScreen  # noqa: PLC0415 - when first needed
 
-        self._chat.app.push_screen(SearchScreen(records, words), self._chat.switch.jump_later)
+        self._chat.app.push_screen(SearchScreen(records, words), self._chat.switch.show_place)
 
     def _stored(self, missing: str) -> "RemoteRecords | None":
         """The records, if the open conversation is stored; else a notice says what is missing."""
@@ -101,10 +101,7 @@ class RecordsControl(Control):
 
     async def _export(self, records: "RemoteRecords", name: str) -> None:
         from genpy_server.markdown_export import blocks  # noqa: PLC0415 - when first needed
-        from genpy_server.records import (  # noqa: PLC0415 - when first needed
-            MessageFile,
-            each_message,
-        )
+        from genpy_server.records import MessageFile, each_message  # noqa: PLC0415 - likewise
 
         title = self._conversation.transcript.title or "conversation"
         try:

@@ -33,25 +33,18 @@ class SwitchControl(Control):
         if left and ended and left != ref:
             self._chat.rating.offer_later(left)
 
-    def show_place(self, ref: str, message: str) -> None:
-        """Jump to a message of a session, which is named by a prefix of its id."""
-
-        async def work() -> None:
-            found = await self._request(lambda records: records.session(ref))
-            if found is not None:
-                await self.jump(found.id, int(message))
-
-        self._background(work, "open")
-
-    def jump_later(self, place: tuple[str, int] | None) -> None:
-        """Jump in the background."""
+    def show_place(self, place: tuple[str, int] | None) -> None:
+        """Jump in the background to a message of a session, which a prefix of its id names."""
         if place is not None:
-            self._background(partial(self.jump, *place), "open")
+            self._background(partial(self._jump, *place), "open")
 
-    async def jump(self, session: str, message: int) -> None:
+    async def _jump(self, ref: str, message: int) -> None:
         """Open a session and show one of its messages, loading all messages up to it."""
-        if session != self._conversation.session:
-            await self.go(session)
+        if ref != self._conversation.session:
+            session = await self._request(lambda records: records.session(ref))
+            if session is None:
+                return
+            await self.go(session.id)
         try:
             async with asyncio.timeout(JUMP_SECONDS):
                 while not self._view.reveal(message):

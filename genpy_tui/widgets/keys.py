@@ -29,9 +29,6 @@ class KeysLine(Footer):
             if isinstance(key, FooterKey):
                 if key.action in useless:
                     continue
-                if not key.has_class("-command-palette"):
-                    # Avoids a second style update.
-                    key.set_reactive(FooterKey.compact, self.compact)
                 room -= cell_len(f"{key.key_display}{key.description}") + PADDING
             if room >= 0:
                 yield key
