@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 
 COLLECT = (20_000, 20, 20)
 SIGNALS = [one for one in signal.Signals if one.name in {"SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT"}]
-"""Those that end the program."""
 EXIT_BASE = 128
 """Exit code of a program that a signal ended, minus the number of the signal."""
 SIGNAL_SECONDS = 5.0
@@ -422,7 +421,6 @@ class GenPyApp(App[int]):
 
 
 async def _linger(client: "SessionClient") -> None:
-    """Let a client send its outbox, then close it."""
     try:
         async with asyncio.timeout(LINGER_SECONDS):
             if client.unsent:

@@ -6,7 +6,9 @@ texts that were not sent when the program ended.
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from genpy_server.files import read_json, write_json
 
@@ -15,40 +17,34 @@ OFFERS = 200
 """Conversations that are remembered as offered, the newest."""
 
 
+class _Kept(msgspec.Struct, omit_defaults=True):
+    theme: str | None = None
+    rating_offered: list[str] = []
+
+
 def theme(folder: Path) -> str | None:
     """The theme that was chosen last."""
-    name = _read(folder).get("theme")
-    return name if isinstance(name, str) else None
+    return _read(folder).theme
 
 
 def remember_theme(folder: Path, name: str) -> None:
     """Store the theme; raises `OSError`."""
-    write_json(folder / NAME, _read(folder) | {"theme": name})
+    write_json(folder / NAME, replace(_read(folder), theme=name))
 
 
-class Offers:
-    """The conversations for which a rating was offered, in this run and in those before."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._offered: list[str] | None = None
-
-    def take(self, session: str) -> bool:
-        """Store that a rating is offered for a conversation; False where it was before."""
-        if self._offered is None:
-            stored = _read(self._folder).get("rating_offered")
-            self._offered = [str(item) for item in stored] if isinstance(stored, list) else []
-        if session in self._offered:
-            return False
-        self._offered = [*self._offered[1 - OFFERS :], session]
-        value = _read(self._folder) | {"rating_offered": self._offered}
-        with suppress(OSError):  # then it is offered again in another run
-            write_json(self._folder / NAME, value)
-        return True
+def take_offer(folder: Path, session: str) -> bool:
+    """Store that a rating is offered for a conversation; False where it was before."""
+    kept = _read(folder)
+    if session in kept.rating_offered:
+        return False
+    offered = [*kept.rating_offered[1 - OFFERS :], session]
+    with suppress(OSError):  # then it is offered again
+        write_json(folder / NAME, replace(kept, rating_offered=offered))
+    return True
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    return read_json(folder / NAME, dict[str, Any]) or {}
+def _read(folder: Path) -> _Kept:
+    return read_json(folder / NAME, _Kept) or _Kept()
 
 
 def keep_unsent(folder: Path, texts: list[str]) -> None:

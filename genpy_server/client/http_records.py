@@ -28,7 +28,6 @@ ANSWER_SECONDS = 30.0
 LOADING_SECONDS = 600.0
 """Time limit of the set-up, which may load a model."""
 SUMMARY_SECONDS = 150.0
-"""Time limit of writing a summary."""
 
 
 class _AnswerLost(errors.Unreachable):

@@ -30,7 +30,6 @@ class Link(NamedTuple):
     delay: float = 0.0
     """While reconnecting: seconds until the next attempt."""
     error: GenPyError | None = None
-    """Why it failed."""
 
     @property
     def reason(self) -> str:

@@ -201,7 +201,6 @@ class SessionClient:
     # The connection
 
     async def _keep_connected(self) -> None:
-        """Connect and reconnect, until the connection is refused or closed."""
         try:
             while True:
                 self._show(Link("connecting", self._delay.failures))
@@ -253,7 +252,6 @@ class SessionClient:
         return await WebSocket.open(self._address, self._address.session(ref, **query), self._token)
 
     async def _write(self, socket: Socket) -> None:
-        """Send the frames of the outbox until the connection is lost."""
         self._outbox.reconnect()
         try:
             while True:

@@ -4,6 +4,7 @@ After a reconnection the transcript is the same as without one: overlapping delt
 their offset, and a missing one raises `Gap`, after which the client fetches a snapshot.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -30,7 +31,6 @@ class ToolLine(msgspec.Struct, eq=False):
     result: str = ""
     error: str = ""
     request: wire.ApprovalRequested | None = None
-    """The open approval request, if any."""
     progress: str = ""
     fraction: float | None = None
     """Progress from 0 to 1, if known."""
@@ -140,7 +140,6 @@ class Transcript:
         self.message_chars = 0
         """Characters of a message at most; 0 if unknown."""
         self.modes: tuple[ListedMode, ...] = ()
-        """The modes of the server."""
         self.summary: wire.SummaryEvent | None = None
         self.quota: dict[str, int] = {}
         self.settings = models.SessionSettings()
@@ -283,6 +282,9 @@ class Transcript:
             if other.message_id == reply_to:
                 return place + 1
         return len(self.entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
 
 
 def _apply_to_reply(entry: Entry, frame: wire.ServerFrame) -> None:

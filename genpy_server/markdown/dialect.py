@@ -231,7 +231,6 @@ def _stops(
     number: int,
     end: int,
 ) -> bool:
-    """Whether another block begins at a line."""
     return any(rule(state, number, end, True) for rule in rules)  # noqa: FBT003 - theirs
 
 

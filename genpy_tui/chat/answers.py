@@ -8,7 +8,7 @@ from genpy_server.core.display import stars
 from genpy_server.core.models import Session
 from genpy_tui.chat.control import Control
 from genpy_tui.dialogs.questions import Choose
-from genpy_tui.preferences import Offers
+from genpy_tui.preferences import take_offer
 from genpy_tui.widgets.answers import ApprovalRequest, RatingOffer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class RatingControl(Control):
     def __init__(self, chat: "ChatScreen") -> None:
         super().__init__(chat)
         self.offer = RatingOffer(chat.keys, "offer")
-        self._offers = Offers(chat.genpy.settings.database.parent)
+        self._folder = chat.genpy.settings.database.parent
 
     def rate(self, value: str = "") -> None:
         """Rate the open conversation; opens a dialog if no rating is given."""
@@ -46,7 +46,7 @@ class RatingControl(Control):
                 found = await self._request(lambda records: records.session(session), quiet=True)
         except TimeoutError:
             return None  # the offer is optional
-        wanted = found is not None and found.rating is None and self._offers.take(found.id)
+        wanted = found is not None and found.rating is None and take_offer(self._folder, found.id)
         return found if wanted else None
 
     def offer_later(self, session: str) -> None:

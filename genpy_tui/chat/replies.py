@@ -158,7 +158,6 @@ class ModelControl(Control):
     async def _pick(
         self, question: str, chosen: Callable[[str], None], *, default: bool = True
     ) -> None:
-        """Ask for one of the server's models."""
         records = self._conversation.records
         if records is None:
             self._notify(NOT_CONNECTED)

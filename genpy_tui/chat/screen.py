@@ -64,7 +64,6 @@ class ChatScreen(Screen[None]):
         self.below = Static(id="below")
         self.key_line = Vertical(id="keys")
         self.painted = asyncio.Event()
-        """Set when the first paint is done."""
         self.status = StatusControl(self, mode)
         self.draft = DraftControl(self)
         self.retry = RetryControl(self)

@@ -25,13 +25,10 @@ class Activity(NamedTuple):
 
     link: "Link | None" = None
     link_at: float = 0.0
-    """When the connection changed last."""
     replay_until: int = 0
     """The `seq` of the last event that a resumed connection must replay."""
     limited_until: float = 0.0
-    """When a rate limit ends."""
     stopping: bool = False
-    """Whether the running reply was cancelled."""
     held: bool = False
     """Whether the running reply waits until what was shown of it is stored."""
     ending: bool = False
@@ -43,7 +40,6 @@ class Activity(NamedTuple):
     refusal: str = ""
     """Why no connection is possible."""
     editing: bool = False
-    """The last message is being edited."""
     mode: str | None = None
     """The mode that was chosen for the next messages; None leaves the choice to the server."""
 
@@ -192,7 +188,6 @@ class StatusControl:
         return tuple(facts)
 
     def _hint(self) -> str:
-        """What enter does."""
         conversation, chosen, keys = self._conversation, self._prompt.menu.chosen, self._keys
         if chosen is not None:
             hint = f"enter runs /{chosen.slash} · tab completes · esc closes"

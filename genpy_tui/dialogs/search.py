@@ -51,6 +51,7 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
         super().__init__("Search every conversation", *body, hint=hint, size="wide tall")
         self._records = records
         self._query = query
+        self._hits: list[Hit] = []
 
     def on_mount(self) -> None:
         """Search for the words that the command gave, if any."""
@@ -70,10 +71,8 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
         if self._shown != self._query:
             self._jump = True
             self._search()
-        else:
-            options = self.query_one(Choices)
-            options.action_first()
-            options.action_select()
+        elif self._hits:
+            self._choose(0)
 
     def _search(self, pause: float = 0) -> None:
         background(self, partial(self._load, self._query, PAGE, pause), "work")
@@ -90,23 +89,21 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
             self._requesting = False
         options, first = self.query_one(Choices), requested == PAGE
         if first:
-            self._shown = query
+            self._hits, self._shown = [], query
             options.clear_options()
         elif query != self._shown:
             return
         self._requested = requested
-        known = {option.id for option in options.options}
+        known = {hit.message.id for hit in self._hits}
+        new = [hit for hit in hits if hit.message.id not in known]
+        self._hits += new
         words, width = re.findall(r"\w+", query.lower()), max(20, options.size.width - 4)
-        options.add_options(
-            Option(hit_row(hit, words, width), id=key)
-            for key, hit in {f"{h.message.session_id}#{h.message.id}": h for h in hits}.items()
-            if key not in known
-        )
+        options.add_options(Option(hit_row(hit, words, width)) for hit in new)
         self._show_count()
         if first:
-            options.action_first()
-            if self._jump:
-                options.action_select()
+            options.highlighted = 0 if hits else None
+            if hits and self._jump:
+                self._choose(0)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Request more near the last hit."""
@@ -114,32 +111,28 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
         self._request_more()
 
     @property
-    def _count(self) -> int:
-        return self.query_one(Choices).option_count
-
-    @property
     def _may_be_more(self) -> bool:
-        return self._requested < MOST and self._count >= self._requested
+        return self._requested < MOST and len(self._hits) >= self._requested
 
     def _request_more(self, _: object = None) -> None:
         """Request the next page, if the last hit is visible or nearly marked."""
         options = self.query_one(Choices)
         near = options.scroll_y >= options.max_scroll_y - NEAR
-        near = near or (options.highlighted or 0) >= self._count - NEAR
-        if near and self._count and self._may_be_more and not self._requesting:
+        near = near or (options.highlighted or 0) >= len(self._hits) - NEAR
+        if near and self._hits and self._may_be_more and not self._requesting:
             self._requesting = True
             page = min(self._requested + PAGE, MOST)
             background(self, partial(self._load, self._shown, page), "more")
 
     def _show_count(self) -> None:
-        many = count(self._count, "hit")
+        many = count(len(self._hits), "hit")
         if self._may_be_more:
-            many = f"{self._count} best hits, more below"
-        elif self._count >= MOST:
-            many = f"{self._count} best hits; more words find others"
+            many = f"{len(self._hits)} best hits, more below"
+        elif len(self._hits) >= MOST:
+            many = f"{len(self._hits)} best hits; more words find others"
         if not self._shown:
             self.show_hint("Type a few words.")
-        elif not self._count:
+        elif not self._hits:
             self.show_hint("Nothing found. Try other words.")
         else:
             self.show_hint(f"{many}   ↑↓ choose   enter jump   esc close")
@@ -147,8 +140,11 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open a hit."""
         event.stop()
-        session, _, message = str(event.option.id).rpartition("#")
-        self.dismiss((session, int(message)))
+        self._choose(event.option_index)
+
+    def _choose(self, place: int) -> None:
+        message = self._hits[place].message
+        self.dismiss((message.session_id, message.id))
 
     def action_list(self) -> None:
         """Go to the hits."""

@@ -25,7 +25,6 @@ TOOL_LINES = 24
 """The most lines of a tool's result that are shown; then their number."""
 
 SAID = "said"
-"""The style of the background of a person's messages."""
 SPEAKERS = {
     "user": ("›", "You", "you mark"),
     "assistant": ("◆", "GenPy", "genpy mark"),
@@ -66,7 +65,6 @@ class MessageBlock:
         self.marked = False
         """Whether the cursor is on it."""
         self.other_model = False
-        """Whether its model is not that of the reply before it."""
         self._document: Document | None = None
         self._fed = 0
         self._head = BlockPart(self._heading)

@@ -21,7 +21,6 @@ WITHOUT_MODEL = (
     "How many messages are in this chat?",
     "Show my sessions",
 )
-"""Examples that work without a model."""
 KEYS = (("enter", "sends"), ("ctrl+j", "new line"))
 COMMANDS = (
     ("stop", "stops a reply and keeps it"),

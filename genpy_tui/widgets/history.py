@@ -1,7 +1,6 @@
 """The history of the prompt for up and down: sent or cleared texts, and the draft."""
 
 LIMIT = 1_000
-"""Most texts of a history."""
 
 
 class History:

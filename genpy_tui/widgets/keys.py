@@ -8,7 +8,6 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 PADDING = 3
-"""Cells around a key and its description."""
 
 
 class KeysLine(Footer):

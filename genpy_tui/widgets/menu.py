@@ -12,7 +12,6 @@ from genpy_tui.commands import BY_SLASH, Command
 from genpy_tui.text import one_line
 
 ROWS = 8
-"""Most rows of the menu."""
 _BEGUN = re.compile(r"/([a-z0-9_-]*)")
 _NAME_CELLS = 17
 

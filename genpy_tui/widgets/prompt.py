@@ -73,7 +73,6 @@ class ExactTextArea(TextArea):
     """
 
     _blinking = False
-    """Whether Textual is blinking the cursor."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(
@@ -205,7 +204,6 @@ class ExactTextArea(TextArea):
         self._put(event.text)
 
     def _put(self, text: str) -> None:
-        """Insert a text, a large one as a mark."""
         text = newlines(text)
         if _is_large(text):
             lines = text.count("\n") + 1

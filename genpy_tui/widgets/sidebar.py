@@ -18,7 +18,6 @@ from genpy_tui.widgets.choices import Choices
 
 WIDTH = 32
 QUESTIONS = "Single questions"
-"""Heading of the questions of `genpy ask`."""
 NEAR = 3
 """Conversations before the last one from which older ones are requested."""
 

@@ -38,7 +38,6 @@ class TranscriptView(Window, can_focus=True):
     ]
 
     marked: var[MessageBlock | None] = var(default=None)
-    """The message that the cursor is on."""
 
     @dataclass
     class LinkClicked(Message):

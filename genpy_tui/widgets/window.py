@@ -34,7 +34,6 @@ READABLE = 100
 MARGIN = 2
 """The least number of columns on the left, with the cursor, and on the right."""
 CACHED = 400
-"""The most strips in the cache."""
 CURSOR = "▌ "
 
 

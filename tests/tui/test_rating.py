@@ -12,7 +12,7 @@ from support.terminal import Terminal, terminal
 
 from genpy_server.client.session_client import RemoteRecords
 from genpy_tui.chat import answers
-from genpy_tui.preferences import Offers, remember_theme, theme
+from genpy_tui.preferences import remember_theme, take_offer, theme
 from genpy_tui.widgets.answers import RatingOffer
 
 QUESTION = "How was “first”?"
@@ -164,14 +164,14 @@ async def test_the_own_server_is_left_at_once_after_the_end(tmp_path: Path) -> N
 def test_an_offer_is_taken_once(tmp_path: Path) -> None:
     """Offers are remembered beside the theme, and neither is lost by the other or by a bad file."""
     remember_theme(tmp_path, "genpy-light")
-    assert Offers(tmp_path).take("a")
-    assert not Offers(tmp_path).take("a")
-    assert Offers(tmp_path).take("b")
+    assert take_offer(tmp_path, "a")
+    assert not take_offer(tmp_path, "a")
+    assert take_offer(tmp_path, "b")
     assert theme(tmp_path) == "genpy-light"
     assert mode(tmp_path / "terminal.json") == 0o600
     remember_theme(tmp_path, "genpy-dark")
-    assert not Offers(tmp_path).take("b")
+    assert not take_offer(tmp_path, "b")
     (tmp_path / "terminal.json").write_text("[1, 2]")
     assert theme(tmp_path) is None
-    assert Offers(tmp_path).take("b")
+    assert take_offer(tmp_path, "b")
     assert json.loads((tmp_path / "terminal.json").read_text()) == {"rating_offered": ["b"]}

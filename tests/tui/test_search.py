@@ -48,7 +48,7 @@ async def test_the_next_page_comes_at_the_end_of_the_list(tmp_path: Path) -> Non
         await tui.shows("120 hits")
         await tui.press("end")
         await tui.until(lambda: tui.app.screen.query_one(OptionList).highlighted == 119)
-        found = [str(one.id) for one in tui.app.screen.query_one(OptionList).options]
+        found = [hit.message.id for hit in tui.app.screen._hits]
         assert len(set(found)) == len(found) == 120
         await tui.press("enter")
         await tui.until(lambda: tui.chat.view.marked is not None)

@@ -15,7 +15,6 @@ _TITLE = re.compile(
     r"""\b(?:title|file|filename|name)\s*=\s*(?:["'](?P<quoted>[^"']+)["']|(?P<bare>[^\s}]+))"""
 )
 _NAME = re.compile(r"[\w./\\~+-]*\.\w+")
-"""The name of a file."""
 _LEXED_LINE = 2_000
 """Code with a longer line is not highlighted, since lexers are slow on such lines."""
 
