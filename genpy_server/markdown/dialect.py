@@ -119,11 +119,6 @@ def fence(line: str) -> Fence | None:
     return Fence(match[1][0], len(match[1]), match.start(1), match[2].strip())
 
 
-def is_delimiter(line: str) -> bool:
-    """Whether a line is the one below the head of a table; dashes alone underline a heading."""
-    return ("|" in line or ":" in line) and _DELIMITER.match(line) is not None
-
-
 def math_end(line: str) -> str | None:
     """The closing mark of the formula that begins in a line; None if none begins."""
     opened = _MATH.match(line)
@@ -191,7 +186,8 @@ def _table(state: "StateBlock", first: int, end: int, silent: bool) -> bool:  # 
     if state.is_code_block(first) or state.is_code_block(below):
         return False
     head, rule = _line(state, first), _line(state, below)
-    if "|" not in head or not is_delimiter(rule):
+    # Dashes alone underline a heading.
+    if "|" not in head or not ("|" in rule or ":" in rule) or not _DELIMITER.match(rule):
         return False
     marks = cells(rule)
     names = cells(head, len(marks))

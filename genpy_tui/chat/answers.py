@@ -87,7 +87,6 @@ class RatingControl(Control):
         if rated is not None:
             self._notify(f"Rated “{session.title}” {stars(rating)}")
             self._chat.list.update(rated)
-            self._chat.list.follow()
 
 
 class ApprovalControl(Control):

@@ -124,18 +124,21 @@ class ListControl(Control):
 
     # The open conversation
 
-    def follow(self, opened: Session | None = None) -> None:
-        """Show the list, with the open conversation as the client has it.
-
-        `opened` is the stored session, if it was read.
-        """
+    def follow(self) -> None:
+        """Show the list, with the open conversation as the client has it."""
         own = self._conversation.session
         known = next((session for session in self.sessions if session.id == own), None)
         if known is None and not self._query:
-            known = self._new() if opened is None else ListedSession(**asdict(opened))
-        if known is not None and known.id == own:
-            self.update(self._current(known))
+            known = self._new()
+        if known is not None:
+            self._insert(self._current(known))
         self.sidebar.show(self.sessions, own)
+
+    def update(self, session: Session) -> None:
+        """Show a session as it is stored, unless it is not in a filtered list."""
+        if not self._query or any(one.id == session.id for one in self.sessions):
+            self._insert(ListedSession(**asdict(session)))
+        self.follow()
 
     def _new(self) -> ListedSession | None:
         """A row for a conversation that began in this client; None for any other."""
@@ -171,10 +174,9 @@ class ListControl(Control):
             running=self._conversation.running is not None,
         )
 
-    def update(self, session: Session) -> None:
+    def _insert(self, listed: ListedSession) -> None:
         """Insert or replace a session; the list is ordered by last activity."""
-        listed = session if isinstance(session, ListedSession) else ListedSession(**asdict(session))
-        others = [other for other in self.sessions if other.id != session.id]
+        others = [other for other in self.sessions if other.id != listed.id]
         last = listed.last_message_id
         place = next((n for n, s in enumerate(others) if s.last_message_id <= last), len(others))
         self.sessions = [*others[:place], listed, *others[place:]]

@@ -129,7 +129,7 @@ class Receiver(Control):
 
     def _user_message(self, client: "SessionClient", message: wire.MessageEvent) -> None:
         """A message of the person, from here or elsewhere; it may replace one before it."""
-        self._prompt.heard(message.text)
+        self._prompt.texts.add(message.text)
         self._chat.draft.overtaken(message.message_id)
         if message.meta.replaces is not None:
             for entry in client.transcript.entries:
@@ -193,7 +193,7 @@ class Receiver(Control):
         session = await self._request(lambda records: records.session(ref), quiet=True)
         if session is None or client is not self._conversation.client:
             return
-        self._chat.list.follow(session)
+        self._chat.list.update(session)
         if session.summary:
             self._view.stack.note(summed_up("Earlier", session.summary, session.topics), above=True)
 

@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 from genpy_tui.background import background
 from genpy_tui.chat.answers import ApprovalControl, RatingControl
 from genpy_tui.chat.blocks import BlockControl
-from genpy_tui.chat.conversation import OpenConversation
+from genpy_tui.chat.control import OpenConversation
 from genpy_tui.chat.draft import NAME as PROMPT
 from genpy_tui.chat.draft import DraftControl
 from genpy_tui.chat.list import ListControl
@@ -60,7 +60,7 @@ class ChatScreen(Screen[None]):
         self.conversation = OpenConversation()
         self.keys = keys = genpy.keys
         self.view = TranscriptView(keys, fresh=fresh)
-        self.prompt = Prompt(id="prompt")
+        self.prompt = Prompt()
         self.below = Static(id="below")
         self.key_line = Vertical(id="keys")
         self.painted = asyncio.Event()
@@ -364,7 +364,7 @@ class ChatScreen(Screen[None]):
         lines = "line" if view.unseen == 1 else "lines"
         news = f"{view.unseen} new {lines}" if view.unseen else "more below"
         below.update(plain(f"↓ {news} · end returns", "$genpy-muted"))
-        if view.near_top:
+        if view.stack.transcript.before is not None and view.scroll_offset.y < view.size.height:
             background(self, self.switch.load_older, "older")
 
     def on_resize(self, event: events.Resize) -> None:

@@ -5,7 +5,7 @@ keeps the visible lines in place while heights change around them.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from typing import NamedTuple, Protocol
@@ -102,18 +102,21 @@ class Layout:
         """The index of the block with line `y`."""
         return max(0, min(bisect_right(self._tops, y) - 1, len(self.blocks) - 1))
 
+    def _parts(self, y: int) -> Iterator[tuple[Block, int, BlockPart, int]]:
+        """The parts from line `y` on: block, index in it, part, and its lines above `y`."""
+        for index in range(self.index_at(y), len(self.blocks)):
+            block, skip = self.blocks[index], max(0, y - self._tops[index])
+            for number, part in enumerate(block.parts):
+                height = part.height(self.width)
+                if skip < height:
+                    yield block, number, part, skip
+                skip = max(0, skip - height)
+
     def anchor(self, y: int) -> Anchor | None:
         """The place at line `y`."""
-        if not self.blocks:
-            return None
-        index = self.index_at(y)
-        block, rest = self.blocks[index], y - self._tops[index]
-        for number, part in enumerate(block.parts):
-            height = part.height(self.width)
-            if rest < height:
-                return Anchor(block, number, rest / height, rest)
-            rest -= height
-        return Anchor(block, max(0, len(block.parts) - 1), 1.0, 0)
+        for block, number, part, line in self._parts(y):
+            return Anchor(block, number, line / part.height(self.width), line)
+        return None
 
     def settle(self, anchor: Anchor | None, rows: int, *, rewrapped: bool = False) -> int:
         """Make `rows` lines from an anchor on; returns the line of the anchor now."""
@@ -150,18 +153,9 @@ class Layout:
     def rows(self, y: int, count: int) -> list[Row]:
         """`count` lines from line `y` on."""
         out: list[Row] = []
-        if not self.blocks:
-            return out
-        for index in range(self.index_at(y), len(self.blocks)):
-            block, skip = self.blocks[index], max(0, y - self._tops[index])
-            for part in block.parts:
-                height = part.height(self.width)
-                if skip >= height:
-                    skip -= height
-                    continue
-                lines = part.lines(self.width)
-                out += (Row(block, part, line, skip + n) for n, line in enumerate(lines[skip:]))
-                skip = 0
-                if len(out) >= count:
-                    return out[:count]
-        return out
+        for block, _, part, skip in self._parts(y):
+            lines = part.lines(self.width)
+            out += (Row(block, part, line, skip + n) for n, line in enumerate(lines[skip:]))
+            if len(out) >= count:
+                break
+        return out[:count]

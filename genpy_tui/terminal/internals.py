@@ -62,7 +62,6 @@ INTERNALS = {
     "textual.widgets._text_area:TextArea._validate_selection": "63578b5c060b",
     "textual.widgets._text_area:TextArea._refresh_size": "6b3843536005",
     "textual.widgets._text_area:TextArea._undo_batch": "24f44acc5dd9",
-    "textual.widgets._text_area:TextArea._redo_batch": "1afeaae191ef",
     "textual.widgets._text_area:TextArea._render_line": "6775317462bb",
     "textual.widgets._text_area:TextArea.edit": "84ba524599e3",
     "textual.widgets._option_list:OptionList._move_page": "dd3227dd4e84",

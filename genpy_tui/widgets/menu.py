@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -28,8 +27,8 @@ class SlashMenu(Widget):
     _left = ""
     """The text for which the menu was closed."""
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(self) -> None:
+        super().__init__()
         self.commands = dict(BY_SLASH)
         """All slash commands by name, including offered ones."""
 

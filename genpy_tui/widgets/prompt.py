@@ -8,7 +8,7 @@ import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -66,24 +66,51 @@ class _Line(Text):
         super().stylize(style, start, _end(self.plain, start) if end == start + 1 else end)
 
 
-class ExactTextArea(TextArea):
-    """A text area of exact text, in which a large paste is a mark.
+class Prompt(TextArea):
+    """The text area for messages and commands; its text is exact, and a large paste is a mark in it.
 
     The cursor passes a cluster of code points and a mark in one step.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Send", show=False),
+        Binding("ctrl+j,shift+enter,ctrl+enter,alt+enter", "newline", "Newline", show=False),
+        Binding("ctrl+underscore,super+z", "undo", "Undo", show=False),
+        Binding("tab", "complete", "Complete", show=False),
+    ]
+
+    @dataclass
+    class Slash(Message):
+        """A slash command was entered; `asks` is whether the line may be a message instead."""
+
+        command: Command
+        argument: str
+        line: str
+        asks: bool = False
+
+    @dataclass
+    class Submitted(Message):
+        """The person sends the text in the prompt."""
+
+        text: str
+
+    class Older(Message):
+        """Up was pressed at the oldest text of the history."""
+
     _blinking = False
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(
-            soft_wrap=True,
-            show_line_numbers=False,
-            compact=True,
-            highlight_cursor_line=False,
-            **arguments,
-        )
+    def __init__(self) -> None:
+        empty = Content(PLACEHOLDERS[0])
+        super().__init__(id="prompt", placeholder=empty, compact=True, highlight_cursor_line=False)
         self._pasted: dict[str, str] = {}
         """The large pastes by their marks."""
+        self.menu = SlashMenu()
+        self.modes: frozenset[str] = frozenset()
+        """Names and labels of the server's modes, in lower case."""
+        self.texts = History()
+        self._facts: tuple[str, ...] = ()
+
+    # Exact text
 
     @property
     def text(self) -> str:
@@ -213,42 +240,7 @@ class ExactTextArea(TextArea):
             text = mark
         self.insert(text)
 
-
-class Prompt(ExactTextArea):
-    """The text area for messages and commands."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", show=False),
-        Binding("ctrl+j,shift+enter,ctrl+enter,alt+enter", "newline", "Newline", show=False),
-        Binding("ctrl+underscore,super+z", "undo", "Undo", show=False),
-        Binding("tab", "complete", "Complete", show=False),
-    ]
-
-    @dataclass
-    class Slash(Message):
-        """A slash command was entered; `asks` is whether the line may be a message instead."""
-
-        command: Command
-        argument: str
-        line: str
-        asks: bool = False
-
-    @dataclass
-    class Submitted(Message):
-        """The person sends the text in the prompt."""
-
-        text: str
-
-    class Older(Message):
-        """Up was pressed at the oldest text of the history."""
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(placeholder=Content(PLACEHOLDERS[0]), **arguments)
-        self.menu = SlashMenu()
-        self.modes: frozenset[str] = frozenset()
-        """Names and labels of the server's modes, in lower case."""
-        self._history = History()
-        self._facts: tuple[str, ...] = ()
+    # The message
 
     def show_facts(self, facts: tuple[str, ...]) -> None:
         """Show facts in the border, the first ones where not all of them fit."""
@@ -300,8 +292,8 @@ class Prompt(ExactTextArea):
 
     def keep(self, text: str) -> str:
         """Add a text to the history; returns the draft if a recalled text was shown."""
-        self._history.add(text)
-        return self._history.leave()
+        self.texts.add(text)
+        return self.texts.leave()
 
     def restore(self, text: str) -> bool:
         """Write a text into an empty prompt, or else add it to the history; returns whether written."""
@@ -311,13 +303,9 @@ class Prompt(ExactTextArea):
         self.write(text)
         return True
 
-    def heard(self, text: str) -> None:
-        """Add a message of the person to the history."""
-        self._history.add(text)
-
     def recall_older(self, texts: list[str]) -> bool:
         """Add and show older messages, oldest first; False if all of them are in the history."""
-        return self._history.add_older(texts) and self._recall(-1)
+        return self.texts.add_older(texts) and self._recall(-1)
 
     def action_newline(self) -> None:
         """Start a new line."""
@@ -372,7 +360,7 @@ class Prompt(ExactTextArea):
 
     def _recall(self, step: int) -> bool:
         """Show the previous or next text of the history; False at its end."""
-        text = self._history.move(step, self.full_text)
+        text = self.texts.move(step, self.full_text)
         if text is None:
             return False
         self.write(text)

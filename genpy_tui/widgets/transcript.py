@@ -6,7 +6,7 @@ last one, and on what the terminal has taken.
 
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
@@ -46,8 +46,8 @@ class TranscriptView(Window, can_focus=True):
         target: str
         example: bool = False
 
-    def __init__(self, keys: Keys, *, fresh: bool, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(self, keys: Keys, *, fresh: bool) -> None:
+        super().__init__()
         self.stack = Stack(keys, self._restack, fresh=fresh)
         self.stack.rebuild(Transcript())
         self.column.blocks = self.stack.blocks
@@ -190,11 +190,6 @@ class TranscriptView(Window, can_focus=True):
         y = column.top(place + 1) - rows if fits and top > at else y
         self._show(max(0, min(y, column.height - rows)))
         self.follow = self.scroll_offset.y >= self.max_scroll_y
-
-    @property
-    def near_top(self) -> bool:
-        """Whether older messages should be loaded."""
-        return self.stack.transcript.before is not None and self.scroll_offset.y < self.size.height
 
     def reveal(self, message_id: int) -> bool:
         """Show the message with this id and move the cursor to it; False if it is not loaded."""

@@ -113,8 +113,8 @@ class Window(ScrollView):
     class Scrolled(Message):
         """The view started or stopped to follow the end, or has new lines below."""
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(self) -> None:
+        super().__init__()
         self.column = Layout()
         self.unseen = 0
         """New lines below the window."""
