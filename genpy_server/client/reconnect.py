@@ -13,12 +13,11 @@ RECONNECT = Backoff(first=0.25, longest=20.0, jitter=0.5)
 STEADY_SECONDS = 10.0
 """A connection that lasted so long resets the delays."""
 NORMAL = 1000
+"""How a server closes when it is done, as when the session was deleted."""
 TOO_BIG = 1009
+"""How it closes when a sent frame is larger than it reads."""
 
-_CLOSED: dict[int, type[GenPyError]] = {
-    CLOSE_UNAUTHORIZED: Unauthorized,
-    TOO_BIG: TooLarge,
-}
+_CLOSED: dict[int, type[GenPyError]] = {CLOSE_UNAUTHORIZED: Unauthorized, TOO_BIG: TooLarge}
 
 
 class Link(NamedTuple):
@@ -38,16 +37,13 @@ class Link(NamedTuple):
 
 
 class Lost(Exception):
-    """The connection failed or was lost; `again` is whether a retry may help."""
+    """The connection failed or was lost; `again` is whether a retry may help, `code` how it closed."""
 
     def __init__(self, error: GenPyError, *, again: bool, code: int | None = None) -> None:
         super().__init__(error.message)
         self.error = error
         self.again = again
-        self.over = code == NORMAL
-        """Whether the server closed it normally, as when the session was deleted."""
-        self.too_large = code == TOO_BIG
-        """Whether a sent frame was larger than the server reads."""
+        self.code = code
 
 
 def closed_by(server: str, code: int, reason: str = "") -> Lost:

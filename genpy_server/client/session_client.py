@@ -16,7 +16,7 @@ from genpy_server import errors, wire
 from genpy_server.client.address import Address
 from genpy_server.client.http_records import RemoteRecords
 from genpy_server.client.outbox import Outbox
-from genpy_server.client.reconnect import Link, Lost, ReconnectDelay
+from genpy_server.client.reconnect import NORMAL, TOO_BIG, Link, Lost, ReconnectDelay
 from genpy_server.client.transcript import Gap, Transcript
 from genpy_server.core.text import storable
 
@@ -209,7 +209,9 @@ class SessionClient:
                 except Lost as lost:
                     error = self._connection_error(lost)
                     if not lost.again:
-                        self._show(Link("closed" if lost.over else "refused", error=error))
+                        self._show(
+                            Link("closed" if lost.code == NORMAL else "refused", error=error)
+                        )
                         return
                 except Gap:
                     # Without an epoch the server sends a snapshot.
@@ -317,7 +319,7 @@ class SessionClient:
     def _connection_error(self, lost: Lost) -> errors.GenPyError:
         """Why the connection was lost: the error frame before it, if there was one."""
         head = self._outbox.head
-        if lost.too_large and head is not None:
+        if lost.code == TOO_BIG and head is not None:
             most = self.transcript.message_chars
             limit = f", which takes {most:,} characters" if most else ""
             error = errors.TooLarge(

@@ -345,7 +345,7 @@ class ChatScreen(Screen[None]):
         self.switch.open(event.session)
         self.action_leave_filter()
 
-    def on_sidebar_near_end(self) -> None:
+    def on_choices_near_end(self) -> None:
         """The end of the list is visible: read more."""
         self.list.read_more()
 

@@ -25,8 +25,6 @@ PAUSE = 0.15
 """Seconds after the last key until the search runs."""
 PAGE, MOST = 50, 200
 """Hits that are requested at once, and in all: the maximum of a server."""
-NEAR = 3
-"""Hits before the last one from which more are requested."""
 SNIPPET = 300
 FOUND_IN = {"title": "title", "summary": "summary"}
 WHO = {"user": "› You", "assistant": "◆ GenPy", "system": "· Note"}
@@ -55,7 +53,6 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
 
     def on_mount(self) -> None:
         """Search for the words that the command gave, if any."""
-        self.watch(self.query_one(Choices), "scroll_y", self._request_more, init=False)
         if self._query:
             self._search()
 
@@ -105,21 +102,13 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
             if hits and self._jump:
                 self._choose(0)
 
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Request more near the last hit."""
-        event.stop()
-        self._request_more()
-
     @property
     def _may_be_more(self) -> bool:
         return self._requested < MOST and len(self._hits) >= self._requested
 
-    def _request_more(self, _: object = None) -> None:
-        """Request the next page, if the last hit is visible or nearly marked."""
-        options = self.query_one(Choices)
-        near = options.scroll_y >= options.max_scroll_y - NEAR
-        near = near or (options.highlighted or 0) >= len(self._hits) - NEAR
-        if near and self._hits and self._may_be_more and not self._requesting:
+    def on_choices_near_end(self) -> None:
+        """Request the next page."""
+        if self._may_be_more and not self._requesting:
             self._requesting = True
             page = min(self._requested + PAGE, MOST)
             background(self, partial(self._load, self._shown, page), "more")

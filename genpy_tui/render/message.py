@@ -26,8 +26,8 @@ TOOL_LINES = 24
 
 SAID = "said"
 SPEAKERS = {
-    "user": ("›", "You", "you mark"),
-    "assistant": ("◆", "GenPy", "genpy mark"),
+    "user": ("›", "You", "you"),
+    "assistant": ("◆", "GenPy", "genpy"),
     "system": ("·", "Note", "dim"),
 }
 CUT = "! The model was given only {:,} characters of the message: its beginning and its end."

@@ -53,7 +53,7 @@ def greeting(keys: Keys, *, model: bool = True) -> NoteBlock:
     def make(width: int) -> list[Line]:
         lines = [
             BLANK,
-            Line((Styled("◆ ", "genpy mark"), Styled("GenPy", "genpy"))),
+            Line((Styled("◆ ", "genpy"), Styled("GenPy", "genpy"))),
             BLANK,
             *wrap([Styled(ABOUT)], width, (Styled("  "),)),
             BLANK,
@@ -65,7 +65,7 @@ def greeting(keys: Keys, *, model: bool = True) -> NoteBlock:
             lines += wrap(
                 [Styled(example, link=asked)],
                 width,
-                (Styled("  › ", "you mark"),),
+                (Styled("  › ", "you"),),
                 (Styled("    "),),
             )
         lines += [BLANK, BLANK]
@@ -94,7 +94,7 @@ def summed_up(title: str, summary: str, topics: tuple[str, ...]) -> NoteBlock:
     """The summary of a conversation."""
 
     def make(width: int) -> list[Line]:
-        bar = (Styled("┃ ", "genpy mark"),)
+        bar = (Styled("┃ ", "genpy"),)
         lines = [BLANK, Line((*bar, Styled(title, "genpy")), 2)]
         lines += wrap([Styled(protect(summary))], width, bar)
         if topics:

@@ -45,9 +45,7 @@ With the terminal's own colours, code has a bar instead of a background.
 _TABLE = {
     # name: (colour of the text, colour behind it, attributes)
     "you": ("secondary", "", "bold"),
-    "you mark": ("secondary", "", "bold"),
     "genpy": ("primary", "", "bold"),
-    "genpy mark": ("primary", "", "bold"),
     "dim": ("muted", "", ""),
     "said": ("", "said", ""),
     "warning": ("text-warning", "", ""),
@@ -98,8 +96,7 @@ def plain_style(names: str) -> Style:
 
 
 def _looks(names: str) -> list[tuple[str, str, str]]:
-    """The rows of the table for some names, of which one may have a space."""
-    return [_TABLE[one] for one in ([names] if names in _TABLE else names.split()) if one in _TABLE]
+    return [_TABLE[one] for one in names.split() if one in _TABLE]
 
 
 class Palette:

@@ -18,8 +18,6 @@ from genpy_tui.widgets.choices import Choices
 
 WIDTH = 32
 QUESTIONS = "Single questions"
-NEAR = 3
-"""Conversations before the last one from which older ones are requested."""
 
 
 class SessionFilter(Input):
@@ -49,9 +47,6 @@ class Sidebar(Choices):
         """A session is to be opened."""
 
         session: str
-
-    class NearEnd(Message):
-        """The last rows are nearly visible."""
 
     def __init__(self) -> None:
         super().__init__(id="sessions")
@@ -116,18 +111,10 @@ class Sidebar(Choices):
             lines = [line.stylize_before("on $surface") for line in padded]
         return Content("\n").join([*lines, Content("")])
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Request older conversations near the end."""
-        super().watch_scroll_y(old_value, new_value)
-        if self.sessions and new_value >= self.max_scroll_y - NEAR:
-            self.post_message(self.NearEnd())
-
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Request older conversations near the end."""
+        """Redraw the row that the cursor left or reached."""
         event.stop()
         self._draw_again()
-        if event.option_index >= len(self.sessions) - NEAR:
-            self.post_message(self.NearEnd())
 
     def on_key(self, event: events.Key) -> None:
         """Type into the filter."""
