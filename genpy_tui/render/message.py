@@ -15,6 +15,7 @@ from genpy_tui.render.lines import BLANK, Lead, Line, Styled, chars, wrap
 
 if TYPE_CHECKING:
     from genpy_tui.render.markdown.document import Document
+    from genpy_tui.render.notes import NoteBlock
 
 INDENT = 2
 SECOND = 1_000  # milliseconds
@@ -61,6 +62,8 @@ class MessageBlock:
         """Which answer is shown: 0 for the newest, 1 for the one before it, and so on."""
         self.sending = ""
         """The state of a message that is not acknowledged."""
+        self.notes: list[NoteBlock] = []
+        """What is below it."""
         self.expanded = False
         self.marked = False
         """Whether the cursor is on it."""

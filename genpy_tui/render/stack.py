@@ -24,7 +24,6 @@ class Stack:
         """By the id of a stored message."""
         self._places: dict[int, int] = {}
         self._above: list[NoteBlock] = []
-        self._below: dict[int, tuple[MessageBlock | None, list[NoteBlock]]] = {}
         self._outgoing: dict[str, MessageBlock] = {}
         self._greeting = greeting(keys) if fresh else None
         self._older = older_waiting()
@@ -57,8 +56,7 @@ class Stack:
             for answer in (*entry.earlier, entry):
                 if answer.message_id is not None:
                     by_message[answer.message_id] = block
-            self.blocks.append(block)
-            self.blocks += self._below.get(id(block), (None, ()))[1]
+            self.blocks += [block, *block.notes]
         self.blocks += self._outgoing.values()
         if not self.blocks and self._greeting is not None:
             self.blocks.append(self._greeting)
@@ -101,10 +99,7 @@ class Stack:
         entries = self.transcript.entries
         self.rebuild(self.transcript)
         newest = self.by_entry.get(id(entries[-1])) if entries else None
-        if above or newest is None:
-            notes = self._above
-        else:
-            notes = self._below.setdefault(id(newest), (newest, []))[1]
+        notes = self._above if above or newest is None else newest.notes
         if note.key and notes and notes[-1].key == note.key:
             notes.pop()
         notes.append(note)
@@ -112,7 +107,7 @@ class Stack:
 
     def pass_notes(self) -> None:
         """Remove the notes that held until the reply ended."""
-        for notes in (self._above, *(notes for _, notes in self._below.values())):
+        for notes in (self._above, *(block.notes for block in self.by_entry.values())):
             notes[:] = (note for note in notes if not note.passing)
         self._changed()
 
@@ -120,7 +115,6 @@ class Stack:
         """Remove all blocks, before another conversation is shown."""
         self._greeting = None
         self._above.clear()
-        self._below.clear()
         self._outgoing.clear()
         self.rebuild(Transcript())
         self._changed()

@@ -81,9 +81,11 @@ async def written_in_editor(app: App[object], text: str) -> str | None:
         path.write_text(text, encoding="utf-8", newline="")
         try:
             words = [word.strip('"') for word in shlex.split(command, posix=not WINDOWS)]
-            failed = await _suspended(app, [*words, str(path)])
-            if failed is not None:
-                raise failed
+            run = partial(subprocess.run, [*words, str(path)], check=False)
+            with app.batch_update(), app.suspend():  # Textual comes back after no exception
+                (done,) = await asyncio.gather(asyncio.to_thread(run), return_exceptions=True)
+            if isinstance(done, BaseException):
+                raise done
             # Editors add a newline at the end, and some a byte order mark at the start.
             return newlines(path.read_bytes().decode("utf-8-sig")).removesuffix("\n")
         except UnicodeDecodeError:
@@ -91,18 +93,4 @@ async def written_in_editor(app: App[object], text: str) -> str | None:
         except (OSError, ValueError, SuspendNotSupported) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             app.notify(f"Could not write in {command}: {reason}", severity="error")
-    return None
-
-
-async def _suspended(app: App[object], command: list[str]) -> OSError | None:
-    """Run a command in place of the screen; returns its error.
-
-    Textual does not restore the screen after an exception.
-    """
-    run = partial(subprocess.run, command, check=False)
-    with app.batch_update(), app.suspend():
-        try:
-            await asyncio.to_thread(run)
-        except OSError as error:
-            return error
     return None
