@@ -3,11 +3,11 @@
 import shlex
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from genpy_server.core.models import ListedPrompt
 from genpy_server.errors import GenPyError
 from genpy_tui.chat.control import Control
+from genpy_tui.chat.status import Edit
 from genpy_tui.commands import Command, Mistyped
 from genpy_tui.render.message import MessageBlock
 from genpy_tui.terminal.programs import written_in_editor
@@ -19,17 +19,9 @@ MESSAGES = 100
 """How many of the newest conversations are read for the history, and of the messages of each."""
 
 
-class Edit(NamedTuple):
-    """The message that is edited, and the text of the prompt before."""
-
-    message_id: int
-    draft: str
-
-
 class DraftControl(Control):
     """Writes into the prompt, and sends messages and requests through the client."""
 
-    edit: Edit | None = None
     _early = ""
     """The text to send once there is a conversation."""
     _offered: Mapping[str, ListedPrompt] = MappingProxyType({})
@@ -59,11 +51,11 @@ class DraftControl(Control):
                 self._early = self._prompt.full_text
             self._notify(reason or "Still starting: this is sent in a moment.")
             return
-        replaced = None if self.edit is None else self.edit.message_id
-        if self.edit is not None:
-            draft = self.edit.draft
-            self._show(None)
-            self._prompt.restore(draft)
+        edit = self.edit
+        if edit is not None:
+            self._status.update(edit=None)
+            self._prompt.restore(edit.draft)
+        replaced = None if edit is None else edit.message_id
         intent = self._status.activity.mode
         client_id = client.send(text, intent=intent, replaces=replaced)
         self._view.stack.sent(client_id, text)
@@ -113,13 +105,14 @@ class DraftControl(Control):
             self._notify(self._missing("Nothing to edit"))
         else:
             draft = self._prompt.full_text if self.edit is None else self.edit.draft
-            self._show(Edit(last.message_id, draft))
+            self._status.update(edit=Edit(last.message_id, draft))
             self._prompt.write(last.text, whole=True)
             self._prompt.focus()
 
-    def _show(self, edit: Edit | None) -> None:
-        self.edit = edit
-        self._status.update(editing=edit is not None)
+    @property
+    def edit(self) -> Edit | None:
+        """The edit that goes on."""
+        return self._status.activity.edit
 
     def cancel_edit(self) -> bool:
         """Cancel the edit and restore the draft; False if nothing is edited.
@@ -128,7 +121,7 @@ class DraftControl(Control):
         """
         edit = self.edit
         if edit is not None:
-            self._show(None)
+            self._status.update(edit=None)
             self._prompt.keep(self._prompt.full_text)
             self._prompt.write(edit.draft)
         return edit is not None
@@ -137,7 +130,7 @@ class DraftControl(Control):
         """A message of the person arrived: end the edit if its message is not the last one any more."""
         edit = self.edit
         if edit is not None and edit.message_id < message_id:
-            self._show(None)
+            self._status.update(edit=None)
             self._prompt.keep(edit.draft)
             self._notify("Another message arrived: this will be sent as a new one.")
 

@@ -20,6 +20,13 @@ QUIET_ATTEMPTS = 3
 DONE, WAITS, FAILED = "$genpy-text-success", "$genpy-text-warning", "$genpy-text-error"
 
 
+class Edit(NamedTuple):
+    """The message that is edited, and the text of the prompt before."""
+
+    message_id: int
+    draft: str
+
+
 class Activity(NamedTuple):
     """The state of the chat screen beyond the transcript; times are of `time.monotonic`."""
 
@@ -39,7 +46,7 @@ class Activity(NamedTuple):
     """Why the last message or retry failed so far."""
     refusal: str = ""
     """Why no connection is possible."""
-    editing: bool = False
+    edit: Edit | None = None
     mode: str | None = None
     """The mode that was chosen for the next messages; None leaves the choice to the server."""
 
@@ -170,7 +177,7 @@ class StatusControl:
 
     def _title(self) -> tuple[str, ...]:
         """The model, the mode of the next reply, the size of its context, and the remaining quota."""
-        if self.activity.editing:
+        if self.activity.edit:
             return ("✎ editing your last message",)
         transcript = self._conversation.transcript
         if not transcript.epoch:
@@ -191,7 +198,7 @@ class StatusControl:
         conversation, chosen, keys = self._conversation, self._prompt.menu.chosen, self._keys
         if chosen is not None:
             hint = f"enter runs /{chosen.slash} · tab completes · esc closes"
-        elif self.activity.editing:
+        elif self.activity.edit:
             hint = f"enter replaces it · {keys.way('stop')} cancels"
         elif too_long := self._too_long():
             hint = too_long

@@ -273,9 +273,7 @@ def driver(base: type[Driver]) -> type[Driver]:
         if (module := sys.modules.get("textual.drivers.win32")) is not None:
             module.XTermParser = TerminalParser  # type: ignore[attr-defined]  # a module has what its file defines
         return base
-    from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - not on Windows
-
-    return _terminal_driver() if base is LinuxDriver else base
+    return TerminalDriver if base is LinuxDriver else base
 
 
 def is_behind(app: App[Any]) -> bool:
@@ -284,8 +282,50 @@ def is_behind(app: App[Any]) -> bool:
     return writer is not None and writer._queue.qsize() > _FRAME_WRITES  # noqa: SLF001 - listed above
 
 
-def _terminal_driver() -> type[Driver]:
-    from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - not on Windows
+class _Lossy:
+    """The terminal, without what cannot be written: the thread that writes must not end.
+
+    Textual writes to standard error, which may be a file where standard output is the terminal.
+    """
+
+    def __init__(self) -> None:
+        assert isinstance(sys.__stdout__, TextIOWrapper)  # noqa: S101 - a terminal is attached
+        self._file = sys.__stdout__
+        self._file.reconfigure(errors="replace")
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+
+def _read(file: int) -> bytes:
+    """The input of the terminal; empty when it is closed."""
+    try:
+        return os.read(file, _READ_BYTES)
+    except OSError:
+        return b""
+
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
+
+    from textual.drivers.linux_driver import LinuxDriver
+
+    def _waiting_bytes(file: int) -> int:
+        """The number of bytes typed before the start, in which enter is a line feed."""
+        try:
+            count = fcntl.ioctl(file, termios.FIONREAD, bytes(4))
+        except OSError:
+            return 0
+        return int.from_bytes(count, sys.byteorder)
 
     class TerminalDriver(LinuxDriver):
         """Reads bytes, and ignores errors of writing to a closed terminal."""
@@ -328,48 +368,3 @@ def _terminal_driver() -> type[Driver]:
             if self._mouse_pixels:
                 self.write("\x1b[?1016l")
             super().stop_application_mode()
-
-    return TerminalDriver
-
-
-class _Lossy:
-    """The terminal, without what cannot be written: the thread that writes must not end.
-
-    Textual writes to standard error, which may be a file where standard output is the terminal.
-    """
-
-    def __init__(self) -> None:
-        assert isinstance(sys.__stdout__, TextIOWrapper)  # noqa: S101 - a terminal is attached
-        self._file = sys.__stdout__
-        self._file.reconfigure(errors="replace")
-
-    def write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
-            self._file.write(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            self._file.flush()
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-
-def _waiting_bytes(file: int) -> int:
-    """The number of bytes typed before the start, in which enter is a line feed."""
-    import fcntl  # noqa: PLC0415 - not on Windows
-    import termios  # noqa: PLC0415 - not on Windows
-
-    try:
-        count = fcntl.ioctl(file, termios.FIONREAD, bytes(4))
-    except OSError:
-        return 0
-    return int.from_bytes(count, sys.byteorder)
-
-
-def _read(file: int) -> bytes:
-    """The input of the terminal; empty when it is closed."""
-    try:
-        return os.read(file, _READ_BYTES)
-    except OSError:
-        return b""
