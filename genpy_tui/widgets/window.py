@@ -51,7 +51,7 @@ class Painter:
     def __init__(self, palette: Palette) -> None:
         self._palette = palette
         self._selection = palette.selection()
-        self._cache: dict[int, tuple[Line, bool, TextColumns, Strip]] = {}
+        self._cache: dict[int, tuple[Line, object, Strip]] = {}
 
     def blank(self, width: int) -> Strip:
         """A line with nothing on it."""
@@ -61,19 +61,17 @@ class Painter:
         self, row: Row, y: int, columns: TextColumns, *, marked: bool, span: tuple[int, int] | None
     ) -> Strip:
         """Paint a row at line `y` of the layout; `span` is the range of selected characters."""
-        if span is not None:
-            return self._paint(row, columns, marked=marked, span=span).apply_offsets(0, y)
+        look = (marked, columns, span)
         cached = self._cache.get(y)
-        if cached is not None and cached[0] is row.line and cached[1:3] == (marked, columns):
-            return cached[3]
-        strip = self._paint(row, columns, marked=marked).apply_offsets(0, y)
-        if len(self._cache) > CACHED:
-            self._cache.clear()
-        self._cache[y] = (row.line, marked, columns, strip)
-        return strip
+        if cached is None or cached[0] is not row.line or cached[1] != look:
+            if len(self._cache) > CACHED:
+                self._cache.clear()
+            strip = self._paint(row, columns, marked=marked, span=span).apply_offsets(0, y)
+            cached = self._cache[y] = (row.line, look, strip)
+        return cached[2]
 
     def _paint(
-        self, row: Row, columns: TextColumns, *, marked: bool, span: tuple[int, int] | None = None
+        self, row: Row, columns: TextColumns, *, marked: bool, span: tuple[int, int] | None
     ) -> Strip:
         palette, line = self._palette, row.line
         width, margin, edge = columns.width, columns.margin, columns.margin + columns.text

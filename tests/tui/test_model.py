@@ -70,6 +70,8 @@ async def test_a_model_is_picked_by_a_part_of_its_name(
         await tui.type("/model qwen4")
         assert (await server.until(Set, 3)).model == "qwen4"
         await tui.until(lambda: "No provider lists the model qwen4" in "".join(tui.notices))
+        await tui.type("/set model qwen5")
+        await tui.until(lambda: "No provider lists the model qwen5" in "".join(tui.notices))
 
 
 async def test_settings_are_shown_and_set(server: ScriptedServer, tmp_path: Path) -> None:
