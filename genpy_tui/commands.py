@@ -101,21 +101,17 @@ class Command:
 
 
 def _typed(name: str, about: str, key: str = "", **facts: Any) -> Command:
-    """A slash command of its own name; `facts` are other fields of `Command`."""
-    return Command(name, help=about, key=key, **{"title": _words(name), "slash": name} | facts)
+    """A slash command of its own name."""
+    return _pressed(name, about, key, **{"slash": name} | facts)
 
 
 def _pressed(name: str, about: str, key: str, **facts: Any) -> Command:
-    """A command that has a key only."""
-    return Command(name, help=about, key=key, **{"title": _words(name)} | facts)
-
-
-def _words(name: str) -> str:
-    return name.removesuffix("_block").replace("_", " ").capitalize()
+    """A command that has a key only; `facts` are other fields of `Command`."""
+    title = name.removesuffix("_block").replace("_", " ").capitalize()
+    return Command(name, help=about, key=key, **{"title": title} | facts)
 
 
 _on_message = partial(_pressed, where="transcript")
-"""A command for the message under the cursor."""
 
 WORD = r"\S+"
 NAME = {"argument": "NAME", "pattern": WORD}

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from genpy_tui.chat.screen import ChatScreen
 
 SUMMARY_SECONDS = 10.0
-"""Longest wait for the summary."""
 RATING_SECONDS = 4
 """How long the conversation can be rated."""
 RATINGS = "12345"

@@ -103,12 +103,8 @@ class Pick(Dialog[str | None]):
         self._chosen: str | None = chosen
         self._typed = ""
 
-    def on_mount(self) -> None:
-        """Show every row once the width is known."""
-        self.call_after_refresh(self._show, "")
-
     def on_resize(self) -> None:
-        """Align the remarks at the right edge."""
+        """Show the rows once the width is known, their remarks at the right edge."""
         self.call_after_refresh(self._show, self.query_one(Input).value)
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -38,7 +38,6 @@ class SearchScreen(Dialog[tuple[str, int] | None]):
     _shown = ""
     """The words whose hits are shown."""
     _requested = 0
-    """How many hits were requested."""
     _requesting = False
     _jump = False
     """Whether enter was pressed before the hits came."""
@@ -155,7 +154,6 @@ def hit_row(hit: Hit, words: list[str], width: int) -> Content:
 
 
 def _marked(text: Content, words: list[str]) -> Content:
-    """A text with the searched words highlighted."""
     for word in words:
         pattern = re.compile(re.escape(word), re.IGNORECASE)
         text = text.highlight_regex(pattern, style="bold $accent")

@@ -48,7 +48,6 @@ class FirstChoice(Pick):
 
     def on_mount(self) -> None:
         """Look for servers; take over a line that was typed in the prompt."""
-        super().on_mount()
         draft = self._prompt.text
         if draft.isprintable():
             self.query_one(Input).value = draft

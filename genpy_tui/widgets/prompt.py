@@ -100,8 +100,7 @@ class Prompt(TextArea):
     _blinking = False
 
     def __init__(self) -> None:
-        empty = Content(PLACEHOLDERS[0])
-        super().__init__(id="prompt", placeholder=empty, compact=True, highlight_cursor_line=False)
+        super().__init__(id="prompt", compact=True, highlight_cursor_line=False)
         self._pasted: dict[str, str] = {}
         """The large pastes by their marks."""
         self.menu = SlashMenu()
