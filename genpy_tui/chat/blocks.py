@@ -47,7 +47,9 @@ class BlockControl(Control):
 
     def turn(self, step: int, block: MessageBlock) -> None:
         """Show the previous or next answer to a message that was answered again."""
-        if not self._view.turn(block, step):
+        if block.turn(step):
+            self._view.redraw(block)
+        else:
             ask = self._keys.way("model_block")
             self._notify(f"No other answer to this message; {ask} asks another model.")
 

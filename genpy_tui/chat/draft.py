@@ -26,7 +26,7 @@ class DraftControl(Control):
     """The text to send once there is a conversation."""
     _offered: Mapping[str, ListedPrompt] = MappingProxyType({})
     """The prompts of MCP servers by the names of their commands."""
-    _offers_read = False
+    offers_read = False
     _older: list[str] | None = None
     """Conversations whose messages are not in the history; None before they are read."""
 
@@ -153,21 +153,17 @@ class DraftControl(Control):
             while self._older:
                 messages = await records.messages(self._older.pop(0), limit=MESSAGES)
                 texts = [message.text for message in messages if message.role == "user"]
-                if self._prompt.recall_older(texts):
+                if self._prompt.texts.add_older(texts) and self._prompt.recall(-1):
                     return
         except GenPyError:
             self._older = None  # the next load tries again
 
     # Prompts of MCP servers, as slash commands
 
-    def reset_offers(self) -> None:
-        """The server may be another one: read its prompts again."""
-        self._offers_read = False
-
     def offer_once(self) -> None:
         """Read the server's prompts, when a slash command is begun for the first time."""
-        if not self._offers_read and self._conversation.records is not None:
-            self._offers_read = True
+        if not self.offers_read and self._conversation.records is not None:
+            self.offers_read = True
             self._background(self._offer, "prompts")
 
     async def _offer(self) -> None:

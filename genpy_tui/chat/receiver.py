@@ -47,7 +47,7 @@ class Receiver(Control):
         """Forget the state of the last conversation."""
         self._introduced = False
         self._streamed = self._lost = None
-        self._chat.model.forget()
+        self._chat.model.asked = ()
 
     async def read(self, client: "SessionClient") -> None:
         """Handle everything that a client receives."""

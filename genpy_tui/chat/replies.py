@@ -135,7 +135,7 @@ class RetryControl(Control):
 class ModelControl(Control):
     """Sets the settings of the conversation, asking for values that are not given."""
 
-    _asked: tuple[tuple[Set, str], ...] = ()
+    asked: tuple[tuple[Set, str], ...] = ()
     """Changes that the server has not made yet, oldest first, and what to notify then."""
 
     async def _look_up(self, name: str) -> None:
@@ -186,7 +186,11 @@ class ModelControl(Control):
 
     def show_thinking(self) -> None:
         """Show or hide the reasoning of replies."""
-        if not self._view.toggle_thinking():
+        blocks = reversed(self._view.column.blocks)
+        found = (b for b in blocks if isinstance(b, MessageBlock) and b.shown.reasoning)
+        if block := next(found, None):
+            self._view.fold(block)
+        else:
             self._notify("No reply here has any thinking to show.")
 
     # All settings
@@ -233,24 +237,20 @@ class ModelControl(Control):
             models.checked_settings(change.applied(self._conversation.transcript.settings))
         except (BadRequest, ValueError) as error:
             raise Mistyped(f"Not set: {error}") from None
-        self._asked += ((change, f"{name}: {text or DEFAULT}, from the next reply on."),)
+        self.asked += ((change, f"{name}: {text or DEFAULT}, from the next reply on."),)
         client.set(change)
-
-    def forget(self) -> None:
-        """Another conversation is shown: the changes of the one before are not its own."""
-        self._asked = ()
 
     def settled(self) -> None:
         """Notify what the server has changed; its event may be of something else."""
-        settings, asked = self._conversation.transcript.settings, self._asked
-        self._asked = tuple(one for one in asked if one[0].applied(settings) != settings)
+        settings, asked = self._conversation.transcript.settings, self.asked
+        self.asked = tuple(one for one in asked if one[0].applied(settings) != settings)
         for one in asked:
-            if one not in self._asked:
+            if one not in self.asked:
                 self._notify(one[1])
 
     def refused(self, reason: str) -> None:
         """Notify that the server has not made the oldest change."""
-        self._asked = self._asked[1:]
+        self.asked = self.asked[1:]
         self._fail(f"Not set: {reason}")
 
 

@@ -192,7 +192,7 @@ class ChatScreen(Screen[None]):
         self.receiver.reset()
         self.view.clear()
         self.approval.follow()
-        self.draft.reset_offers()
+        self.draft.offers_read = False
         self.app.clear_notifications()
         self._reader = asyncio.create_task(self.receiver.read(client))
         self.status.reset()

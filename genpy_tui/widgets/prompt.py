@@ -302,10 +302,6 @@ class Prompt(TextArea):
         self.write(text)
         return True
 
-    def recall_older(self, texts: list[str]) -> bool:
-        """Add and show older messages, oldest first; False if all of them are in the history."""
-        return self.texts.add_older(texts) and self._recall(-1)
-
     def action_newline(self) -> None:
         """Start a new line."""
         self._replace_via_keyboard("\n", *self.selection)
@@ -345,7 +341,7 @@ class Prompt(TextArea):
         if self.menu.fits:
             self.menu.move(-1)
         elif not select and self.cursor_at_first_line:
-            if not self._recall(-1):
+            if not self.recall(-1):
                 self.post_message(self.Older())
         else:
             super().action_cursor_up(select)
@@ -354,10 +350,10 @@ class Prompt(TextArea):
         """Down a line, from the last line to the next message; in the menu down a row."""
         if self.menu.fits:
             self.menu.move(1)
-        elif select or not self.cursor_at_last_line or not self._recall(1):
+        elif select or not self.cursor_at_last_line or not self.recall(1):
             super().action_cursor_down(select)
 
-    def _recall(self, step: int) -> bool:
+    def recall(self, step: int) -> bool:
         """Show the previous or next text of the history; False at its end."""
         text = self.texts.move(step, self.full_text)
         if text is None:

@@ -204,33 +204,17 @@ class TranscriptView(Window, can_focus=True):
                 block.turn(-1)
         if block.entry.replaced:
             block.expanded = True
-            self._again(block)
+            self.redraw(block)
         self.show_block(self.stack.place(block))
         return True
-
-    def toggle_thinking(self) -> bool:
-        """Show or hide the newest reasoning; False if there is none."""
-        blocks = reversed(self.column.blocks)
-        found = (b for b in blocks if isinstance(b, MessageBlock) and b.shown.reasoning)
-        block = next(found, None)
-        if block is not None:
-            self.fold(block)
-        return block is not None
-
-    def turn(self, block: MessageBlock, step: int) -> bool:
-        """Show another answer to a message; False if there is none."""
-        turned = block.turn(step)
-        if turned:
-            self._again(block)
-        return turned
 
     def fold(self, block: MessageBlock) -> None:
         """Expand or collapse a message."""
         if block.folds:
             block.expanded = not block.expanded
-            self._again(block)
+            self.redraw(block)
 
-    def _again(self, block: MessageBlock) -> None:
+    def redraw(self, block: MessageBlock) -> None:
         """Redraw one block without scrolling."""
         anchor = self.column.anchor(self.scroll_offset.y)
         block.sync()
