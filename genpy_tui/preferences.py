@@ -17,7 +17,7 @@ OFFERS = 200
 """Conversations that are remembered as offered, the newest."""
 
 
-class _Kept(msgspec.Struct, omit_defaults=True):
+class _Preferences(msgspec.Struct, omit_defaults=True):
     theme: str | None = None
     rating_offered: list[str] = []
 
@@ -43,8 +43,8 @@ def take_offer(folder: Path, session: str) -> bool:
     return True
 
 
-def _read(folder: Path) -> _Kept:
-    return read_json(folder / NAME, _Kept) or _Kept()
+def _read(folder: Path) -> _Preferences:
+    return read_json(folder / NAME, _Preferences) or _Preferences()
 
 
 def keep_unsent(folder: Path, texts: list[str]) -> None:
