@@ -150,9 +150,8 @@ class CompletedStore:
         self.core = core
         self._where = where
         self._hosted: dict[tuple[str, str], float] = {}
-        self._endings: dict[str, tuple[base.Ending, float]] = {}
-        self._attempts: dict[str, int] = {}
-        self._waiting: dict[str, float] = {}
+        self._endings: dict[str, tuple[base.Ending | None, float, int]] = {}
+        """By session the claim to end it, or None while the next waits, until when, and the attempts."""
         self._memories: dict[str, Memory] = {}
         self._approved: dict[str, dict[str, base.ApprovedTool]] = {}
         self._writing = asyncio.Lock()
@@ -184,7 +183,7 @@ class CompletedStore:
             given = _STORED | stored
             appended = await self.core.append(user_id, session_id, role, text, **given)
             if not appended.duplicate:
-                self._forget_ending(session_id)
+                self._endings.pop(session_id, None)
                 if live_seconds:
                     self._hosted[user_id, session_id] = time.monotonic() + live_seconds
         return appended
@@ -245,7 +244,7 @@ class CompletedStore:
 
     async def delete(self, user_id: str, session_id: str) -> None:
         await self.core.delete(user_id, session_id)
-        self._forget_ending(session_id)
+        self._endings.pop(session_id, None)
         self._memories.pop(session_id, None)
         self._hosted.pop((user_id, session_id), None)
 
@@ -286,7 +285,7 @@ class CompletedStore:
             for user_id in users
             for session in await self.sessions(user_id, limit=limit, status="active")
             if self._hosted.get((user_id, session.id), 0) < now
-            and self._waiting.get(session.id, 0) < now
+            and self._endings.get(session.id, _FREE)[1] < now
         ][:limit]
 
     async def claim_ending(
@@ -297,21 +296,20 @@ class CompletedStore:
         session = await self.session(user_id, session_id)
         if session is None or (session.status != "active" and not again):
             return None
-        hosted = max(self._hosted.get((user_id, session_id), 0), self._waiting.get(session_id, 0))
-        if (abandoned_only and hosted >= now) or self._endings.get(session_id, (0, 0))[1] >= now:
+        holder, until, attempts = self._endings.get(session_id, _FREE)
+        hosted = self._hosted.get((user_id, session_id), 0)
+        if (until >= now and (holder or abandoned_only)) or (abandoned_only and hosted >= now):
             return None
-        attempt = self._attempts[session_id] = self._attempts.get(session_id, 0) + 1
-        ending = base.Ending(session_id, user_id, uuid4().hex, attempt)
-        self._endings[session_id] = ending, now + lease_seconds
+        ending = base.Ending(session_id, user_id, uuid4().hex, attempts + 1)
+        self._endings[session_id] = ending, now + lease_seconds, attempts + 1
         if leaving:
             self._hosted.pop((user_id, session_id), None)
         return ending
 
     async def finish_ending(self, ending: base.Ending, result: base.Result) -> Session | None:
         async with self._writing:
-            held = self._endings.get(ending.session_id)
             session = await self.session(ending.user_id, ending.session_id)
-            if held is None or held[0] != ending or session is None:
+            if self._endings.get(ending.session_id, _FREE)[0] != ending or session is None:
                 return None
             fields = msgspec.structs.asdict(result)
             title, title_before = fields.pop("title"), fields.pop("title_before")
@@ -322,17 +320,14 @@ class CompletedStore:
                 session, status="completed", title=title, ended_at=now, updated_at=now, **fields
             )
             await self.core.update(session)
-            self._forget_ending(ending.session_id)
+            del self._endings[ending.session_id]
         return session
 
     async def release_ending(self, ending: base.Ending, wait_seconds: float = 0) -> None:
-        if self._endings.get(ending.session_id, (None, 0))[0] == ending:
-            del self._endings[ending.session_id]
-            self._waiting[ending.session_id] = time.monotonic() + wait_seconds
-
-    def _forget_ending(self, session_id: str) -> None:
-        for kept in (self._endings, self._attempts, self._waiting):
-            kept.pop(session_id, None)
+        holder, _, attempts = self._endings.get(ending.session_id, _FREE)
+        if holder == ending:
+            until = time.monotonic() + wait_seconds
+            self._endings[ending.session_id] = None, until, attempts
 
     # Servers: only this one
 
@@ -375,6 +370,7 @@ class CompletedStore:
         raise BadRequest(f"A store of the kind {self.kind} cannot import conversations.")
 
 
+_FREE = (None, 0.0, 0)
 _STORED = {"client_id": None, "meta": MessageMeta(), "known": 0, "settings": SessionSettings()}
 """What a message has where `Store.append` is not given it."""
 
