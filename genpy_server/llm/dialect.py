@@ -24,11 +24,12 @@ BEFORE = "(The beginning of this conversation is left out.)"
 PLAIN_ROW = {"role", "content"}
 FORMS = ("response_format:json_schema", "response_format:json_object")
 """Parameters that request an answer of a given form, the best first; without one a prompt does."""
-PARTS = (
-    *("system_role", "tools", "response_format", "max_tokens", "max_completion_tokens"),
-    *("temperature", "reasoning_effort", "chat_template_kwargs", "seed", "stop"),
-    *("stream_options", "stream"),
+LIKELY = (
+    *("tools", "response_format", "stream_options", "reasoning_effort", "temperature"),
+    *("chat_template_kwargs", "stop", "seed", "system_role", "max_tokens", "stream"),
 )
+"""The parts of a request, those first that are refused most often."""
+PARTS = (*LIKELY, "max_completion_tokens")
 NAMES = {part: PHRASES.any_of(f"refused {part}") for part in PARTS}
 """How a refusal names a part of a request."""
 THINKING: dict[str, Callable[[Effort], dict[str, Any]]] = {
@@ -64,15 +65,9 @@ OTHER_NAMES = {
     "reasoning": "reasoning_effort",
     "thinking": "reasoning_effort",
 }
-"""Other names of the parts of a request."""
 NOT_IMPLEMENTED = 501
 NAMED_IN_WORDS = {400, 415, 422, NOT_IMPLEMENTED}
-"""Those of them that may mean a part that they do not name in any known word."""
-LIKELY = (
-    *("tools", "response_format", "stream_options", "reasoning_effort", "temperature"),
-    *("chat_template_kwargs", "stop", "seed", "system_role", "max_tokens", "stream"),
-)
-"""The parts of a request, those first that are refused most often."""
+"""Statuses that may refuse a part that is not named in any known word."""
 LIMIT_FIRST = re.compile(r"\W?max_(completion_)?tokens\b")
 """A refusal that begins so is about the length of the reply, even if it names the context."""
 NAMED_IN_TROUBLE = {400, 404, 405, 406, 409, 415, 422, 424, 500, 501}

@@ -88,10 +88,8 @@ STATUSES: dict[int, type[errors.LlmError]] = {
     522: errors.LlmUnavailable,
     524: errors.LlmTimeout,
 }
-NOT_FOUND = 404
 NOTHING_THERE = {404, 405, 410}
 REDIRECTS = range(300, 400)
-SERVER_TROUBLE = 500
 TEXT_DECIDES = {None, 400, 403, 404, 409, 410, 412, 422, 500, 503}
 """Statuses with several causes, for which the text is read."""
 
@@ -297,13 +295,13 @@ class Complaint:
             )
         if self.status in TEXT_DECIDES:
             by_text = next((kind for words, kind in _BY_TEXT if words.search(self.text)), None)
-            if by_text is None and self.status == NOT_FOUND and _MODEL.search(self.text):
+            if by_text is None and self.status == HTTPStatus.NOT_FOUND and _MODEL.search(self.text):
                 by_text = errors.LlmModelUnknown
             if by_text is not None:
                 return by_text
         if by_status is not None:
             return by_status
-        failed = self.status is None or self.status >= SERVER_TROUBLE
+        failed = self.status is None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         failed = failed and not self.nothing_there
         return errors.LlmUnavailable if failed else errors.LlmError
 

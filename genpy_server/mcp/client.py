@@ -39,7 +39,6 @@ READY_SECONDS = 5.0
 STEADY_SECONDS = 10.0
 """After a connection that lasted longer, the back-off starts over, and a reply waits again."""
 NAME_CHARS = 64
-"""The longest name of a tool."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 
 FIRST_ERROR, KEY_REFUSED = 400, {401, 403}

@@ -20,7 +20,6 @@ from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.history import Conversation
 
 ADDITION_TOKENS = 400
-"""Tokens that one extension may add."""
 ROLE_TOKENS = 10
 """Tokens of a message's line beside its text, where messages are written as a dialogue."""
 LONGEST_REST = 32

@@ -26,7 +26,6 @@ from genpy_server.runs.tool_calls import ToolCalls
 from genpy_server.tools.registry import BUILT_IN
 
 TOOL_RESULT_TOKENS = 800
-"""Most tokens of a tool's result."""
 SHORTEST_ROUND = 200
 """Tokens that must be left for tools to be offered."""
 DEFAULT_WAIT = 5.0
@@ -34,7 +33,6 @@ DEFAULT_WAIT = 5.0
 RATE_LIMITED = Backoff(first=1.0, longest=16.0, attempts=7)
 """Retries after the first one, whose wait may be 0 seconds if the service says so."""
 LOADING = Backoff(first=1.0, longest=10.0)
-"""Retries while a model is loaded."""
 SILENT_SECONDS = 4.0
 """After which a local model that has not begun its reply is reported as loading."""
 SHOWN = frozenset({base.TextDelta, base.ReasoningDelta})

@@ -17,7 +17,6 @@ from genpy_server.errors import BadRequest, ConfigError
 from genpy_server.stores.base import Store
 
 TOOL_SECONDS = 60.0
-"""Default time limit of a call."""
 UNUSABLE = "The tools of {origin} cannot be used: {message}"
 """A source of tools that failed, in logs and notices."""
 
