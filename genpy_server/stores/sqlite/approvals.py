@@ -1,4 +1,4 @@
-"""The SQL of permissions of tools, as functions of a connection inside a transaction."""
+"""The SQL of permissions of tools."""
 
 import sqlite3
 

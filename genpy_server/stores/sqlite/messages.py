@@ -1,4 +1,4 @@
-"""The SQL of messages: plain functions of a connection inside a transaction."""
+"""The SQL of messages."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The SQL of servers and of their running replies, as functions of a connection in a transaction."""
+"""The SQL of servers and of their running replies."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The SQL of sessions, their ends and their memory, as functions of a connection."""
+"""The SQL of sessions, their ends and their memory."""
 
 import sqlite3
 from collections.abc import Mapping

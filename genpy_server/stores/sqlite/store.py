@@ -1,7 +1,6 @@
 """Stores conversations in one SQLite file; the default store.
 
-The SQL is in the other modules, as functions of a connection inside a transaction. A method of the
-store runs one of them in a thread.
+A method runs the function of its name in a thread.
 """
 
 import asyncio
