@@ -36,7 +36,14 @@ from genpy_server.stores.sqlite.index import unindexed
 from genpy_server.stores.sqlite.messages import append
 from genpy_server.stores.sqlite.runner import READERS
 from genpy_server.stores.sqlite.schema import translated
-from genpy_server.stores.sqlite.search import REINDEXED, REINDEXED_CHARS, reindex, search
+from genpy_server.stores.sqlite.search import (
+    DIVIDED,
+    REINDEXED,
+    REINDEXED_CHARS,
+    is_divided,
+    reindex,
+    search,
+)
 from genpy_server.stores.sqlite.sessions import delete
 from genpy_server.stores.sqlite.store import SqliteStore
 
@@ -386,6 +393,32 @@ async def test_what_was_cut_otherwise_is_found_and_cut_again(path: Path, version
     counted = "SELECT documents FROM search_owners WHERE owner = ?"
     with closing(sqlite3.connect(path)) as file:
         assert file.execute(counted, (owner_of("ann"),)).fetchall() == [(300,)]
+
+
+async def test_an_index_of_many_parts_is_made_whole(path: Path) -> None:
+    """Parts that SQLite left apart are merged behind the opening; the same messages are found."""
+    wanted = f"ac{50 * 'x'}"
+    async with opened(path) as store:
+        await store.indexed()
+        person, letters = Person(store), "acdefghijklmno"
+        for n in range(DIVIDED):
+            with closing(schema.connect(path)) as file:
+                assert not is_divided(file)
+            long = (
+                f"{first}{second}{n * 'b'}{50 * 'x'}" for first in letters for second in letters
+            )
+            await person.say(" ".join(long))
+        before = await store.search(person.id, wanted, limit=5)
+        with closing(schema.connect(path)) as file:
+            assert is_divided(file)
+    async with opened(path) as store:
+        await store.indexed()
+        after = await store.search(person.id, wanted, limit=5)
+    with closing(schema.connect(path)) as file:
+        assert not is_divided(file)
+        assert not reindex(file)
+    assert len(before) == 1
+    assert before == after
 
 
 async def test_an_upgraded_file_is_indexed_in_small_steps_with_rests(path: Path) -> None:

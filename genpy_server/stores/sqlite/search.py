@@ -47,6 +47,8 @@ REINDEXED_CHARS: Final = 8_000
 """Fewer messages are, once they have so many characters."""
 MERGED: Final = 100
 """Pages of the index that are written in one transaction after that."""
+DIVIDED: Final = 8
+"""Parts of the index, of more than a page each, from which on they are merged into one."""
 
 _LONG: Final = 6
 _ids = msgspec.json.Decoder(list[int])
@@ -64,14 +66,14 @@ _SIDE: Final = ("<", "<", ">", ">")
 def reindex(connection: sqlite3.Connection) -> bool:
     """Index a few messages of other programs, or of an older file, the newest first, or sessions.
 
-    False if all are indexed.
+    False if all are indexed, and the index is whole.
     """
     if index_missing(connection, REINDEXED):
         return True
     below, cut_below = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
     column, first = ("below", below) if below is not None else ("cut_below", cut_below)
     if first is None:
-        return False
+        return is_divided(connection) and _merge(connection, -MERGED)
     if first == 0 and column == "cut_below":
         return _merge(connection, MERGED)
     if first < 0:
@@ -141,22 +143,30 @@ def _reindex_sessions(connection: sqlite3.Connection, last: int) -> bool:
 def _merge(connection: sqlite3.Connection, pages: int) -> bool:
     """Write so many pages of the index without what was replaced; False when nothing is left of it.
 
-    Less than none begins it: a search reads twice as long in an index that was written again.
+    Less than none begins it: a search looks for each word in every part of the index.
     """
     before = connection.total_changes
     connection.execute(
         "INSERT INTO search_index (search_index, rank) VALUES ('merge', ?)", (pages,)
     )
-    if pages < 0 or connection.total_changes - before > 1:
-        return True
-    connection.execute("UPDATE search_progress SET cut_below = NULL")
-    return False
+    is_done = pages > 0 and connection.total_changes - before <= 1
+    connection.execute("UPDATE search_progress SET cut_below = ?", (None if is_done else 0,))
+    return not is_done
 
 
 def is_indexed(connection: sqlite3.Connection) -> bool:
-    """Whether all messages are indexed."""
+    """Whether all messages are indexed, and the index is whole."""
     left = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
-    return not any(id_ is not None for id_ in left) and not is_missing(connection)
+    is_left = any(id_ is not None for id_ in left) or is_missing(connection)
+    return not (is_left or is_divided(connection))
+
+
+def is_divided(connection: sqlite3.Connection) -> bool:
+    """Whether so many parts of the index are large that a search takes longer by a tenth."""
+    (parts,) = connection.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM search_index_idx GROUP BY segid HAVING count(*) > 1)"
+    ).fetchone()
+    return bool(parts >= DIVIDED)
 
 
 def is_missing(connection: sqlite3.Connection) -> bool:
