@@ -26,6 +26,7 @@ from genpy_server.core.models import (
 from genpy_server.core.text import seen_line
 from genpy_server.core.understanding.keywords import QUOTES
 from genpy_server.llm.providers import Providers
+from genpy_server.llm.structured import in_words
 from genpy_server.runs.hooks import HookRunner
 from genpy_server.sessions.presence import Presence
 from genpy_server.settings import Settings
@@ -182,7 +183,9 @@ class Summaries:
 
     def _request(self, content: EndingContent, budget_tokens: int) -> list[ChatMessage]:
         memory = content.memory
-        room = budget_tokens - count_tokens(prompt("summary")) - 20
+        # Services without structured output get its schema in words.
+        own = (prompt("summary"), in_words(SummaryDraft))
+        room = budget_tokens - sum(map(count_tokens, own)) - 20
         said = turns(content.messages)
         upto = covered(memory, content.messages, said[-1].place) if said else 0
         parts = []

@@ -21,7 +21,7 @@ from genpy_server.llm.providers import ChosenModel
 from genpy_server.runs.memory import MemorySchedule
 from genpy_server.stores.base import Store
 from genpy_server.tools.functions import as_tool
-from genpy_server.wire import MESSAGE_CUT, TOOLS_MISSING, Notice, Ready, RunFinished
+from genpy_server.wire import MESSAGE_CUT, TOOLS_MISSING, End, Notice, Ready, RunFinished
 
 SESSION = "aaaa0000-0000-4000-8000-000000000001"
 
@@ -102,6 +102,18 @@ async def fill(store: Store) -> None:
     for number in range(60):
         text = f"{number} " + "noise and more noise " * 20
         await store.append("local", SESSION, "user", text, title="Noise")
+
+
+async def test_a_summary_is_asked_for_within_the_budget(server, upstream):
+    """Its request holds as much of a long conversation as fits."""
+    await fill(server.app.store)
+    upstream.answer = {"summary": "s", "topics": [], "sentiment": "neutral", "outcomes": []}
+    async with Peer(server.url, SESSION) as peer:
+        await peer.say(End())
+        await peer.until("summary")
+    (body,) = bodies(upstream)
+    budget = server.app.settings.context_tokens
+    assert budget * 0.9 < sent_tokens(body) <= budget
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Runs against a scripted model: streaming, stopping, retrying, tools, and every kind of trouble."""
 
 import asyncio
+import time
 
 import msgspec
 import pytest
@@ -41,6 +42,7 @@ async def stored(server, peer):
 async def test_reply_streams_token_by_token_and_is_kept_with_its_numbers(server, upstream, peer):
     """Deltas come while the model speaks; the kept reply has text, model, usage and times."""
     gate = upstream.say("Hello", ", ", "you", paused_at=1)
+    began = time.monotonic()
     await peer.say(Send("a", "hi"))
     first = await peer.until("delta")
     assert first["text"] == "Hello"
@@ -52,7 +54,7 @@ async def test_reply_streams_token_by_token_and_is_kept_with_its_numbers(server,
     assert reply.meta.usage is not None
     assert finished["at"] == reply.at
     assert finished["usage"] == {"prompt_tokens": 11, "completion_tokens": 7}
-    assert 0 < finished["first_token_ms"] <= finished["ms"]
+    assert 0 < finished["first_token_ms"] <= finished["ms"] <= (time.monotonic() - began) * 1_000
 
 
 async def test_text_mode_gets_the_reply_as_plain_text(server, upstream):
@@ -63,6 +65,20 @@ async def test_text_mode_gets_the_reply_as_plain_text(server, upstream):
         assert await ws.recv() == "Hel"
         gate.set()
         assert await ws.recv() == "lo"
+
+
+async def test_text_mode_says_in_sentences_what_is_wrong(server, upstream):
+    """A wait stands in brackets before the reply that comes after it; an error is a line."""
+    upstream.fail(429, "rate_limit_exceeded", headers={"retry-after": "0.05"})
+    upstream.say("at last")
+    upstream.fail(401, "invalid_api_key")
+    async with connect(f"{server.url.replace('http', 'ws')}/ws/session/plain") as ws:
+        await ws.send("hi")
+        waits = await ws.recv()
+        assert (waits[0], waits[-2:]) == ("[", "]\n")
+        assert await ws.recv() == "at last"
+        await ws.send("again")
+        assert (await ws.recv()).startswith("Error: ")
 
 
 async def test_cancel_keeps_what_came_and_stops_the_model(server, upstream, peer):
