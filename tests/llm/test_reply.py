@@ -803,6 +803,8 @@ CALLS = {
     "arguments as a word": ([fn(HISTORY, "Rome")], [ROME]),
     "input": ([{"id": "a", "type": "tool_use", "name": HISTORY, "input": {"keyword": "Rome"}}], [ROME]),
     "args": ([{"id": "a", "name": HISTORY, "args": {"keyword": "Rome"}}], [ROME]),
+    "tool and params": ([{"tool": HISTORY, "params": {"keyword": "Rome"}}], [ROME]),
+    "action": ([{"thought": "hm", "action": HISTORY, "action_input": {"keyword": "Rome"}}], [ROME]),
     "name in quotation marks": ([fn(f'"{STATS}"', "{}")], [(STATS, {})]),
     "name in camel case": ([fn("getSessionStats", "{}")], [(STATS, {})]),
     "name with brackets": ([fn(f"{STATS}()", "")], [(STATS, {})]),
