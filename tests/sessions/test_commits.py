@@ -66,6 +66,29 @@ async def test_recall_begins_before_the_commit_is_done(server, upstream, peer, m
     assert searches == ["Where is the hotel in Rome?", "What did the hotel cost?"]
 
 
+async def test_what_waits_recalls_the_reply_before_it(server, upstream, peer, monkeypatch):
+    """A message sent while a reply is made is looked up when that one is stored."""
+    store, searches = server.app.store, []
+    search = store.search
+
+    async def noted(*given, **more):
+        searches.append(given[1])
+        return await search(*given, **more)
+
+    monkeypatch.setattr(store, "search", noted)
+    gate = upstream.say("Near the ", "station.", paused_at=1)
+    upstream.say("It cost a lot.")
+    questions = ["Where is the hotel in Rome?", "What did the hotel cost?"]
+    await say(peer, "a", questions[0])
+    await peer.until("delta")
+    await say(peer, "b", questions[1])
+    assert searches == questions[:1]
+    gate.set()
+    for _ in questions:
+        await peer.until("run_finished")
+    assert searches == questions
+
+
 async def test_nothing_is_recalled_for_a_message_that_a_tool_answers(
     server, upstream, peer, monkeypatch
 ):
