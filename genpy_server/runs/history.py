@@ -22,9 +22,8 @@ def window(settings: Settings) -> int:
 
 
 def window_chars(settings: Settings) -> int:
-    """The characters of text to hold: what fills a request or the history of a client that attaches."""
-    tokens = max(settings.context_tokens, MAX_CONTEXT_TOKENS)
-    return max(settings.limits.history_bytes, tokens * BYTES_PER_TOKEN)
+    """The characters of text to hold: what fills a request."""
+    return max(settings.context_tokens, MAX_CONTEXT_TOKENS) * BYTES_PER_TOKEN
 
 
 class Conversation:
@@ -60,11 +59,15 @@ class Conversation:
         """Messages stored by this server after `known_id`: the id by the id before it."""
 
     def begin(self, opened: Opened) -> None:
-        """Start with the stored messages and memory; more than `window` messages mean older ones exist."""
+        """Start with the stored messages and memory; more than `window` messages mean older ones exist.
+
+        All are held for a client that attaches, until `trim`.
+        """
         self.messages, self.memory = list(opened.messages), opened.memory
         self.own_id = max((message.id for message in self.messages), default=0)
         self._know(self.own_id)
-        self._trim()
+        self.older = len(self.messages) > self.window
+        del self.messages[: -self.window]
 
     def stored(self, appended: Appended) -> None:
         """Note that this server stored a message, perhaps after some of other servers."""
@@ -115,9 +118,10 @@ class Conversation:
         self.messages.append(message)
         self._chars += len(message.text)
         if len(self.messages) > 2 * self.window or self._chars > 2 * self._max_chars:
-            self._trim()
+            self.trim()
 
-    def _trim(self) -> None:
+    def trim(self) -> None:
+        """Hold no more than is wanted."""
         held, self._chars = 0, 0
         asked = False
         for message in reversed(self.messages[-self.window :]):
@@ -133,6 +137,21 @@ class Conversation:
     def replace(self, old: Message, new: Message) -> None:
         """Replace a message that was not stored by its stored form."""
         self.messages = [new if message is old else message for message in self.messages]
+
+    async def before(self, count: int) -> list[Message]:
+        """The messages before those held that the newest `count` messages include; none if it fails."""
+        missing = count - len(self.messages)
+        while self.older and missing > 0 and (first := self.first_id):
+            try:
+                found = await self.store.messages(
+                    self.user_id, self.session_id, limit=missing, before=first
+                )
+            except StoreError as error:
+                log.warning("could not read the history: %s", error.code)
+                break
+            if first == self.first_id:  # else some that were held are missing between
+                return found
+        return []
 
     async def after(self, id_: int) -> list[Message]:
         """The messages after this id; read from the store, at most `window`, if not held here."""

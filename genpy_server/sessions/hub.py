@@ -89,11 +89,16 @@ class SessionHub:
             raise errors.TooMany("Too many connections are open for this user. Close one first.")
         self._sockets[user_id] += 1
         try:
-            session = await self._open(user_id, ref, fresh=place.fresh)
+            while True:
+                session = await self._open(user_id, ref, fresh=place.fresh)
+                earlier = await session.before(place)
+                if self._live.get(session.key) is session:  # else it ended meanwhile
+                    break
         except BaseException:
             self._sockets[user_id] -= 1
             raise
-        session.attach(subscriber, place)
+        _stop_grace(session)
+        session.attach(subscriber, place, earlier)
         return session
 
     def _check_open(self) -> None:

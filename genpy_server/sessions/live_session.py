@@ -185,15 +185,32 @@ class LiveSession:
 
     # Subscribers
 
-    def attach(self, subscriber: Subscriber, place: Place) -> None:
-        """Send a subscriber the events it missed, or a snapshot, and every event from now on."""
-        log, (history, epoch, after, _) = self.audience.log, place
-        missed = log.after(after) if after is not None and epoch == self.audience.epoch else None
+    async def before(self, place: Place) -> list[models.Message]:
+        """The messages that `attach` shows before those held here."""
+        resumes = self._missed(place) is not None
+        return [] if resumes else await self._conversation.before(place.history)
+
+    def _missed(self, place: Place) -> list[wire.SessionFrame | wire.ErrorFrame] | None:
+        """The events that a client has not seen; None where it needs a snapshot."""
+        same = place.epoch == self.audience.epoch
+        return self.audience.log.after(place.after) if same and place.after is not None else None
+
+    def attach(
+        self, subscriber: Subscriber, place: Place, earlier: Sequence[models.Message] = ()
+    ) -> None:
+        """Send a subscriber the events it missed, or a snapshot, and every event from now on.
+
+        `earlier` are the messages of `before`, with nothing awaited in between.
+        """
+        log, missed = self.audience.log, self._missed(place)
+        history, epoch, after, _ = place
         replay: Literal["complete", "truncated", "none"] = "none"
         if epoch is not None and after is not None:
             replay = "complete" if missed is not None else "truncated"
-        shown = self._newest(history)
-        older = self._conversation.older or len(shown) < len(self._conversation.messages)
+        messages = [*earlier, *self._conversation.messages]
+        shown = self._newest(messages, history)
+        whole = bool(earlier) and len(messages) < history
+        older = len(shown) < len(messages) or (self._conversation.older and not whole)
         self.refresh_budget()
         size = self._chat.size(self.settings, self._used)
         self.audience.subscribers.add(subscriber)
@@ -222,11 +239,12 @@ class LiveSession:
             subscriber.offer(event)
         if missed is None and log.seq:
             subscriber.offer(wire.SnapshotEnd(log.seq))
+        self._conversation.trim()
 
-    def _newest(self, count: int) -> list[wire.MessageEvent]:
+    def _newest(self, messages: Sequence[models.Message], count: int) -> list[wire.MessageEvent]:
         """The newest messages, at most `count` and within the limit of bytes, but at least one."""
         shown, room = list[wire.MessageEvent](), self._limits.history_bytes
-        for message in reversed(self._conversation.messages[-count:] if count else []):
+        for message in reversed(messages[-count:] if count else []):
             event = wire.message_event(message)
             room -= len(wire.encode_bytes(event))
             if room < 0 and shown:

@@ -13,6 +13,8 @@ from support.raw_client import Peer
 from support.running_server import serving
 from websockets.asyncio.client import connect
 
+from genpy_server.errors import StoreUnavailable
+from genpy_server.runs import history
 from genpy_server.settings import Limits
 from genpy_server.wire import Auth, Cancel, Delta, End, Rate, Retry, Send
 
@@ -140,6 +142,35 @@ async def test_history_is_what_the_client_asked_for(database):
             await later.until("message")
     assert first["text"] == "hello 3"
     assert later.of("ready")[0]["before"] == first["message_id"]
+
+
+@pytest.mark.parametrize("how", ["whole", "in part", "without the store"])
+async def test_history_that_is_not_held_is_read_for_a_client(database, monkeypatch, how):
+    """A live session holds what fills a request; who joins later is shown older messages too."""
+    monkeypatch.setattr(history, "MAX_CONTEXT_TOKENS", 100)
+    count = 3 if how == "in part" else 100
+    async with serving(database, GENPY_CONTEXT_TOKENS="500") as server:
+        async with Peer(server.url, "one") as peer:
+            for number in range(6):
+                await peer.ask(f"m{number}", f"{number} " + "word " * 150)
+            (live,) = server.app.hub._live.values()
+            held = live._conversation.messages
+            assert 2 <= len(held) < 12
+            if how == "without the store":
+
+                async def fail(*_args, **_options):
+                    raise StoreUnavailable("away")
+
+                monkeypatch.setattr(server.app.store, "messages", fail)
+            async with Peer(server.url, "one", history=count) as later:
+                await later.until("snapshot_end")
+        monkeypatch.undo()
+        stored = await server.app.store.messages("local", live.id, limit=20)
+        assert len(stored) == 12
+        expected = {"whole": stored, "in part": stored[-3:], "without the store": held}[how]
+        assert [m["message_id"] for m in later.of("message")] == [m.id for m in expected]
+        before = None if how == "whole" else expected[0].id
+        assert later.of("ready")[0].get("before") == before
 
 
 @pytest.mark.parametrize("kind", ["sessions", "strangers"])

@@ -418,7 +418,11 @@ async def test_a_live_conversation_holds_so_much_text(tmp_path: Path) -> None:
     assert await conversation.after(0) == said
     opened = await store.attach(person.id, person.session, limit=101, live_seconds=9, server="s")
     conversation.begin(opened)
+    assert (conversation.older, conversation.messages) == (False, said)
+    conversation.trim()
     assert (conversation.older, conversation.messages) == (True, said[-2:])
+    assert await conversation.before(5) == said[-5:-2]
+    assert await conversation.before(2) == []
     question = msgspec.structs.replace(said[-1], id=98, role="user", text="x" * 1000)
     conversation.add(question)
     conversation.add(msgspec.structs.replace(question, id=99, role="assistant"))
