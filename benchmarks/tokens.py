@@ -145,14 +145,14 @@ class _StrictReader(ReplyReader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._decoder = msgspec.json.Decoder(_StrictChunk)
-        self._left, self._reason = b"", ""
+        self._rest, self._reason = b"", ""
 
     async def events(self) -> AsyncGenerator[Sequence[LlmEvent], None]:
         """Text, and one finish."""
         over = False
         while not over:
             data = await self._reads.read()
-            *lines, self._left = (self._left + data).split(b"\n")
+            *lines, self._rest = (self._rest + data).split(b"\n")
             events: list[LlmEvent] = []
             for line in lines:
                 if line == b"data: [DONE]":

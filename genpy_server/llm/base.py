@@ -1,6 +1,6 @@
 """The Protocol of a service of language models, and its events; `ModelSuite` tests every adapter."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
@@ -29,6 +29,11 @@ class ChatRequest(msgspec.Struct, frozen=True):
     """Texts before which the reply ends."""
     question: str = ""
     """The person's message; part of the last of `messages`, here for the offline model."""
+    show: "Callable[[TextDelta | ReasoningDelta], bool] | None" = None
+    """Shows a piece as soon as it is read; False where it must be an event of the stream instead.
+
+    Only adapters of GenPy get it: an event costs several times as much.
+    """
 
 
 class TextDelta(msgspec.Struct, frozen=True):

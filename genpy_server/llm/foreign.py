@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
+import msgspec
+
 from genpy_server.core.models import ChatMessage, ToolCall
 from genpy_server.core.text import storable, storable_value
 from genpy_server.errors import GenPyError, LlmBadOutput, LlmError, LlmUnavailable
@@ -50,7 +52,7 @@ class ForeignLlm:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LlmEvent, None]:
         llm = self._checked()
         try:
-            async with aclosing(llm.stream(request)) as events:
+            async with aclosing(llm.stream(msgspec.structs.replace(request, show=None))) as events:
                 async for event in events:
                     yield self._sendable(event)
         except GeneratorExit:

@@ -291,6 +291,7 @@ class GroqLlm:
                                 refused_parts.opens_in_reasoning = reader.split.end_only
                             for event in events:
                                 yield event
+                            reader.show = asked.show
             except TROUBLE as error:
                 begun = reader is not None and reader.begun
                 if begun or not terms.adapted_to(error):

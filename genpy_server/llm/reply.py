@@ -8,8 +8,9 @@ events.
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
+from itertools import dropwhile
 from typing import Any, Literal
 
 import httpx
@@ -247,58 +248,75 @@ class ReplyReader:
         self._chars = 0
         self._thought_chars = 0
         self._reasoning_chars = 0
+        self.show: Callable[[TextDelta | ReasoningDelta], bool] | None = None
+        """See `ChatRequest.show`."""
+        self._left: Sequence[TextDelta | ReasoningDelta] = ()
+        """What was read and is not shown."""
+        self._reading = True
+        self._quiet_since: float | None = None
+        self._failure: Exception | None = None
 
     async def events(self) -> AsyncGenerator[Sequence[LlmEvent], None]:
         """The events of each read, as soon as there are any; the last ones end with the `Finish`.
 
-        The text of one read is one delta, so that it is sent as one frame.
+        The text of one read is one delta, so that it is sent as one frame. What `show` shows is no
+        event.
 
         Raises `ServiceError` when the service reports an error, `LlmCutOff` for a stream that ends
         with neither a finish reason nor the closing mark, and the errors of the reads: all of them
         only after the text before the error was yielded.
         """
-        parser, reading = self._parser, True
-        quiet_since: float | None = None
-        failure: Exception | None = None
-        while reading:
+        parser = self._parser
+        while self._reading:
             try:
                 if parser.finish_reason:  # usage and the closing mark follow, or nothing
                     async with asyncio.timeout(GRACE_SECONDS):
-                        data = await self._reads.read()
+                        self._take(await self._reads.read())
+                elif self.show is None:
+                    self._take(await self._reads.read())
                 else:
-                    data = await self._reads.read()
-                if not data:
-                    break
-                self._events.feed(data)
+                    await self._reads.give(self._take)
             except TimeoutError:
                 break
             except (httpx.HTTPError, LlmError) as error:
-                failure = error
+                self._failure = error
                 break
-            reading = not parser.done and parser.error is None
-            text, thought = parser.take()
-            if text and not self.split.passes(text):
-                text, inner = self.split.feed(text)
-                thought += inner
-                reading = reading and not self.split.over
-            if text or thought:
-                quiet_since = None
-                yield self._deltas(text, thought)
-                reading = reading and self._chars <= self._max_chars
-                continue
-            now = time.monotonic()
-            quiet_since = quiet_since or now
-            if now - quiet_since > max(self._reads.limit, QUIET_SECONDS):
-                failure, reading = httpx.ReadTimeout("no part of a reply in time"), False
+            if self._left:
+                yield self._left
         if not parser.done:
             self._events.end()
         text, thought = parser.take(last=True)
         text, inner = self.split.feed(text, last=True)
         if rest := self._deltas(text, thought + inner):
             yield rest
-        yield await self._end(failure)
+        yield await self._end()
 
-    def _deltas(self, text: str, thought: str) -> tuple[LlmEvent, ...]:
+    def _take(self, data: bytes) -> bool:
+        """Read the bytes of one read, empty at the end; see `Body.give`."""
+        parser = self._parser
+        self._reading, self._left = False, ()
+        if not data:
+            return False
+        self._events.feed(data)
+        text, thought = parser.take()
+        if text and not self.split.passes(text):
+            text, inner = self.split.feed(text)
+            thought += inner
+        self._reading = not (parser.done or parser.error is not None or self.split.over)
+        if text or thought:
+            self._quiet_since = None
+            events = self._deltas(text, thought)
+            self._left = events if self.show is None else [*dropwhile(self.show, events)]
+            self._reading = self._reading and self._chars <= self._max_chars
+        else:
+            now = time.monotonic()
+            self._quiet_since = self._quiet_since or now
+            if now - self._quiet_since > max(self._reads.limit, QUIET_SECONDS):
+                self._failure = httpx.ReadTimeout("no part of a reply in time")
+                self._reading = False
+        return self._reading and not self._left and not parser.finish_reason
+
+    def _deltas(self, text: str, thought: str) -> tuple[TextDelta | ReasoningDelta, ...]:
         if self.split.ended_at is not None:
             self._reasoning_chars = self._chars - self._thought_chars + self.split.ended_at
             self.split.ended_at = None
@@ -316,7 +334,7 @@ class ReplyReader:
             for place in range(0, len(whole), DELTA_CHARS)
         )
 
-    async def _end(self, failure: Exception | None) -> tuple[LlmEvent, ...]:
+    async def _end(self) -> tuple[LlmEvent, ...]:
         parser = self._parser
         if parser.error is not None:
             raise ServiceError(parser.error)
@@ -330,8 +348,8 @@ class ReplyReader:
         if broken or (empty and parser.suspect is not None):
             if parser.suspect is not None and (parser.readable or parser.suspect != parser.unread):
                 raise ServiceError(parser.suspect)
-            if failure is not None:
-                raise failure
+            if self._failure is not None:
+                raise self._failure
             if not parser.readable and parser.unread:
                 raise ServiceError({"unreadable": parser.unread})
             raise LlmCutOff(CUT_OFF)

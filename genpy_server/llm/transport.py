@@ -7,7 +7,7 @@ read. A request is sent again if its reused connection had been closed meanwhile
 import asyncio
 import ssl
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -97,6 +97,58 @@ def _is_binary(begin: bytes) -> bool:
     return any(not (c.isprintable() or c.isspace()) or c == "\ufffd" for c in text[:-1])
 
 
+class _Arrivals(asyncio.Future[None]):
+    """In the place of the future by which aiohttp waits for bytes: gives them to `take` when they come.
+
+    It is done when `take` wants no more, or at the end of the body. To resume the coroutines that
+    await each read would cost as much as all the rest of the work for a token.
+    """
+
+    def __init__(
+        self,
+        content: aiohttp.StreamReader,
+        note: Callable[[], None],
+        take: Callable[[bytes], bool],
+    ) -> None:
+        super().__init__()
+        self.more = True
+        """Whether `take` wants more."""
+        self._content = content
+        self._note = note
+        self._take = take
+        self._wait()
+
+    def _wait(self) -> None:
+        self._note()
+        self._content._waiter = self  # noqa: SLF001 - aiohttp has no callback for bytes
+
+    def set_result(self, _: None) -> None:
+        """Called by aiohttp, whose parser is still at work, when something came."""
+        self.get_loop().call_soon(self._read)
+
+    def _read(self) -> None:
+        if self.done():  # cancelled
+            return
+        content = self._content
+        try:
+            data = content._read_nowait(-1)  # noqa: SLF001 - `read_nowait` drops what came before an error
+            self.more = not data or self._take(data)  # without data a chunk of the body ended
+            if self.more and (failure := content.exception()) is not None:
+                raise failure  # noqa: TRY301 - like one of `take`
+        except Exception as error:  # noqa: BLE001 - raised where this is awaited
+            self.set_exception(error)
+            return
+        if self.more and not content.is_eof():
+            self._wait()
+        else:
+            super().set_result(None)
+
+    def end(self) -> None:
+        """Wait no more."""
+        if self._content._waiter is self:  # noqa: SLF001 - see `_wait`
+            self._content._waiter = None  # noqa: SLF001
+
+
 class Body(httpx.AsyncByteStream):
     """The body of one response; `limit` is how many seconds a read may take."""
 
@@ -128,6 +180,28 @@ class Body(httpx.AsyncByteStream):
             raise httpx.ReadError(type(error).__name__) from error
         finally:
             self._waiting_since = None
+
+    async def give(self, take: Callable[[bytes], bool]) -> None:
+        """Give each read to `take` as soon as its bytes come, until it returns False.
+
+        The last one is empty. `take` must not wait.
+        """
+        while take(await self.read()):
+            if not self._packed.plain or self._content.at_eof():
+                continue
+            arrivals = _Arrivals(self._content, self._note_arrival, take)
+            try:
+                await arrivals
+            except aiohttp.ClientError as error:
+                raise httpx.ReadError(type(error).__name__) from error
+            finally:
+                arrivals.end()
+                self._waiting_since = None
+            if not arrivals.more:
+                return
+
+    def _note_arrival(self) -> None:
+        self._waiting_since = self._loop.time()
 
     def _look(self) -> None:
         """Fail a read that has waited too long; call this again when the next one may have."""

@@ -35,8 +35,6 @@ RATE_LIMITED = Backoff(first=1.0, longest=16.0, attempts=7)
 LOADING = Backoff(first=1.0, longest=10.0)
 SILENT_SECONDS = 4.0
 """After which a local model that has not begun its reply is reported as loading."""
-SHOWN = frozenset({base.TextDelta, base.ReasoningDelta})
-"""The events of a stream that are shown at once."""
 REASONING_CHARS = 50_000
 """Characters of a model's reasoning that are shown and stored."""
 JOURNAL_PATIENCE = 30.0
@@ -107,6 +105,8 @@ class ReplyRun:
         self.id = uuid4().hex
         self.parts: list[str] = []
         self.length = 0
+        self._joint = ""
+        """What separates the text of a further request from that before it."""
         self.reasoning: list[str] = []
         self.reasoning_length = 0
         self.reasoning_spans: list[tuple[int, int]] = []
@@ -359,26 +359,22 @@ class ReplyRun:
         self, model: ChosenModel, request: base.ChatRequest
     ) -> tuple[base.Finish, list[models.ToolCall]]:
         calls: list[models.ToolCall] = []
-        joint = "\n\n" if self.length else ""
-        start = self.length + len(joint)
-        shows_more = self._journal.shows_more
+        self._joint = "\n\n" if self.length else ""
+        start = self.length + len(self._joint)
         silent: asyncio.TimerHandle | None = None
         if model.llm.local:
             silent = asyncio.get_running_loop().call_later(
                 SILENT_SECONDS, self._notice, errors.LlmLoading.code, IS_LOADING
             )
         try:
+            request = msgspec.structs.replace(request, show=self._show)
             async with aclosing(model.stream(request)) as events:
                 async for event in events:
                     if silent is not None:
                         silent.cancel()
-                    if not shows_more.is_set() and type(event) in SHOWN:
+                    if isinstance(event, base.TextDelta | base.ReasoningDelta):
                         await self._await_journal()
-                    if type(event) is base.TextDelta:
-                        self._add_text(joint + event.text)
-                        joint = ""
-                    elif type(event) is base.ReasoningDelta:
-                        self._add_reasoning(event.text)
+                        self._add(event)
                     elif type(event) is base.LeftOut:
                         self._left_out(model, event.parts)
                     elif type(event) is models.ToolCall:
@@ -416,6 +412,20 @@ class ReplyRun:
             text = NOT_TAKEN.format(model=model.name, name=name, value=value)
             if name in names and value is not None:
                 self._notice_once(wire.PARAMETER_LEFT_OUT, [text])
+
+    def _show(self, event: base.TextDelta | base.ReasoningDelta) -> bool:
+        """See `ChatRequest.show`."""
+        if self._journal.shows_more.is_set():
+            self._add(event)
+            return True
+        return False
+
+    def _add(self, event: base.TextDelta | base.ReasoningDelta) -> None:
+        if type(event) is base.TextDelta:
+            self._add_text(self._joint + event.text)
+            self._joint = ""
+        else:
+            self._add_reasoning(event.text)
 
     def _add_reasoning(self, text: str) -> None:
         text = text[: REASONING_CHARS - self.reasoning_length]

@@ -9,9 +9,13 @@ import logging
 import ssl
 import zlib
 from contextlib import aclosing
+from types import SimpleNamespace
 
+import aiohttp
 import httpx
+import msgspec
 import pytest
+from aiohttp.client_proto import ResponseHandler
 from support.model_replies import REQUEST, everything, said
 from support.scripted_model import Script, chunk
 
@@ -20,6 +24,7 @@ from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmError, LlmKeyRejected, LlmTimeout, LlmUnavailable
 from genpy_server.llm.base import ChatMessage, ChatRequest
 from genpy_server.llm.groq import GroqLlm
+from genpy_server.llm.transport import Body
 from genpy_server.network import certificates, http_client, proxy_for
 
 HASTY = (1.0, 0.05, 0.05)
@@ -33,6 +38,61 @@ async def test_cancelled_reply_closes_the_connection(llm, upstream):
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
+    await upstream.until(lambda: upstream.open == 0)
+
+
+@pytest.mark.parametrize("can", [True, False])
+async def test_text_is_shown_where_it_is_read(llm, upstream, can):
+    """After the first piece no event is made of a text that can be shown, and one of what cannot."""
+    gate = upstream.say("one", "two", paused_at=1)
+    offered = []
+
+    def show(event):
+        offered.append(event.text)
+        return can
+
+    async with aclosing(llm.stream(msgspec.structs.replace(REQUEST, show=show))) as events:
+        assert (await anext(events)).text == "one"
+        gate.set()
+        assert said([event async for event in events]) == ("" if can else "two")
+    assert offered == ["two"]
+
+
+async def test_bytes_before_an_error_are_taken():
+    """What came in the same turn of the loop as the end of the connection is not lost."""
+    protocol = ResponseHandler(asyncio.get_running_loop())
+    protocol.set_response_params()
+    content = aiohttp.StreamReader(protocol, 1024, loop=asyncio.get_running_loop())
+    body = Body(SimpleNamespace(content=content, headers={}), 60.0)
+    taken, began = [], asyncio.Event()
+
+    def take(data):
+        taken.append(data)
+        began.set()
+        return True
+
+    content.feed_data(b"first")
+    giving = asyncio.create_task(body.give(take))
+    await began.wait()
+    content.feed_data(b"last")
+    content.set_exception(aiohttp.ClientPayloadError())
+    with pytest.raises(httpx.ReadError):
+        await giving
+    assert taken == [b"first", b"last"]
+
+
+async def test_error_of_what_shows_a_text_ends_the_stream(llm, upstream):
+    """It is raised by the stream, not in the parser of the connection, which is closed."""
+    gate = upstream.say("one", "two", paused_at=1)
+
+    def show(_):
+        raise KeyError
+
+    async with aclosing(llm.stream(msgspec.structs.replace(REQUEST, show=show))) as events:
+        assert (await anext(events)).text == "one"
+        gate.set()
+        with pytest.raises(KeyError):
+            await anext(events)
     await upstream.until(lambda: upstream.open == 0)
 
 

@@ -4,6 +4,7 @@ import json
 from contextlib import aclosing
 
 import httpx
+import msgspec
 
 from genpy_server.errors import LlmError
 from genpy_server.llm.base import (
@@ -21,9 +22,17 @@ REQUEST = ChatRequest((ChatMessage("system", "be kind"), ChatMessage("user", "he
 
 
 async def everything(llm: Llm, request: ChatRequest = REQUEST) -> list[LlmEvent]:
-    """Every event of one reply."""
-    async with aclosing(llm.stream(request)) as events:
-        return [event async for event in events]
+    """Every event of one reply, and what it shows where it is read, in their order."""
+    found: list[LlmEvent] = []
+
+    def show(event: LlmEvent) -> bool:
+        found.append(event)
+        return True
+
+    async with aclosing(llm.stream(msgspec.structs.replace(request, show=show))) as events:
+        async for event in events:
+            show(event)
+    return found
 
 
 def said(events: list[LlmEvent]) -> str:
@@ -46,6 +55,11 @@ class Reads:
             raise piece
         return piece
 
+    async def give(self, take):
+        """Give each piece."""
+        while take(await self.read()):
+            pass
+
 
 async def events_of(reader):
     """The events of a reply, one by one."""
@@ -62,6 +76,18 @@ class Read:
         self.calls = []
         self.finish = self.error = None
 
+    def add(self, item):
+        """Add an event; True, since it is shown then."""
+        if isinstance(item, TextDelta):
+            self.text += item.text
+        elif isinstance(item, ReasoningDelta):
+            self.reasoning += item.text
+        elif isinstance(item, Finish):
+            self.finish = item
+        else:
+            self.calls.append((item.name, json.loads(item.arguments)))
+        return True
+
 
 async def read(*pieces, tools=(), max_tokens=2048, opened=False):
     """What comes of these reads."""
@@ -76,14 +102,8 @@ async def read(*pieces, tools=(), max_tokens=2048, opened=False):
     found = Read()
     try:
         async for item in events_of(reader):
-            if isinstance(item, TextDelta):
-                found.text += item.text
-            elif isinstance(item, ReasoningDelta):
-                found.reasoning += item.text
-            elif isinstance(item, Finish):
-                found.finish = item
-            else:
-                found.calls.append((item.name, json.loads(item.arguments)))
+            found.add(item)
+            reader.show = found.add
     except (ServiceError, LlmError, httpx.HTTPError) as error:
         found.error = error
     return found
