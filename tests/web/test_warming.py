@@ -8,11 +8,10 @@ from support.conditions import eventually
 from support.running_server import serving
 
 import genpy_server.app
-from genpy_server.core.understanding.intents import intent_model
+from genpy_server.core.understanding import linear
 from genpy_server.core.understanding.keywords import tagger
-from genpy_server.core.understanding.tool_requests import request_model
 
-MODELS = (intent_model, request_model, tagger)
+MODELS = (linear.models, tagger)
 
 
 @pytest.fixture
