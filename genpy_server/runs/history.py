@@ -12,6 +12,9 @@ from genpy_server.llm.providers import MAX_CONTEXT_TOKENS
 from genpy_server.settings import Settings
 from genpy_server.stores.base import Appended, Opened, Store
 
+SPARE = 1.2
+"""Times what is wanted that is held before the oldest messages are dropped."""
+
 log = logging.getLogger("genpy.conversation")
 
 
@@ -30,7 +33,7 @@ class Conversation:
     """The newest messages and the memory.
 
     Held are at least `window` messages, or so many of the newest as have `max_chars` of text, if
-    there are as many; and at most twice that, but always the last question and what follows it.
+    there are as many; and little more than that, but always the last question and what follows it.
     """
 
     def __init__(
@@ -114,10 +117,10 @@ class Conversation:
         return None
 
     def add(self, message: Message) -> None:
-        """Append a message, and drop the oldest where more than twice what is wanted is held."""
+        """Append a message, and drop the oldest where much more than what is wanted is held."""
         self.messages.append(message)
         self._chars += len(message.text)
-        if len(self.messages) > 2 * self.window or self._chars > 2 * self._max_chars:
+        if len(self.messages) > SPARE * self.window or self._chars > SPARE * self._max_chars:
             self.trim()
 
     def trim(self) -> None:

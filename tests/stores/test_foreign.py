@@ -413,7 +413,7 @@ async def test_a_live_conversation_holds_so_much_text(tmp_path: Path) -> None:
         held = conversation.messages
         assert held[-1] == message
         assert len(held) >= min(2, message.id - said[0].id + 1)
-        assert sum(len(one.text) for one in held) <= 500
+        assert sum(len(one.text) for one in held) <= 300
     assert conversation.older
     assert await conversation.after(0) == said
     opened = await store.attach(person.id, person.session, limit=101, live_seconds=9, server="s")
