@@ -97,6 +97,11 @@ def _is_binary(begin: bytes) -> bool:
     return any(not (c.isprintable() or c.isspace()) or c == "\ufffd" for c in text[:-1])
 
 
+INTERNALS = ("_waiter", "_read_nowait")
+"""What `_Arrivals` uses of aiohttp's reader; a version without it is read by its public ways."""
+_HAS_INTERNALS = all(hasattr(aiohttp.StreamReader, name) for name in INTERNALS)
+
+
 class _Arrivals(asyncio.Future[None]):
     """In the place of the future by which aiohttp waits for bytes: gives them to `take` when they come.
 
@@ -187,7 +192,7 @@ class Body(httpx.AsyncByteStream):
         The last one is empty. `take` must not wait.
         """
         while take(await self.read()):
-            if not self._packed.plain or self._content.at_eof():
+            if not (_HAS_INTERNALS and self._packed.plain) or self._content.at_eof():
                 continue
             arrivals = _Arrivals(self._content, self._note_arrival, take)
             try:

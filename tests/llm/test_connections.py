@@ -22,6 +22,7 @@ from support.scripted_model import Script, chunk
 from genpy_server.app import configure_logging
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmError, LlmKeyRejected, LlmTimeout, LlmUnavailable
+from genpy_server.llm import transport
 from genpy_server.llm.base import ChatMessage, ChatRequest
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.transport import Body
@@ -41,9 +42,15 @@ async def test_cancelled_reply_closes_the_connection(llm, upstream):
     await upstream.until(lambda: upstream.open == 0)
 
 
-@pytest.mark.parametrize("can", [True, False])
-async def test_text_is_shown_where_it_is_read(llm, upstream, can):
+def test_the_installed_reader_has_what_is_used_of_it():
+    """A version that lacks it would still be read, at a higher cost for a token."""
+    assert [name for name in transport.INTERNALS if not hasattr(aiohttp.StreamReader, name)] == []
+
+
+@pytest.mark.parametrize(("can", "has"), [(True, True), (False, True), (True, False)])
+async def test_text_is_shown_where_it_is_read(llm, upstream, monkeypatch, can, has):
     """After the first piece no event is made of a text that can be shown, and one of what cannot."""
+    monkeypatch.setattr(transport, "_HAS_INTERNALS", has)
     gate = upstream.say("one", "two", paused_at=1)
     offered = []
 
