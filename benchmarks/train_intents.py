@@ -25,8 +25,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from genpy_server.core.understanding.examples import BACKGROUND
-from genpy_server.core.understanding.intents import INTENTS
-from genpy_server.core.understanding.linear import INTENT_MODEL, PASTED, features
+from genpy_server.core.understanding.intents import INTENTS, MODEL
+from genpy_server.core.understanding.linear import PASTED, features
 
 DATA = Path(__file__).parent / "data" / "intents_train.jsonl"
 PARTS = DATA.with_name("intents_parts.jsonl")
@@ -35,7 +35,7 @@ MESSY, WRITERS = (DATA.with_name(f"intents_{name}.jsonl") for name in ("messy", 
 """Messages that no weight is trained on; with a fold of the others they say how sure to be."""
 ODD = 0.25
 """How much a message counts there that was written to train: most are odder than what people send."""
-TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / "understanding" / INTENT_MODEL
+TARGET = Path(__file__).parents[1] / "genpy_server" / "core" / "understanding" / MODEL
 FIRST_OF_WRITERS = (
     "Seit dem Firmwareupdate blinkt an unserem Melkroboter nur noch die gelbe Lampe"
     " und die Kühe stehen Schlange."

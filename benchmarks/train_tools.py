@@ -46,10 +46,11 @@ from genpy_server.core.understanding.keywords import (
     word_features,
     words_of,
 )
-from genpy_server.core.understanding.linear import REQUEST_MODEL, Features, features
+from genpy_server.core.understanding.linear import Features, features
 from genpy_server.core.understanding.roles import role_features
 from genpy_server.core.understanding.tool_requests import (
     LONGEST,
+    MODEL,
     NO_TOOL,
     SEARCH,
     SURE,
@@ -59,7 +60,7 @@ HERE = Path(__file__).parent
 DATA = HERE / "data" / "tools_train.jsonl"
 FORMS = DATA.with_name("tools_forms.jsonl")
 OTHERS = DATA.with_name("intents_train.jsonl")
-TARGET = HERE.parent / "genpy_server" / "core" / "understanding" / REQUEST_MODEL
+TARGET = HERE.parent / "genpy_server" / "core" / "understanding" / MODEL
 KEYWORDS = TARGET.with_name(keywords.MODEL)
 OTHERS_READ = 6_015
 """How many of them: those added later tell intents from each other, and are about nothing else."""

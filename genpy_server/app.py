@@ -18,9 +18,9 @@ from genpy_server import announcement
 from genpy_server.core.models import ToolSource
 from genpy_server.core.modes import Mode
 from genpy_server.core.patterns import compile_all
-from genpy_server.core.understanding import linear
-from genpy_server.core.understanding.intents import rules
+from genpy_server.core.understanding.intents import intent_model, rules
 from genpy_server.core.understanding.keywords import tagger
+from genpy_server.core.understanding.tool_requests import request_model
 from genpy_server.llm.base import Llm
 from genpy_server.llm.foreign import ForeignLlm
 from genpy_server.llm.providers import Providers
@@ -288,7 +288,7 @@ class OpenApp:
 
 def _warm(models: Providers, detectors: Detectors) -> None:
     """Build what asks models and understands messages, which would hold up the loop when it is first needed."""
-    for build in (models.prepare, linear.models, rules, tagger):
+    for build in (models.prepare, intent_model, rules, request_model, tagger):
         build()
     detectors.examples.prepare()
 

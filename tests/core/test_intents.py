@@ -15,13 +15,13 @@ from genpy_server.core.understanding.intents import (
 )
 from genpy_server.core.understanding.intents import (
     INTENTS,
+    MODEL,
     SURE,
     SUREST,
     detect_intent,
     rules,
 )
 from genpy_server.core.understanding.linear import (
-    INTENT_MODEL,
     LOOKED_AT,
     MOST_WORDS,
     PASTED_READ,
@@ -146,10 +146,7 @@ def test_the_model_was_trained_on_these_messages():
     """The shipped model carries the fingerprint of the training messages in the repository."""
     files = ("intents_train.jsonl", "intents_parts.jsonl", "intents_forms.jsonl")
     trained_on = b"".join((DATA / name).read_bytes() for name in files)
-    assert (
-        shipped(INTENT_MODEL, dict[str, Any])["fingerprint"]
-        == hashlib.sha256(trained_on).hexdigest()
-    )
+    assert shipped(MODEL, dict[str, Any])["fingerprint"] == hashlib.sha256(trained_on).hexdigest()
 
 
 def bare(text):

@@ -15,8 +15,8 @@ from genpy_server.core.understanding.keywords import (
     find_keyword,
     words_of,
 )
-from genpy_server.core.understanding.linear import REQUEST_MODEL, LinearModel, shipped
-from genpy_server.core.understanding.tool_requests import LONGEST, find_tool_request
+from genpy_server.core.understanding.linear import LinearModel, shipped
+from genpy_server.core.understanding.tool_requests import LONGEST, MODEL, find_tool_request
 
 requested = cache(find_tool_request)
 """The request in a held-out message, which several tests look at."""
@@ -88,10 +88,7 @@ def test_ordinary_messages_do_not_trigger():
 def test_the_model_was_trained_on_these_messages():
     """The shipped weights carry the fingerprint of the training messages in the repository."""
     trained_on = b"".join((DATA / f"tools_{name}.jsonl").read_bytes() for name in TRAINED)
-    assert (
-        shipped(REQUEST_MODEL, dict[str, Any])["fingerprint"]
-        == hashlib.sha256(trained_on).hexdigest()
-    )
+    assert shipped(MODEL, dict[str, Any])["fingerprint"] == hashlib.sha256(trained_on).hexdigest()
 
 
 def test_held_out_messages_were_not_trained_on():

@@ -8,10 +8,11 @@ from support.conditions import eventually
 from support.running_server import serving
 
 import genpy_server.app
-from genpy_server.core.understanding import linear
+from genpy_server.core.understanding.intents import intent_model
 from genpy_server.core.understanding.keywords import tagger
+from genpy_server.core.understanding.tool_requests import request_model
 
-MODELS = (linear.models, tagger)
+MODELS = (intent_model, request_model, tagger)
 
 
 @pytest.fixture

@@ -104,11 +104,10 @@ class ExampleModel:
             centres[name] = centre, MARGIN * near[int(NEAREST * len(near))]
         return centres
 
-    def find(self, text: str) -> Near | None:
+    def find(self, found: Features) -> Near | None:
         """The nearest mode, or None where none is near."""
         if not self._centres:
             return None
-        found = features(text)
         vector = weights().vector(found)
         best: Near | None = None
         for name, (centre, limit) in self._centres.items():

@@ -6,6 +6,7 @@ detected like any other kind; only a message too brief to ask for anything, or w
 guessed to be chat.
 """
 
+import math
 import re
 from collections.abc import Collection, Sequence
 from functools import cache
@@ -19,6 +20,7 @@ from genpy_server.core.understanding.examples import ExampleModel, weights
 from genpy_server.core.understanding.learned import Learned
 from genpy_server.core.words import cut_at_known, unspaced, words
 
+MODEL = "intent_model.json"
 INTENTS = ("casual_chat", "code_assistant", "tutorial", "technical_support")
 RULE_SCORE = 0.97
 """A little below what they reach on the messages at hand: unseen ones are harder."""
@@ -31,6 +33,7 @@ HELD = 0.8
 GUESS = 0.3
 KNOWN_AT_LEAST = 0.15
 """The share of a message's runs of letters that training must have met for its words to count."""
+MOST_PROBABLE = 0.9999
 SHORT_WORDS = 6
 REFERRING_WORDS = 20
 """Words up to which a message that refers back is a follow-up."""
@@ -123,19 +126,20 @@ class IntentDetector:
         if previous and _carries_on(seen):
             return _follow_up(previous)
         seen = _without_wishes(seen)
-        intent = self._near(seen) or _by_rule(seen) or _by_words(seen, previous)
-        return intent if self._learned is None else self._corrected(seen, intent, self._learned)
+        found = linear.features(seen)
+        intent = self._near(found) or _by_rule(seen) or _by_words(seen, found, previous)
+        return intent if self._learned is None else self._corrected(found, intent, self._learned)
 
-    def _near(self, seen: str) -> Intent | None:
+    def _near(self, found: linear.Features) -> Intent | None:
         """The mode whose examples a message is near to."""
-        near = self._examples.find(seen) if self._examples is not None else None
+        near = self._examples.find(found) if self._examples is not None else None
         if near is None:
             return None
         score = round(SUREST - (SUREST - SURE) / near.times, 3)
         return Intent(near.name, score, f"like its examples: {_quoted(near.words)}")
 
-    def _corrected(self, seen: str, intent: Intent, learned: Learned) -> Intent:
-        vector = weights().vector(linear.features(seen))
+    def _corrected(self, found: linear.Features, intent: Intent, learned: Learned) -> Intent:
+        vector = weights().vector(found)
         name, score, words = learned.decide(vector, intent.name, intent.score)
         if name == intent.name or name not in self._names:
             return intent
@@ -158,10 +162,10 @@ def _by_rule(seen: str) -> Intent | None:
     return None
 
 
-def _by_words(seen: str, previous: str | None) -> Intent:
-    model, *_ = linear.models()
-    scored = model.score(linear.weighed(seen))
-    score = model.trust.score(scored)
+def _by_words(seen: str, found: linear.Features, previous: str | None) -> Intent:
+    model, trust = intent_model()
+    scored = model.score(found)
+    score = trust.score(scored)
     unsure = score < SURE or scored.known < KNOWN_AT_LEAST
     if previous and unsure and _goes_on(seen):
         return _follow_up(previous)
@@ -190,6 +194,31 @@ def _goes_on(seen: str) -> bool:
 
 def _quoted(words: Sequence[str]) -> str:
     return ", ".join(f'"{word}"' for word in words)
+
+
+class Trust(msgspec.Struct, frozen=True):
+    """How the model's probability and the share of known n-grams make a calibrated score."""
+
+    bias: float
+    logit: float
+    known: float
+
+    def score(self, scored: linear.Scored) -> float:
+        """The probability that the label is right, between 0 and 1."""
+        sure = min(scored.probability, MOST_PROBABLE)
+        logit = math.log(sure / (1 - sure))
+        return 1 / (1 + math.exp(-self.bias - self.logit * logit - self.known * scored.known))
+
+
+class _IntentWeights(linear.LinearWeights, frozen=True):
+    trust: Trust
+
+
+@cache
+def intent_model() -> tuple[linear.LinearModel, Trust]:
+    """The shipped model and its calibration, read on first use."""
+    raw = linear.shipped(MODEL, _IntentWeights)
+    return linear.LinearModel(raw), raw.trust
 
 
 def _without_wishes(seen: str) -> str:

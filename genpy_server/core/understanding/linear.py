@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from heapq import nsmallest
 from itertools import chain, pairwise
 from pathlib import Path
@@ -16,7 +16,6 @@ from genpy_server.core.words import UNSPACED
 
 T = TypeVar("T")
 
-INTENT_MODEL, REQUEST_MODEL = "intent_model.json", "tool_model.json"
 LOOKED_AT = 600
 """Characters that are read: the beginning and the end of a longer message."""
 PASTED = 1200
@@ -38,9 +37,8 @@ GROUPED_BY = 3
 """The first characters of features that are decoded together."""
 ZERO = 128
 """The byte of a weight that is 0."""
-MOST_PROBABLE = 0.9999
-CACHED_MESSAGES = 256
-"""Messages whose sums are cached: two models score each, the second one when its reply begins."""
+CACHED_MESSAGES = 16
+"""Messages whose features are cached: two models score each, in two threads."""
 
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\u200c\u200d"
 """Vowel signs of Indic scripts, which stand inside words and count as no letters in Python."""
@@ -53,7 +51,6 @@ _PICTURES = "\u2190"
 _UNSPACED_FROM = "\u0e00"
 """Scripts without spaces between words begin here; two of their letters say what five of ours do."""
 _RUN = lazy_pattern(UNSPACED)
-_GROUP = msgspec.json.Decoder(dict[str, bytes])
 
 
 class Features(NamedTuple):
@@ -93,6 +90,7 @@ def clip(text: str, limit: int = LOOKED_AT) -> str:
     return f"{first}\n{last}"
 
 
+@lru_cache(CACHED_MESSAGES)
 def tokens_of(text: str) -> tuple[str, ...]:
     """Words and signs as `folded` writes them, at most `MOST_WORDS`; every number is "0"."""
     plain = folded(text)
@@ -104,6 +102,7 @@ def tokens_of(text: str) -> tuple[str, ...]:
     return tuple("0" if token[0].isdigit() else token[:20] for token in found)
 
 
+@lru_cache(CACHED_MESSAGES)
 def features(text: str) -> Features:
     """The features of a message, each once; their number is bounded for any text."""
     seen = clip(text)
@@ -167,20 +166,6 @@ def _likeness(token: str) -> str:
     return next((ending for ending in _ENDINGS if token.endswith(ending)), "long")
 
 
-class Trust(msgspec.Struct, frozen=True):
-    """How a model's probability and the share of known n-grams make a calibrated score."""
-
-    bias: float = 0.0
-    logit: float = 1.0
-    known: float = 0.0
-
-    def score(self, scored: Scored) -> float:
-        """The probability that the label is right, between 0 and 1."""
-        sure = min(scored.probability, MOST_PROBABLE)
-        logit = math.log(sure / (1 - sure))
-        return 1 / (1 + math.exp(-self.bias - self.logit * logit - self.known * scored.known))
-
-
 class LinearWeights(msgspec.Struct, frozen=True):
     """A linear model as its file holds it: for each feature a byte a label.
 
@@ -194,116 +179,75 @@ class LinearWeights(msgspec.Struct, frozen=True):
     scale: float
     bias: list[float]
     weights: dict[str, msgspec.Raw]
-    trust: Trust = Trust()
 
 
-class Weighed(NamedTuple):
-    """What models know of a message: by group how many features it has and the sums of their rows.
+class _Rows(dict[str, bytes]):
+    """The weights of features, in the groups that were needed so far."""
 
-    The sums are empty where no feature is known. `words` are those that a reader can be shown.
-    """
+    def __init__(self, groups: dict[str, msgspec.Raw]) -> None:
+        super().__init__()
+        self._groups = groups
 
-    words: list[str]
-    groups: list[tuple[int, list[int]]]
-
-
-class Rows:
-    """The weights of features in several models, in the groups that were needed so far.
-
-    The row of a feature has for each model 1 and its weights, or zeros where the model does not
-    know it. So each feature is looked up once, which takes most of the time of a score.
-    """
-
-    def __init__(self, models: Sequence[LinearWeights]) -> None:
-        self._models = [model.weights for model in models]
-        self._unknown = [bytes(1 + len(model.labels)) for model in models]
-        self._rows: dict[str, bytes] = {}
-        self._decoded = set[str]()
-        self.get = self._rows.get
-
-    def weigh(self, found: Features) -> Weighed:
-        """Look up the features of a message."""
-        words = [word for word in found.words if word[0].isalnum() and word[-1] != "$"]
-        return Weighed(words, [(len(group), self._sums(group)) for group in found])
-
-    def _sums(self, features: Sequence[str]) -> list[int]:
-        size = len(self._rows)
+    def of(self, features: Sequence[str]) -> list[bytes]:
+        """The weights of those features that are known."""
+        size = len(self)
         rows = [*map(self.get, features)]
         if None in rows:
-            pairs = zip(features, rows, strict=True)
-            self._decode({name[:GROUPED_BY] for name, row in pairs if row is None})
-            if len(self._rows) != size:  # here, or by another thread meanwhile
+            missing = {
+                name[:GROUPED_BY] for name, row in zip(features, rows, strict=True) if row is None
+            }
+            self._decode(self._groups.keys() & missing)
+            if len(self) != size:  # here, or by another thread meanwhile
                 rows = [*map(self.get, features)]
-        return [*map(sum, zip(*filter(None, rows), strict=True))]
+        return [*filter(None, rows)]
 
     def _decode(self, beginnings: set[str]) -> None:
         """Decode the groups of features that begin so."""
-        needed = beginnings - self._decoded
-        for beginning in set[str]().union(*(model.keys() & needed for model in self._models)):
-            groups = [_GROUP.decode(model.get(beginning, b"{}")) for model in self._models]
-            for name in set[str]().union(*groups):
-                parts = zip(groups, self._unknown, strict=True)
-                row = (b"\1" + known[name] if name in known else none for known, none in parts)
-                self._rows[name] = b"".join(row)
-            self._decoded.add(beginning)  # last, for other threads
+        for beginning in beginnings:
+            group = self._groups.get(beginning)
+            if group is not None:
+                self.update(msgspec.json.decode(group, type=dict[str, bytes]))
+                self._groups.pop(beginning, None)  # last, for other threads
 
 
 class LinearModel:
-    """Scores features by a weight for every pair of label and feature.
+    """Scores features by a weight for every pair of label and feature."""
 
-    The weights of its labels begin at a column of the rows.
-    """
-
-    def __init__(self, raw: LinearWeights, rows: Rows, column: int) -> None:
+    def __init__(self, raw: LinearWeights) -> None:
         self._raw = raw
-        self._rows = rows
-        self._own = slice(column, column + len(raw.labels))
-        self.trust = raw.trust
+        self._rows = _Rows(raw.weights)
 
-    def score(self, weighed: Weighed, onto: Scored | None = None) -> Scored:
+    def score(self, found: Features, onto: Scored | None = None) -> Scored:
         """The most probable label of a message with these features, and those that `onto` is made of."""
-        raw, column = self._raw, self._own.start - 1
-        numbers = [sums[column] if sums else 0 for _, sums in weighed.groups]
-        if onto is None:
-            letters, _ = weighed.groups[1]
-            onto = Scored("", {}, numbers[1] / (letters or 1), weighed.words, raw.bias)
-        totals = onto.totals
-        for number, (size, sums) in zip(numbers, weighed.groups, strict=True):
-            if number:
-                scale = raw.scale / math.sqrt(size)
-                none = ZERO * number
+        raw = self._raw
+        totals, known = (raw.bias, 0.0) if onto is None else (onto.totals, onto.known)
+        for group in found:
+            rows = self._rows.of(group)
+            if onto is None and group is found.letters:
+                known = len(rows) / (len(group) or 1)
+            if rows:
+                scale = raw.scale / math.sqrt(len(group))
+                none = ZERO * len(rows)
+                sums = map(sum, zip(*rows, strict=True))
                 totals = [
-                    total + scale * (part - none)
-                    for total, part in zip(totals, sums[self._own], strict=True)
+                    total + scale * (part - none) for total, part in zip(totals, sums, strict=True)
                 ]
         top = max(totals)
         odds = [math.exp((total - top) / raw.temperature) for total in totals]
         whole = sum(odds)
         probabilities = {label: one / whole for label, one in zip(raw.labels, odds, strict=True)}
-        label = raw.labels[totals.index(top)]
-        return Scored(label, probabilities, onto.known, onto.words, totals)
+        words = found.words if onto is None else onto.words
+        return Scored(raw.labels[totals.index(top)], probabilities, known, words, totals)
 
     def evidence(self, scored: Scored) -> list[str]:
         """The three words with the largest weight for the label, relative to the other labels."""
         best, number = self._raw.labels.index(scored.label), len(self._raw.labels)
-        rows = ((self._rows.get(word, b"")[self._own], word) for word in scored.words)
-        spoke = ((sum(row) - number * row[best], word) for row, word in rows if row)
+        spoke = [
+            (sum(row) - number * row[best], word)
+            for word in scored.words
+            if (row := self._rows.get(word)) and word[0].isalnum() and word[-1] != "$"
+        ]
         return [_readable(word) for weight, word in nsmallest(3, spoke) if weight < 0]
-
-
-@cache
-def models() -> tuple[LinearModel, LinearModel, Rows]:
-    """The shipped models of intents and of requests, with their rows, read on first use."""
-    intents, requests = (shipped(name, LinearWeights) for name in (INTENT_MODEL, REQUEST_MODEL))
-    rows = Rows((intents, requests))
-    behind = 1 + len(intents.labels)
-    return LinearModel(intents, rows, 1), LinearModel(requests, rows, behind + 1), rows
-
-
-@lru_cache(CACHED_MESSAGES)
-def weighed(text: str) -> Weighed:
-    """The features of a message, looked up in both shipped models."""
-    return models()[2].weigh(features(text))
 
 
 def _readable(feature: str) -> str:

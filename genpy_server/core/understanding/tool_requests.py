@@ -5,7 +5,7 @@ sure: a wrong trigger costs more than a miss.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -15,6 +15,7 @@ from genpy_server.core.understanding import families, keywords, linear, periods,
 from genpy_server.core.understanding.names import LETTER, parts, reach
 from genpy_server.core.words import APART, ENDS
 
+MODEL = "tool_model.json"
 NO_TOOL = "none"
 STATISTICS = "get_session_stats"
 SEARCH = "search_chat_history"
@@ -120,22 +121,19 @@ def _request_in(line: str) -> ToolRequest | None:
     args = _arguments(scored.label, line)
     if args is None:
         return None
-    _, model, _ = linear.models()
-    evidence = ", ".join(f'"{word}"' for word in model.evidence(scored))
+    evidence = ", ".join(f'"{word}"' for word in request_model().evidence(scored))
     return ToolRequest(scored.label, args, f"asks for GenPy's own records: {evidence}")
 
 
 def _scored(line: str, low: str) -> linear.Scored | None:
     """The tool that a line asks for and how sure that is; None when that is not enough."""
     plainly = _PLAINLY.fullmatch(low) or _PLAINLY.fullmatch(_QUOTE_MARKS.sub("", low))
-    _, model, rows = linear.models()
-    scored = model.score(linear.weighed(line))
+    scored = request_model().score(linear.features(line))
     none = scored.probabilities[NO_TOOL]
     if not plainly and none > CERTAIN:
         return None
     if none > NO_DOUBT:
-        found = linear.Features([], [], roles.role_features(line))
-        scored = model.score(rows.weigh(found), scored)
+        scored = request_model().score(linear.Features([], [], roles.role_features(line)), scored)
     if plainly:
         return scored._replace(label=SEARCH)
     return scored if scored.label != NO_TOOL and _is_sure(scored, low) else None
@@ -215,3 +213,9 @@ def _named(low: str, name: tuple[int, int] | None) -> str:
     return keywords.without_tags(
         keywords.without_article(low[slice(*name)].strip(keywords.AROUND), english=False)
     )
+
+
+@cache
+def request_model() -> linear.LinearModel:
+    """The shipped model, read when first asked for."""
+    return linear.LinearModel(linear.shipped(MODEL, linear.LinearWeights))
