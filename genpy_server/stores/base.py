@@ -39,14 +39,20 @@ REST: Final = 4
 
 
 def arguments_of(promised: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """Gives the arguments of a call of a method of `Store` by name, as databases can store them."""
+    """Gives the arguments of a call of a method of `Store` by name, as databases can store them.
+
+    A call with missing, unknown or too many arguments raises `TypeError`.
+    """
     _, *parameters = signature(promised).parameters.values()
     names = [one.name for one in parameters]
+    known = set(names)
     defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
 
     def named(*args: Any, **kwargs: Any) -> dict[str, Any]:
         by_name = chain(zip(names, args, strict=False), kwargs.items())
         given = defaults | {name: storable_value(value) for name, value in by_name}
+        if len(args) > len(names) or given.keys() != known:
+            raise TypeError(f"{promised.__qualname__} takes {', '.join(names)}")
         if "limit" in given:
             given["limit"] = max(given["limit"], 0)
         return given

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 NOT_CONNECTED = "Not connected yet."
 REJOINABLE = frozenset({"connecting", "open", "reconnecting"})
-"""States of a connection that is open or reconnects, so that there is no need to open it again."""
+"""States of a connection that is open, or reconnects by itself."""
 
 
 class OpenConversation:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -388,3 +389,12 @@ async def test_many_appends_at_once_are_all_kept(store: Store, person: Person) -
     session = await store.session(person.id, person.session)
     assert session is not None
     assert (session.message_count, session.last_message_id) == (300, stored[-1].id)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"), [(("ann", "one", "two"), {}), (("ann",), {}), (("ann", "one"), {"days": 1})]
+)
+async def test_a_call_that_does_not_fit_is_refused(store: Store, given: Any, named: Any) -> None:
+    """Arguments that are missing, unknown or too many are an error, not left out."""
+    with pytest.raises(TypeError):
+        await store.session(*given, **named)
