@@ -1,10 +1,12 @@
 """The pages without a mouse: everything is reached, done, and seen to be reached."""
 
+import asyncio
 import re
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 from support.browser import PHONE, visiting
+from support.conditions import PATIENCE
 from support.running_server import Running
 from support.scripted_model import Upstream
 
@@ -15,6 +17,15 @@ OUTLINED = """() => {
   const style = getComputedStyle(document.activeElement);
   const around = getComputedStyle(document.activeElement.closest("label, form") ?? document.body);
   return style.outlineStyle !== "none" || around.outlineStyle !== "none" || around.boxShadow !== "none";
+}"""
+
+HOLD_PICTURES = """() => {
+  const [waiting, next] = [[], requestAnimationFrame];
+  window.requestAnimationFrame = (draw) => waiting.push(draw);
+  return () => {
+    window.requestAnimationFrame = next;
+    for (const draw of waiting) next(draw);
+  };
 }"""
 
 
@@ -79,6 +90,35 @@ async def test_a_conversation_by_keyboard_alone(
         await reach(page, "Second.")
         await keys.press("Enter")
         await expect(page.locator("article.assistant")).to_be_focused()
+
+
+async def test_the_box_has_the_focus_after_a_reply_that_begins_and_ends_in_one_picture(
+    browser: Browser, server: Running, upstream: Upstream
+):
+    """The button that had it is below the new reply at once: moved, and never hidden."""
+    upstream.say("First.")
+    upstream.say("Second.")
+    async with visiting(browser, server.url) as visit:
+        page, over = visit.page, asyncio.Event()
+        await visit.say("Hello")
+        await visit.finished()
+        page.on("websocket", lambda socket: socket.on("framereceived", received))
+
+        def received(frame: bytes | str) -> None:
+            if isinstance(frame, str) and "run_finished" in frame:
+                over.set()
+
+        await page.reload()
+        await visit.state("Connected")
+        over.clear()
+        draw = await page.evaluate_handle(HOLD_PICTURES)
+        await page.get_by_role("button", name="Answer again").press("Enter")
+        async with asyncio.timeout(PATIENCE):
+            await over.wait()
+        await expect(visit.reply().locator(".body")).to_have_text("First.")
+        await draw.evaluate("(draw) => draw()")
+        await expect(visit.reply().locator(".body")).to_have_text("Second.")
+        await expect(page.locator("#say")).to_be_focused()
 
 
 async def test_escape_stops_a_reply(browser: Browser, server: Running, upstream: Upstream):

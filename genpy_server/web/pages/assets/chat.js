@@ -359,10 +359,13 @@ let focused = null;
 document.addEventListener("focusin", ({ target }) => {
   focused = target instanceof Element ? target : null;
 });
-new MutationObserver(() => {
+new MutationObserver((changes) => {
   const { activeElement: active, body } = document;
   const left = active === body ? focused : active;
-  if (TOUCH.matches || !left || left === body || left.checkVisibility()) return;
+  if (TOUCH.matches || !left || left === body) return;
+  // What is moved loses the focus too, such as the buttons below the newest reply.
+  const moved = changes.some(({ removedNodes }) => [...removedNodes].some((n) => n.contains(left)));
+  if (left.checkVisibility() && !(active === body && moved)) return;
   focused = null;
   if (!document.querySelector("dialog[open]")) box.focus({ preventScroll: true });
 }).observe(byId("main"), { subtree: true, childList: true, attributeFilter: ["hidden"] });
