@@ -19,6 +19,7 @@ from support.users import Person
 from genpy_server.errors import StoreError, StoreForbidden
 from genpy_server.stores.base import Store
 from genpy_server.stores.sqlite import schema
+from genpy_server.stores.sqlite.search import DIVIDED, is_divided
 from genpy_server.stores.sqlite.store import SqliteStore
 from genpy_server.wire import Send
 
@@ -98,6 +99,31 @@ async def test_what_is_kept_can_be_read(
             await store.rename(person.id, person.session, "Other")
         await store.close()
     assert sorted(folder.iterdir()) == files
+
+
+@pytest.mark.parametrize("merging", [False, True])
+async def test_an_index_of_many_parts_stays_so(
+    folder: Path, caplog: pytest.LogCaptureFixture, *, merging: bool
+) -> None:
+    """Parts that cannot be merged, or not to the end, find the same and are not worth a word."""
+    store = SqliteStore(folder / "genpy.db")
+    person, letters = Person(store), "acdefghijklmno"
+    pairs = [first + second for first in letters for second in letters]
+    await store.open()
+    await store.indexed()
+    for n in range(DIVIDED):
+        await person.say(" ".join(f"{pair}{n * 'b'}{50 * 'x'}" for pair in pairs))
+    await store.close()
+    with closing(schema.connect(folder / "genpy.db")) as file:
+        assert is_divided(file)
+        file.execute("UPDATE search_progress SET cut_below = ?", (0 if merging else None,))
+    with read_only(folder):
+        await store.open()
+        await store.indexed()
+        found = await store.search(person.id, f"ac{50 * 'x'}", limit=5)
+        await store.close()
+    assert len(found) == 1
+    assert not caplog.records
 
 
 async def test_a_conversation_is_opened(folder: Path) -> None:

@@ -156,9 +156,16 @@ def _merge(connection: sqlite3.Connection, pages: int) -> bool:
 
 def is_indexed(connection: sqlite3.Connection) -> bool:
     """Whether all messages are indexed, and the index is whole."""
-    left = connection.execute("SELECT below, cut_below FROM search_progress").fetchone()
-    is_left = any(id_ is not None for id_ in left) or is_missing(connection)
-    return not (is_left or is_divided(connection))
+    (merging,) = connection.execute("SELECT cut_below IS 0 FROM search_progress").fetchone()
+    return not (merging or is_divided(connection) or is_incomplete(connection))
+
+
+def is_incomplete(connection: sqlite3.Connection) -> bool:
+    """Whether messages are not in the index, or with terms of an older version."""
+    (left,) = connection.execute(
+        "SELECT below IS NOT NULL OR coalesce(cut_below, 0) <> 0 FROM search_progress"
+    ).fetchone()
+    return bool(left) or is_missing(connection)
 
 
 def is_divided(connection: sqlite3.Connection) -> bool:

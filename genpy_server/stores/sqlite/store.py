@@ -92,7 +92,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, busy_seconds: float = schema.BUSY_SECONDS) -> None:
         self._path = path
-        self._indexing = Indexing(lambda: self.run(self.runner.write, search_sql.reindex))
+        self._indexing = Indexing(self._index)
         self.indexed = self._indexing.end
         self._file: DatabaseFile | None = None
         self._recalling = asyncio.Lock()
@@ -109,6 +109,14 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise schema.translated(error, self._path) from error
         self._file = DatabaseFile(self._path)
+
+    async def _index(self) -> bool:
+        try:
+            return await self.run(self.runner.write, search_sql.reindex)
+        except StoreForbidden:  # without changes an index in many parts finds the same
+            if await self.read(search_sql.is_incomplete):
+                raise
+            return False
 
     async def close(self) -> None:
         await self._indexing.stop()
