@@ -121,6 +121,7 @@ _LIMIT = re.compile(
 )
 _MODEL = re.compile(r"(?i)\bmod(els?|ell|[eè]les?|elos?)\b|модел|模型|モデル|모델")
 _FILTERED = _any_of("filtered")
+_BAD_KEY = _any_of("bad key")
 _NO_REGION = _any_of("no region")
 _QUOTA = _any_of("no credit")
 _NO_ROUTE = _any_of("no route")
@@ -134,13 +135,15 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[errors.LlmError]], ...] = (
     (_any_of("too long"), errors.LlmTooLarge),
     (_QUOTA, errors.LlmQuotaSpent),
     (_FILTERED, errors.LlmError),
-    (_any_of("bad key"), errors.LlmKeyRejected),
+    (_BAD_KEY, errors.LlmKeyRejected),
     (_any_of("no model"), errors.LlmModelUnknown),
 )
 """The kind of trouble by the text; the first match counts."""
 _SIGN_IN = _any_of("sign in")
 _RESET = re.compile(r"\b(?:t|reset)=(\d+)")
 """In the header RateLimit of the IETF's draft."""
+_STOPS = re.compile(r"([.!?。！？])\.")
+"""The full stop of a sentence behind the one that it quotes."""
 _CODE = re.compile(r"[\w.-]{1,64}")
 _COUNT = re.compile(r"[0-9]{1,15}")
 _SECRET = re.compile(r"(?s)(?<=://)[^/]*@|[?#].*")
@@ -342,12 +345,8 @@ def refusal(
     wait = _wait(complaint, headers)
     if kind is errors.LlmRateLimited:
         why = f": {complaint.quoted}" if wait is None and complaint.quoted else ""
-        return errors.LlmRateLimited(
-            f"The model's service limits how much you may ask{why}. Try again {_when(wait)}.".replace(
-                "..", "."
-            ),
-            retry_after=wait,
-        )
+        sentence = f"The model's service limits how much you may ask{why}. Try again {_when(wait)}."
+        return errors.LlmRateLimited(_STOPS.sub(r"\1", sentence), retry_after=wait)
     if kind is errors.LlmLoading:
         wait = LOADING_SECONDS if wait is None else wait
     sentence = _sentence(kind, complaint, service, model)
@@ -405,7 +404,7 @@ def _sentence(
         sentence = _SENTENCES[kind].format(model=model, where=service.where, reason=reason)
     else:
         return _refused(complaint, service, reason)
-    return sentence.replace("..", ".")
+    return _STOPS.sub(r"\1", sentence)
 
 
 def _key_rejected(complaint: Complaint, service: Service, reason: str) -> str:
@@ -419,10 +418,13 @@ def _key_rejected(complaint: Complaint, service: Service, reason: str) -> str:
             f"{service.where} refuses access with a web page ({complaint.status}){reason}. A proxy "
             f"may stand before it; check {service.key_setting} and {service.address_setting}."
         )
-    shown = reason if complaint.status == HTTPStatus.FORBIDDEN else ""
-    return (
-        f"The model's service refuses the key{shown}. Put a valid one into {service.key_setting}."
-    )
+    forbidden = complaint.status == HTTPStatus.FORBIDDEN and not complaint.says_only_status
+    if forbidden and not _BAD_KEY.search(complaint.text):
+        return (
+            f"The model's service refuses access{reason}. "
+            f"See what the key in {service.key_setting} may use, and from where."
+        )
+    return f"The model's service refuses the key. Put a valid one into {service.key_setting}."
 
 
 def _refused(complaint: Complaint, service: Service, reason: str) -> str:
@@ -533,7 +535,7 @@ def _time(text: str) -> float | None:
 
 
 def _when(wait: float | None) -> str:
-    if wait is None:
+    if not wait:
         return "in a moment"
     if wait < 120:  # noqa: PLR2004 - two minutes
         return f"in {math.ceil(wait)} s"

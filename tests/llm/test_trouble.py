@@ -339,7 +339,22 @@ async def test_rubbish_in_a_stream_costs_nothing(llm, upstream, odd):
         (400, {"error": {"message": "Budget has been exceeded! Max budget: 20.0"}}, LlmQuotaSpent, "Budget"),
         (429, {"error": {"message": "You exceeded your current quota, please check your plan and "
          "billing details. Requests rate limit exceeded, please try again later."}}, LlmRateLimited, "limits"),
+        (403, {"error": "Your newly created team doesn't have any credits yet."}, LlmQuotaSpent, "no credit"),
+        (403, {"error": "You've used all your free credits"}, LlmQuotaSpent, "no credit"),
+        (429, {"error": {"message": "No balance left."}}, LlmQuotaSpent, "No balance left."),
+        (429, {"error": {"code": "1113", "message": "余额不足,请充值。"}}, LlmQuotaSpent, "余额不足,请充值。"),
+        # access that another key would not have either
+        (403, {"detail": "Your IP is not whitelisted"}, LlmKeyRejected,
+         "refuses access: Your IP is not whitelisted. See what the key in THE_KEY may use"),
+        (403, {"error": {"message": "Verify your organization!"}}, LlmKeyRejected, "organization! See"),
+        (403, {"error": {"message": "Forbidden"}}, LlmKeyRejected, "Put a valid one into THE_KEY"),
+        (403, {"error": {"message": "Invalid API key"}}, LlmKeyRejected, "Put a valid one into THE_KEY"),
+        (400, {"message": "invalid x-api-key"}, LlmKeyRejected, "THE_KEY"),
+        (400, {"error": {"message": "Unsupported model: x"}}, LlmModelUnknown, "GENPY_MODEL"),
+        (422, {"error": {"message": "model 'x' is not deployed"}}, LlmModelUnknown, "GENPY_MODEL"),
         # filters
+        (400, {"error": {"message": "Content Exists Risk"}}, LlmError, "content filter"),
+        (400, {"code": "DataInspectionFailed", "message": "no"}, LlmError, "content filter"),
         (403, {"error": {"message": "x requires moderation on Y. Your input was flagged"}}, LlmError,
          "content filter"),
         (400, {"error": {"message": "no", "code": "SensitiveContentDetected"}}, LlmError,
@@ -568,3 +583,11 @@ def test_a_wait_may_be_given_as_a_time():
 def test_waits_are_found_in_headers_of_any_name(headers):
     """A header that says when a limit is reset is known by that word."""
     assert wait_of(headers=headers) == 9.0
+
+
+def test_a_wait_that_is_over_is_not_counted_in_seconds():
+    """A limit whose time has passed, by the service's clock, is said without a number."""
+    headers = {"x-ratelimit-reset": "1700000000000"}
+    error = refusal(SERVICE, "x", status=429, body={"error": "slow down"}, headers=headers)
+    assert error.message.endswith("Try again in a moment.")
+    assert error.retry_after == 0
