@@ -77,6 +77,16 @@ def test_sdk_is_imported_when_it_is_prepared(variables, prepared, imported):
     assert done.stdout.strip() == str(imported)
 
 
+def test_the_sdk_brings_no_command_line():
+    """A server with a model imports nothing that only draws on a terminal, nor a second HTTP client."""
+    code = (
+        "import sys, genpy_server.app, genpy_server.web.server, genpy_server.llm.groq as _;"
+        "print(*{'rich', 'pygments', 'click', 'httpcore', 'h2'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_the_loop_imports_no_sdk():
     """Who attaches learns whether the model answers, while the SDK is imported in a thread."""
     code = """
