@@ -377,8 +377,9 @@ FIELDS = tuple(_rows(Settings))
 
 
 def without_password(text: str) -> str:
-    """A value for display: without the user and password of a URL."""
-    return re.sub(r"(?<=://).*@", "…@", text, flags=re.DOTALL)
+    """A value for display: without the user and password of a URL, and without a key in its query."""
+    text = re.sub(r"(?<=://).*@", "…@", text, flags=re.DOTALL)
+    return re.sub(r"(?i)([?&][^=&]*(?:key|token|secret|sig|pass|auth)[^=&]*=)[^&]+", r"\1…", text)
 
 
 LIMIT = "GENPY_LIMIT_"

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -146,6 +147,13 @@ class Catalog:
         ]
 
 
+def base_address(url: str, path: str = "") -> str:
+    """A service's address, which may be that of its chat completions, with a path behind it."""
+    parts = urlsplit(url)
+    before = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    return parts._replace(path=f"{before}{path}", fragment="").geturl()
+
+
 def full_name(provider: str, model: str) -> str:
     """A model as PROVIDER/NAME."""
     return f"{provider}/{model}" if provider else model
@@ -177,11 +185,12 @@ async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
 
     local = is_loopback(httpx.URL(provider.url).host)
     headers = {"Authorization": f"Bearer {provider.key}"} if provider.key else {}
+    address = base_address(provider.url, "/models")
     try:
         async with http_client(
             provider.url, timeout=LOCAL_SECONDS if local else REMOTE_SECONDS, trust_env=not local
         ) as client:
-            answer = await client.get(f"{provider.url}/models", headers=headers)
+            answer = await client.get(address, headers=headers)
     except httpx.TimeoutException:
         return (), "It did not answer in time."
     except BadVariable as error:

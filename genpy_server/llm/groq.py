@@ -21,7 +21,7 @@ from genpy_server.core.identity import is_loopback
 from genpy_server.core.models import ChatMessage, ToolCall, ToolSpec
 from genpy_server.errors import LlmBadOutput, LlmError, LlmModelUnknown, LlmTooLarge
 from genpy_server.llm import base, dialect
-from genpy_server.llm.catalog import chatting, is_listed, listed
+from genpy_server.llm.catalog import base_address, chatting, is_listed, listed
 from genpy_server.llm.dialect import FORMS, Asked
 from genpy_server.llm.reply import ReplyReader, ServiceError
 from genpy_server.llm.structured import read
@@ -168,7 +168,7 @@ class GroqLlm:
         provider: str = "",
         waits: tuple[float | None, float | None, float | None] = (None, None, None),
     ) -> None:
-        where, headers = _address(url or groq_url or GROQ_URL)
+        where, query, headers = _address(url or groq_url or GROQ_URL)
         if url is None:
             self._service = Service("groq", where, "GROQ_API_KEY", "GROQ_BASE_URL")
         elif provider:
@@ -184,7 +184,10 @@ class GroqLlm:
         self._refused: dict[str, RefusedParts] = {}
         path = urlsplit(where).path
         prefix = "" if url is not None or path.endswith("/v1") else GROQ_PATH
-        self._url = f"{where}{prefix}"  # a path would be joined to the base in each request
+        # A path would be joined to the base in each request.
+        self._chat, self._list = (
+            f"{where}{prefix}{end}{query}" for end in ("/chat/completions", "/models")
+        )
         usual = LOCAL_WAITS if self.local else REMOTE_WAITS
         self._waits = Waits(*(own or other for own, other in zip(waits, usual, strict=True)))
         self.first_token_seconds: float = self._waits.first_token
@@ -302,7 +305,7 @@ class GroqLlm:
     async def _post(self, body: dict[str, Any], moved_to: str = "") -> httpx.Response:
         try:
             response: httpx.Response = await self._client.post(
-                moved_to or f"{self._url}/chat/completions",
+                moved_to or self._chat,
                 cast_to=httpx.Response,
                 content=msgspec.json.encode(body),
                 options=OPTIONS,
@@ -337,7 +340,7 @@ class GroqLlm:
 
     async def _models(self) -> dict[str, Any]:
         try:
-            response = await self._client.get(f"{self._url}/models", cast_to=httpx.Response)
+            response = await self._client.get(self._list, cast_to=httpx.Response)
             models = listed(response.content)
         except TROUBLE as error:
             if (
@@ -383,11 +386,11 @@ def _same_host(error: groq.APIStatusError) -> str | None:
     return str(target) if same and target != here else None
 
 
-def _address(text: str) -> tuple[str, dict[str, str]]:
-    """An address as it may be shown, and the header that its user and password are."""
+def _address(text: str) -> tuple[str, str, dict[str, str]]:
+    """An address as it may be shown, its query, and the header that its user and password are."""
     parts = urlsplit(text)
     user, at, host = parts.netloc.rpartition("@")
-    path = parts.path.rstrip("/").removesuffix("/chat/completions")
-    shown = parts._replace(netloc=host, path=path).geturl().rstrip("/")
+    shown = base_address(parts._replace(netloc=host, query="").geturl())
     pair = base64.b64encode(unquote(user).encode()).decode()
-    return shown, {"Authorization": f"Basic {pair}"} if at else {}
+    query = f"?{parts.query}" if parts.query else ""
+    return shown, query, {"Authorization": f"Basic {pair}"} if at else {}

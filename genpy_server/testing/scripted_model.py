@@ -175,7 +175,7 @@ class ScriptedModel:
         if self.key is not None and headers.get("authorization") != f"Bearer {self.key}":
             error = {"error": {"message": "Invalid API Key", "code": "invalid_api_key"}}
             return web.json_response(error, status=401)
-        if request.raw_path.endswith("/models"):
+        if request.path.endswith("/models"):
             names = {**dict.fromkeys(self.models), **self.windows}
             rows = [
                 {"id": name} | ({} if size is None else {"context_window": size})

@@ -8,6 +8,7 @@ from support.scripted_model import Upstream
 from genpy_server.config import Provider
 from genpy_server.llm import catalog
 from genpy_server.llm.catalog import CatalogModel, chatting, list_models, listed
+from genpy_server.settings import without_password
 
 
 @pytest.mark.parametrize(
@@ -178,3 +179,21 @@ async def test_variables_of_the_environment_are_named(tmp_path, monkeypatch, var
         [Provider("far", "https://far.invalid/v1")], tmp_path / "models.json"
     )
     assert said in found.error
+
+
+@pytest.mark.parametrize("end", ["/", "/chat/completions", "?api-version=2", "#top"])
+async def test_models_are_listed_at_any_form_of_an_address(tmp_path, end):
+    """The list is asked for beside the chat completions, with the query of the address."""
+    async with Upstream() as service:
+        (listed_,) = await list_models(
+            [Provider("own", f"{service.url}{end}")], tmp_path / "m.json"
+        )
+        (request,) = service.requests
+    assert listed_.error == ""
+    assert request["path"] == f"/v1/models{end if '?' in end else ''}"
+
+
+def test_a_key_in_a_query_is_not_shown():
+    """An address is shown without what opens it; the rest of its query is."""
+    shown = without_password("https://ann:pw@x.example/v1?api-version=2&api-key=abc&n=1")
+    assert shown == "https://…@x.example/v1?api-version=2&api-key=…&n=1"

@@ -560,6 +560,20 @@ async def test_address_with_the_whole_path_is_taken(upstream):
     await llm.close()
 
 
+async def test_query_of_an_address_is_sent_and_not_shown(upstream):
+    """What Azure and gateways want behind a question mark follows each path; a fragment does not."""
+    upstream.say("Hi")
+    address = f"{upstream.url}/chat/completions?api-version=2&subscription-key=abc#top"
+    llm = GroqLlm(key="k", model=None, url=address)
+    assert said(await everything(llm)) == "Hi"
+    assert [request["path"] for request in upstream.requests] == [
+        "/v1/models?api-version=2&subscription-key=abc",
+        "/v1/chat/completions?api-version=2&subscription-key=abc",
+    ]
+    assert (await llm.check()).where == upstream.url
+    await llm.close()
+
+
 async def test_password_in_an_address_is_sent_and_not_shown(upstream):
     """A user and password in an address are basic authorization, and stay out of health."""
     address = upstream.url.replace("http://", "http://ann:s%40cret@")
