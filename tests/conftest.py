@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from support.supabase_stack import FIRST_VERSION, SCHEMA, Database, Stack, missing, need
+from support.time_bound import pytest_enter_pdb, pytest_runtest_protocol
+
+__all__ = ["pytest_enter_pdb", "pytest_runtest_protocol"]
 
 # The same examples in every run; `pytest --hypothesis-profile=explore` looks for new ones.
 hypothesis.settings.register_profile("repeatable", max_examples=50, derandomize=True, deadline=None)
