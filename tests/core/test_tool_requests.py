@@ -112,6 +112,18 @@ def test_held_out_messages_were_not_trained_on():
         ('Did the name "Ottoline" come up?', "search_chat_history", {"keyword": "ottoline"}),
         ("if i mentioned rome, can you find it?", "search_chat_history", {"keyword": "rome"}),
         ("if you could show me my sessions", "get_all_sessions", {}),
+        (
+            "When did I last mention Anna's birthday?",
+            "search_chat_history",
+            {"keyword": "anna's birthday"},
+        ),
+        ("help me find what i said about Rome", "search_chat_history", {"keyword": "rome"}),
+        (
+            "hilf mir zu finden, was ich über Rom gesagt habe",
+            "search_chat_history",
+            {"keyword": "rom"},
+        ),
+        ("help me list my conversations", "get_all_sessions", {}),
         ("What did we say about **tigers**?", "search_chat_history", {"keyword": "tigers"}),
         ("Did I mention *bread*?", "search_chat_history", {"keyword": "bread"}),
         ("did i mention `foo_bar`", "search_chat_history", {"keyword": "foo_bar"}),
@@ -369,6 +381,11 @@ def test_what_a_message_asks_for_is_weighed_once(monkeypatch):
         ("¿hablé de mi {}?", "sobrino perro alquiler examen"),
         ("já te falei do meu {}?", "sobrinho cachorro aluguel joelho"),
         ("{}の話したっけ", "甥 犬 家賃 膝"),
+        ("When did I last mention {}?", "Rome rent Kubernetes"),
+        ("when did I first bring up my {}", "cello landlord"),
+        ("wo haben wir über den {} geredet", "umzug vertrag garten"),
+        ("Hab ich dir schon mal von meiner {} erzählt?", "Schwester Katze"),
+        ("متى كانت آخر مرة ذكرت فيها {}؟", "روما القهوة"),
     ],
 )
 def test_a_plain_question_for_a_thing_searches_for_it_whatever_it_is(form, things):
@@ -439,8 +456,15 @@ def test_slang_and_filters_are_searches(text, keyword):
         "过滤豆浆用什么布",
         "コーヒーのフィルターどこで売ってる",
         "merci beaucoup tu me sauves la vie",
+        "Enséñame a tener mejores conversaciones",
+        "bring mir bei, gute Gespräche zu führen",
+        "me ensine a manter conversas",
+        "научи меня вести разговоры",
+        "ayúdame a tener conversaciones difíciles",
+        "aide-moi à préparer mes conversations",
+        "hilf mir Gespräche zu beginnen",
     ],
 )
 def test_the_same_words_about_anything_else_ask_for_no_records(text):
-    """Filters, formal figures and thanks that are about nothing said here trigger no tool."""
+    """Filters, formal figures, thanks and lessons that are about nothing said here trigger no tool."""
     assert find_tool_request(text) is None

@@ -65,6 +65,7 @@ _GIVES_A_ROLE = lazy_pattern(
     lambda: rf"\b(?:{PHRASES.any_of('gives a role')})\b|{PHRASES.any_of('unbounded roles')}"
 )
 """Begins a game, in which nothing is meant as it is said."""
+_WANTS_TO_LEARN = lazy_pattern(lambda: PHRASES.any_of("wants to learn"))
 _SUPPOSES = lazy_pattern(lambda: PHRASES.any_of("supposes"))
 _ABOUT = lazy_pattern(
     lambda: rf"(?<!\w)(?:{PHRASES.any_of('about a topic')})(?:(?!{LETTER})|(?<=['\u2019]))"
@@ -112,6 +113,8 @@ def _request_in(line: str) -> ToolRequest | None:
     """The tool that a line asks for: asked when a message is indexed, and again by its reply."""
     low = lowered(line)
     if _SUPPOSES.match(low) or _SAYS_THAT.search(low) or _GIVES_A_ROLE.search(low):
+        return None
+    if _WANTS_TO_LEARN.match(low):
         return None
     scored = _scored(line, low)
     if scored is None:
