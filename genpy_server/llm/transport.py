@@ -273,7 +273,9 @@ class HttpClient(httpx.AsyncClient):
             if name.lower() not in (b"content-encoding", b"content-length", b"transfer-encoding")
         ]
         body = Body(answer, self._waits.first_token)
-        response = httpx.Response(answer.status, headers=headers, stream=body, request=request)
+        # The content is not kept for as long as the answer takes.
+        sent = httpx.Request(request.method, request.url, headers=request.headers)
+        response = httpx.Response(answer.status, headers=headers, stream=body, request=sent)
         if "set-cookie" in response.headers:  # seldom, and to look for cookies takes long
             self.cookies.extract_cookies(response)
         if not stream:

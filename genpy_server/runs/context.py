@@ -38,6 +38,8 @@ OWN_TOOLS_SHARE = 0.5
 ROUND_TOKENS = 600
 """Tokens reserved for the results of tools that the model calls."""
 
+RunningRecall = asyncio.Task[list[models.Hit]]
+
 log = logging.getLogger("genpy.chat")
 
 
@@ -62,8 +64,8 @@ class RunRequest(msgspec.Struct, frozen=True):
     corrected_from: str | None = None
     settings: models.SessionSettings = models.SessionSettings()
     """The settings of the conversation; `model` is that of this reply."""
-    recalled: "asyncio.Task[list[models.Hit]] | None" = None
-    """A recall that is running already."""
+    recalled: list[RunningRecall] = []
+    """A recall that is running already, until it is awaited: whole messages are large."""
 
     @property
     def replaced_ids(self) -> set[int]:
@@ -173,7 +175,8 @@ class Chat:
         """The messages for the model; `tools` are calls with their results, which replace the recall."""
         recalled: list[models.Hit] = []
         if not tools:
-            recalled = await (request.recalled or self._recall(request))
+            running = request.recalled.pop() if request.recalled else self._recall(request)
+            recalled = await running
         # Without a model the person reads the hits, and they cost no tokens.
         offline = plan.model.llm.kind == "offline"
         if not recall.are_relevant(recalled, request.question.text, free=offline):

@@ -216,6 +216,8 @@ class ReplyRun:
         await chat.models.await_window(model)
         plan = chat.plan(request, self.intent, model)
         built = await chat.context(request, plan, asked)
+        if model.llm.kind != "offline":  # whole messages, which only that model reads
+            built = msgspec.structs.replace(built, recalled=())
         self.dropped_upto = built.dropped_upto
         if built.question_chars is not None:
             self.meta = msgspec.structs.replace(self.meta, question_chars=built.question_chars)

@@ -19,7 +19,7 @@ from genpy_server.core.modes import Modes
 from genpy_server.core.understanding.tool_requests import find_tool_request
 from genpy_server.errors import BadRequest, Conflict, NotFound, Refused, StoreError, TooLarge
 from genpy_server.llm.providers import Providers
-from genpy_server.runs.context import RunRequest
+from genpy_server.runs.context import RunningRecall, RunRequest
 from genpy_server.runs.queue import RunQueue, RunServices
 from genpy_server.sessions.audience import Audience, Place, Subscriber
 from genpy_server.sessions.summaries import Summaries, summary_event
@@ -329,7 +329,7 @@ class LiveSession:
                 await self._publish_message(appended, frame, recalled)
         return wire.Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
-    def _recall(self, frame: wire.Send) -> "asyncio.Task[list[models.Hit]] | None":
+    def _recall(self, frame: wire.Send) -> list[RunningRecall]:
         """Start the recall while the message is committed.
 
         Not for a message that waits for another reply, whose recall should find that one too; not
@@ -337,14 +337,14 @@ class LiveSession:
         for one that a tool answers.
         """
         if frame.replaces is not None or self.runs.running or not self._admission.idle:
-            return None
+            return []
         if find_tool_request(frame.text) is not None:
-            return None
+            return []
         left_out = sorted(replaced_ids(self._conversation.messages))
         recall = self._chat.recall(
             self.user_id, frame.text, left_out=left_out, asked=(self.id, frame.id)
         )
-        return self._admission.prepare(self._tasks.spawn(recall))
+        return [self._admission.prepare(self._tasks.spawn(recall))]
 
     async def _withdraw_replaced(self, frame: wire.Send) -> list[RunRequest]:
         """Stop or withdraw the reply to the message that is replaced.
@@ -401,7 +401,7 @@ class LiveSession:
         self,
         appended: Appended,
         frame: wire.Send,
-        recalled: "asyncio.Task[list[models.Hit]] | None",
+        recalled: Sequence[RunningRecall],
     ) -> None:
         if not (appended.duplicate and self._conversation.holds(frame.id)):
             if appended.previous_id > self._conversation.known_id:
@@ -453,7 +453,7 @@ class LiveSession:
         corrected: str | None,
         model: str | None,
         *,
-        recalled: "asyncio.Task[list[models.Hit]] | None" = None,
+        recalled: Sequence[RunningRecall] = (),
     ) -> None:
         if self.status != "active":
             title = self._session.title or models.title_from(question.text)
@@ -471,7 +471,7 @@ class LiveSession:
                 intent=intent or question.meta.intent,
                 corrected_from=corrected,
                 settings=msgspec.structs.replace(self.settings, model=model or self.settings.model),
-                recalled=recalled,
+                recalled=[*recalled],
             )
         )
 

@@ -1,16 +1,19 @@
 """Messages whose commit fails, is not heard of, or finds that the session was deleted elsewhere."""
 
 import asyncio
+import gc
 import sqlite3
 from contextlib import closing
 from uuid import uuid4
 
+import httpx
 import pytest
 from support.conditions import eventually
 from support.raw_client import Peer
 from support.running_server import serving
 
 from genpy_server.core.backoff import Backoff
+from genpy_server.core.models import Hit
 from genpy_server.errors import StoreTimeout, StoreUnavailable
 from genpy_server.sessions.names import SessionNames
 from genpy_server.wire import Send
@@ -87,6 +90,32 @@ async def test_what_waits_recalls_the_reply_before_it(server, upstream, peer, mo
     for _ in questions:
         await peer.until("run_finished")
     assert searches == questions
+
+
+async def test_a_long_reply_keeps_nothing_that_its_request_was_made_of(server, upstream, peer):
+    """While a model answers, neither the recalled messages nor the bytes of the request are in memory."""
+    upstream.say("Near the station.")
+    await say(peer, "a", "Where is the hotel in Rome?")
+    await peer.until("run_finished")
+    session = peer.of("ready")[0]["session"]
+    del server.app.hub.find("local", session)._conversation.messages[:]
+    gate = upstream.say("Near the ", "station.", paused_at=1)
+    await say(peer, "b", "What did the hotel in Rome cost?")
+    await peer.until("delta")
+    assert "Where is the hotel in Rome" in str(upstream.requests[-1]["body"])
+
+    async def holds_no_hit():
+        hits = [one for one in gc.get_objects() if isinstance(one, Hit)]
+        return not [hit for hit in hits if hit.message.session_id == session]
+
+    await eventually(holds_no_hit)
+    sent = [one for one in gc.get_objects() if isinstance(one, httpx.Request)]
+    (here,) = [
+        one for one in sent if one.method == "POST" and str(one.url).startswith(upstream.root)
+    ]
+    assert not here.content
+    gate.set()
+    await peer.until("run_finished")
 
 
 async def test_nothing_is_recalled_for_a_message_that_a_tool_answers(

@@ -183,6 +183,7 @@ class _Lane:
         while batch := self._take():
             self._serve(connection, batch)
             _answer(loop, batch)
+            del batch  # else the last results are held until the next job
         connection.close()
 
     def _take(self) -> list[_Job]:
