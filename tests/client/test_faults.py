@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from support.client_reader import Watcher, soon
 from support.conditions import PATIENCE, eventually
+from support.raw_server import raw_server
 from support.running_server import serving
 from support.scripted_server import ScriptedServer
 
@@ -44,12 +45,9 @@ async def answering(answer: bytes, tls: ssl.SSLContext | None = None):
     async def give(reader, writer):
         asked.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(answer)
-        writer.close()
 
-    listener = await asyncio.start_server(give, "127.0.0.1", 0, ssl=tls)
-    async with listener:
-        port = listener.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}", asked
+    async with raw_server(give, tls) as url:
+        yield url, asked
 
 
 def http(status: str, body: bytes = b"", *fields: str) -> bytes:

@@ -2,10 +2,11 @@
 
 import asyncio
 import sqlite3
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing
 from uuid import uuid4
 
 import pytest
+from support.raw_server import raw_server
 from support.running_server import serving
 
 import genpy_server.client.http_records
@@ -138,7 +139,7 @@ async def losing(url, method):
 
     async def serve(reader, writer):
         there, away = await asyncio.open_connection("127.0.0.1", port)
-        with suppress(asyncio.IncompleteReadError):
+        try:
             while True:
                 request = await message(reader)
                 away.write(request)
@@ -147,11 +148,12 @@ async def losing(url, method):
                     lost.clear()
                     break
                 writer.write(answer)
-        away.close()
-        writer.transport.abort()
+        finally:
+            away.close()
+            writer.transport.abort()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with raw_server(serve) as address:
+        yield address
 
 
 async def test_a_deletion_whose_answer_is_lost_is_done(tmp_path):

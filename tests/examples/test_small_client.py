@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from support.raw_server import raw_server
 
 from examples.small_client import SmallClient
 
@@ -31,16 +32,15 @@ async def cutting(url: str, after: int):
         cuts[0] += 1
         theirs, ours = await asyncio.open_connection(place.hostname, place.port)
         up = asyncio.create_task(pump(reader, ours, 1 << 30))
-        await pump(theirs, writer, after * (1 + cuts[0] // 2))
-        up.cancel()
-        for one in (ours, writer):
-            one.transport.abort()
+        try:
+            await pump(theirs, writer, after * (1 + cuts[0] // 2))
+        finally:
+            up.cancel()
+            for one in (ours, writer):
+                one.transport.abort()
 
-    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", cuts
-    finally:
-        server.close()
+    async with raw_server(proxy) as address:
+        yield address, cuts
 
 
 @pytest.mark.parametrize("after", [400, 700, 1_100, 1_900])

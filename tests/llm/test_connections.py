@@ -16,7 +16,9 @@ import httpx
 import msgspec
 import pytest
 from aiohttp.client_proto import ResponseHandler
+from support.conditions import PATIENCE
 from support.model_replies import REQUEST, everything, said
+from support.raw_server import raw_server
 from support.scripted_model import Script, chunk
 
 from genpy_server.app import configure_logging
@@ -171,7 +173,7 @@ async def test_stream_that_stays_open_after_its_end_delays_nothing(compatible, u
     gate = upstream.say("whole", paused_at=3)
     script = upstream._scripts[-1]
     upstream.only(Script(pieces=[*script.pieces, chunk({})], gates=script.gates))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert said(await everything(compatible)) == "whole"
     assert not gate.is_set()
     await upstream.until(lambda: upstream.open == 0)
@@ -220,11 +222,9 @@ async def test_something_that_speaks_no_http_has_a_name():
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"220 mail.example.org ESMTP\r\n\r\n")
-        writer.close()
 
-    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        llm = GroqLlm(key=None, model="m", url=f"http://127.0.0.1:{port}/v1")
+    async with raw_server(talk) as url:
+        llm = GroqLlm(key=None, model="m", url=f"{url}/v1")
         with pytest.raises(LlmUnavailable):
             await everything(llm)
         await llm.close()
@@ -262,25 +262,18 @@ class Byhand:
 
     async def __aenter__(self):
         """Listen."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        port = self._server.sockets[0].getsockname()[1]
-        self.llm = GroqLlm(key="k", model="m", url=f"http://127.0.0.1:{port}/v1")
+        self._server = raw_server(self._connected)
+        self.llm = GroqLlm(key="k", model="m", url=f"{await self._server.__aenter__()}/v1")
         return self
 
     async def __aexit__(self, *_):
         """Stop."""
         await self.llm.close()
-        self._server.close()
-        await self._server.wait_closed()
+        await self._server.__aexit__(None, None, None)
 
     async def _connected(self, reader, writer):
         self.connections += 1
-        try:
-            await self.serve(self.connections, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
+        await self.serve(self.connections, reader, writer)
 
 
 async def request_of(reader):

@@ -19,6 +19,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from support.conditions import PATIENCE
 from support.users import Person
 
 from genpy_server.core.models import Memory, Message, Metrics, SessionSettings
@@ -1057,11 +1058,11 @@ async def test_a_full_disk_spares_what_fits(path: Path) -> None:
 
 async def test_a_lock_fails_all_who_waited_once(path: Path) -> None:
     """When another program keeps the file, a hundred waiting writers fail after one wait."""
-    store = SqliteStore(path, busy_seconds=0.05)
+    store = SqliteStore(path, busy_seconds=0.5)
     await store.open()
     person = Person(store)
     with held_up(path) as let_go:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(25):
             answers = await asyncio.gather(
                 *(person.say("x") for _ in range(100)), return_exceptions=True
             )
@@ -1081,12 +1082,12 @@ async def test_a_long_read_delays_no_write(path: Path) -> None:
     def read_for_long(connection: sqlite3.Connection) -> object:
         (count,) = connection.execute("SELECT count(*) FROM session_logs").fetchone()
         started.release()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         again = connection.execute("SELECT count(*) FROM session_logs").fetchone()
         return count, *again
 
     reads = [asyncio.create_task(store.run(store.runner.read, read_for_long)) for _ in range(10)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE / 2):
         for _ in range(READERS):
             await asyncio.to_thread(started.acquire)
         await person.say("x")

@@ -44,7 +44,7 @@ def _until_it_waits(process: int) -> None:
     Python notices a signal between two steps and while it reads, not in the moment between them.
     """
     state = Path(f"/proc/{process}/stat")
-    while state.exists() and state.read_text().rpartition(")")[2].split()[0] == "R":
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] in "RD":
         time.sleep(0.001)
 
 

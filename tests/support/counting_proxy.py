@@ -4,8 +4,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 from urllib.parse import urlsplit
+
+from support.raw_server import raw_server
 
 CALL = re.compile(rb"(?:POST|GET) /rest/v1/rpc/genpy_(\w+)")
 
@@ -25,7 +26,6 @@ class CountingProxy:
         """Seconds that each call takes longer."""
         self.url = ""
         self._called = asyncio.Condition()
-        self._connections: dict[asyncio.Future[Any], tuple[asyncio.StreamWriter, ...]] = {}
 
     def take(self) -> list[str]:
         """The calls since the last time."""
@@ -36,21 +36,12 @@ class CountingProxy:
         """Carry one connection."""
         there, back = await asyncio.open_connection(*self._upstream)
         called: list[str] = []
-        both = asyncio.gather(
-            self._requests(reader, back, called), self._answers(there, writer, called)
-        )
-        self._connections[both] = (writer, back)
-        with suppress(asyncio.CancelledError):
-            await both
-
-    async def close(self) -> None:
-        """Cut every connection."""
-        for both, writers in self._connections.items():
-            both.cancel()
-            for writer in writers:
-                writer.close()
-                with suppress(ConnectionError):
-                    await writer.wait_closed()
+        try:
+            await asyncio.gather(
+                self._requests(reader, back, called), self._answers(there, writer, called)
+            )
+        finally:
+            back.close()
 
     async def _requests(
         self, source: asyncio.StreamReader, target: asyncio.StreamWriter, called: list[str]
@@ -90,10 +81,5 @@ class CountingProxy:
 async def counting(upstream: str) -> AsyncIterator[CountingProxy]:
     """A proxy that listens."""
     proxy = CountingProxy(upstream)
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with raw_server(proxy.serve) as proxy.url:
         yield proxy
-    finally:
-        server.close()
-        await proxy.close()

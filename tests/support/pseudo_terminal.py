@@ -93,8 +93,8 @@ class PseudoTerminal:
         return status.rpartition(")")[2].split()[0] == "T"
 
     def ends(self) -> int:
-        """Read until the program has ended; its exit code."""
-        self.until(lambda: not self.read() or self.process.poll() is not None)
+        """Read all that the program writes until it has ended; its exit code."""
+        self.until(lambda: not self.read())
         return self.process.wait(PATIENCE)
 
 
