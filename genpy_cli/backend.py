@@ -169,6 +169,12 @@ def load_app(reference: str | None) -> "App":
     if reference is None:
         return App()
     module, _, name = reference.partition(":")
+    if module.startswith(".") or module.endswith(".py"):
+        named = f"{Path(module).stem}:{name or 'app'}"
+        raise ConfigError(
+            f"No App found at {reference}: an App is named as Python imports it, such as {named}, "
+            "in the folder of its file."
+        )
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - a text, as the others there
     try:
         loaded = importlib.import_module(module)

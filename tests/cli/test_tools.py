@@ -148,6 +148,14 @@ def test_serve_takes_an_app_of_ones_own(empty: Genpy) -> None:
     [
         ("nothing:app", "No App found at nothing:app: No module named 'nothing'."),
         (":app", "No App found at :app: Empty module name."),
+        (
+            "shelves.py:app",
+            "No App found at shelves.py:app: an App is named as Python imports it, such as shelves:app,",
+        ),
+        (
+            "./shelves.py",
+            "No App found at ./shelves.py: an App is named as Python imports it, such",
+        ),
         ("shelves:none", "No App found at shelves:none: shelves has no none."),
         ("shelves.app", "No App found at shelves.app: No module named 'shelves.app'"),
         ("shelves:other", "shelves:other is not an App."),
