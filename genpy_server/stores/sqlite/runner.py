@@ -216,6 +216,8 @@ def _serve_reads(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
                 _serve_reads(connection, [job])
             else:
                 job.error = error
+        finally:
+            connection.set_progress_handler(None, STEPS)  # it holds the future with its result
 
 
 def _serve_writes(
