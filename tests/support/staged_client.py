@@ -105,7 +105,7 @@ class Staged(GenPyApp):
             "/api/search": {"hits": [rome, asked]},
         }
         if case.name in {"resumed", "summary"}:
-            self.scripted.api[f"/api/session/{SESSION}"] = told
+            listed[0] = self.scripted.api[f"/api/session/{SESSION}"] = told
         case.prepare(self.scripted)
 
     async def _connect(self) -> None:
