@@ -97,61 +97,82 @@ def _is_binary(begin: bytes) -> bool:
     return any(not (c.isprintable() or c.isspace()) or c == "\ufffd" for c in text[:-1])
 
 
-INTERNALS = ("_waiter", "_read_nowait")
+INTERNALS = ("_read_nowait",)
 """What `_Arrivals` uses of aiohttp's reader; a version without it is read by its public ways."""
 _HAS_INTERNALS = all(hasattr(aiohttp.StreamReader, name) for name in INTERNALS)
 
 
-class _Arrivals(asyncio.Future[None]):
-    """In the place of the future by which aiohttp waits for bytes: gives them to `take` when they come.
+class _Arrivals(asyncio.Protocol):
+    """In the place of aiohttp's protocol of a connection, which parses: gives what came to `take` at once.
 
-    It is done when `take` wants no more, or at the end of the body. To resume the coroutines that
-    await each read would cost as much as all the rest of the work for a token.
+    To resume the coroutines that await each read would cost as much as all the rest of the work for a
+    token.
     """
 
     def __init__(
         self,
+        transport: asyncio.Transport,
         content: aiohttp.StreamReader,
-        note: Callable[[], None],
         take: Callable[[bytes], bool],
     ) -> None:
-        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._transport = transport
+        self._content = content
+        self._take = take
+        self._parser: Any = transport.get_protocol()
+        self.since = self._loop.time()
+        """When the last bytes came."""
         self.more = True
         """Whether `take` wants more."""
-        self._content = content
-        self._note = note
-        self._take = take
-        self._wait()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        """Done when `take` wants no more, and at the end of the body."""
+        transport.set_protocol(self)
 
-    def _wait(self) -> None:
-        self._note()
-        self._content._waiter = self  # noqa: SLF001 - aiohttp has no callback for bytes
+    def data_received(self, data: bytes) -> None:
+        self._parser.data_received(data)
+        self.read()
 
-    def set_result(self, _: None) -> None:
-        """Called by aiohttp, whose parser is still at work, when something came."""
-        self.get_loop().call_soon(self._read)
+    def eof_received(self) -> bool | None:
+        keeps_open: bool | None = self._parser.eof_received()
+        return keeps_open
 
-    def _read(self) -> None:
-        if self.done():  # cancelled
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._parser.connection_lost(exc)
+        self.read()
+        if not self.ended.done():  # aiohttp only closes a connection with broken chunks
+            self.ended.set_exception(httpx.ReadError("the body is broken"))
+
+    def pause_writing(self) -> None:
+        self._parser.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._parser.resume_writing()
+
+    def read(self) -> None:
+        """Give what was parsed, or raise in `ended` why no more comes."""
+        if self.ended.done():
             return
         content = self._content
         try:
-            data = content._read_nowait(-1)  # noqa: SLF001 - `read_nowait` drops what came before an error
-            self.more = not data or self._take(data)  # without data a chunk of the body ended
+            # To read may resume the parser, and then there is more.
+            while self.more and (data := content._read_nowait(-1)):  # noqa: SLF001 - `read_nowait` drops what came before an error
+                self.more = self._take(data)
             if self.more and (failure := content.exception()) is not None:
                 raise failure  # noqa: TRY301 - like one of `take`
         except Exception as error:  # noqa: BLE001 - raised where this is awaited
-            self.set_exception(error)
+            self.ended.set_exception(error)
+            self.end()
             return
         if self.more and not content.is_eof():
-            self._wait()
+            self.since = self._loop.time()
         else:
-            super().set_result(None)
+            self.ended.set_result(None)
+            self.end()
 
     def end(self) -> None:
-        """Wait no more."""
-        if self._content._waiter is self:  # noqa: SLF001 - see `_wait`
-            self._content._waiter = None  # noqa: SLF001
+        """Give the connection back."""
+        if self._transport.get_protocol() is self:
+            self._transport.set_protocol(self._parser)
 
 
 class Body(httpx.AsyncByteStream):
@@ -164,6 +185,7 @@ class Body(httpx.AsyncByteStream):
         self._packed = Unpacker(response.headers.get("Content-Encoding", ""))
         self._loop = asyncio.get_running_loop()
         self._waiting_since: float | None = None
+        self._arrivals: _Arrivals | None = None
         self._timer = self._loop.call_later(limit, self._look)
         self._bytes = 0
 
@@ -194,26 +216,29 @@ class Body(httpx.AsyncByteStream):
         while take(await self.read()):
             if not (_HAS_INTERNALS and self._packed.plain) or self._content.at_eof():
                 continue
-            arrivals = _Arrivals(self._content, self._note_arrival, take)
+            connection = self._response.connection
+            if connection is None or connection.transport is None:
+                continue
+            self._arrivals = arrivals = _Arrivals(connection.transport, self._content, take)
             try:
-                await arrivals
+                await arrivals.ended
             except aiohttp.ClientError as error:
                 raise httpx.ReadError(type(error).__name__) from error
             finally:
                 arrivals.end()
-                self._waiting_since = None
+                self._arrivals = None
             if not arrivals.more:
                 return
 
-    def _note_arrival(self) -> None:
-        self._waiting_since = self._loop.time()
-
     def _look(self) -> None:
         """Fail a read that has waited too long; call this again when the next one may have."""
-        since = self._waiting_since
+        arrivals = self._arrivals
+        since = self._waiting_since if arrivals is None else arrivals.since
         now = self._loop.time()
         if since is not None and now >= since + self.limit:
             self._content.set_exception(httpx.ReadTimeout("no bytes in time"))
+            if arrivals is not None:
+                arrivals.read()
             return
         due = now + self.limit if since is None else since + self.limit
         self._timer = self._loop.call_at(due, self._look)

@@ -9,13 +9,11 @@ import logging
 import ssl
 import zlib
 from contextlib import aclosing
-from types import SimpleNamespace
 
 import aiohttp
 import httpx
 import msgspec
 import pytest
-from aiohttp.client_proto import ResponseHandler
 from support.conditions import PATIENCE
 from support.model_replies import REQUEST, everything, said
 from support.raw_server import raw_server
@@ -67,27 +65,39 @@ async def test_text_is_shown_where_it_is_read(llm, upstream, monkeypatch, can, h
     assert offered == ["two"]
 
 
-async def test_bytes_before_an_error_are_taken():
-    """What came in the same turn of the loop as the end of the connection is not lost."""
-    protocol = ResponseHandler(asyncio.get_running_loop())
-    protocol.set_response_params()
-    content = aiohttp.StreamReader(protocol, 1024, loop=asyncio.get_running_loop())
-    body = Body(SimpleNamespace(content=content, headers={}), 60.0)
-    taken, began = [], asyncio.Event()
+async def given(rest, until):
+    """The bytes that a body gives of a first chunk and of `rest`, until there are so many."""
+    came, taken = asyncio.Event(), bytearray()
+
+    async def answer(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        await came.wait()
+        writer.write(rest)
+        await asyncio.Event().wait()
 
     def take(data):
-        taken.append(data)
-        began.set()
-        return True
+        taken.extend(data)
+        came.set()
+        return len(taken) < until
 
-    content.feed_data(b"first")
-    giving = asyncio.create_task(body.give(take))
-    await began.wait()
-    content.feed_data(b"last")
-    content.set_exception(aiohttp.ClientPayloadError())
-    with pytest.raises(httpx.ReadError):
-        await giving
-    assert taken == [b"first", b"last"]
+    async with raw_server(answer) as url, aiohttp.ClientSession() as session:
+        async with aclosing(Body(await session.get(url), PATIENCE)) as body:
+            try:
+                await body.give(take)
+            except httpx.ReadError:
+                taken.extend(b", failed")
+    return bytes(taken)
+
+
+async def test_bytes_before_an_error_are_taken():
+    """What came in one read with a fault of the body is not lost."""
+    assert await given(b"4\r\nlast\r\nno size\r\n", 100) == b"firstlast, failed"
+
+
+async def test_all_chunks_of_a_read_are_taken():
+    """A read of so many chunks that the parser pauses does not wait for the next bytes."""
+    count = 45_000
+    assert await given(b"1\r\nx\r\n" * count, 5 + count) == b"first" + b"x" * count
 
 
 async def test_error_of_what_shows_a_text_ends_the_stream(llm, upstream):
