@@ -3,10 +3,12 @@
     python benchmarks/relay.py [--repeat 3] [--loads 10,40,200] [--tokens 150] [--loops asyncio,uvloop]
 
 Three processes: a scripted service that writes the time into each token, a server, and a client
-that reads bare sockets. The servers, in turn in each repetition: a floor of asyncio streams and
-msgspec that only relays, and `python -m genpy_server` as people run it, with SQLite. A reply of
-one token is measured beside each reply of many, so that what a reply costs (its message committed,
-its intent, its context, its request) is told apart from what a token costs. GenPy runs on asyncio's
+that reads bare sockets. The servers, each first in turn: a floor of asyncio streams and msgspec that
+only relays, in frames of the same size, and `python -m genpy_server` as people run it, with SQLite.
+What a token costs is counted while all replies run, from the last one's begin to the first one's end:
+the CPU of all threads of the server. `ratio` is the median of the repetitions, with the least and the
+greatest. `in all` is what a reply of many tokens costs more than one of a single token, for each of
+them: its text stored and indexed, and replies that begin while others run. GenPy runs on asyncio's
 loop, and on uvloop (the extra `fast`); the floor always on asyncio's. `wake-ups` are how often the
 server slept for each token: a server that wakes less often for the same tokens is given more of them
 at once, and rows compare only where these are alike. Linux: it reads /proc.
@@ -36,6 +38,9 @@ ENDS = str(Path(__file__).with_name("relay_ends.py"))
 SATURATED = 0.95
 BUSY = 0.9
 """Share of a core above which the service or the client is the limit, and a row is void."""
+LOOK_SECONDS = 0.05
+LEAST_TOKENS = 300
+"""Tokens that must come while all replies run; with fewer a row is void."""
 
 WITHOUT_UVLOOP = """
 import runpy, sys
@@ -192,8 +197,11 @@ class Row:
     """What came of the repetitions of one server under one load."""
 
     token_us: list[float] = field(default_factory=list)
+    in_all_us: list[float] = field(default_factory=list)
     reply_ms: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
+    in_all: list[float] = field(default_factory=list)
+    """Ratios to the floor of the same repetition, as `ratios`."""
     store_us: list[float] = field(default_factory=list)
     sleeps: list[float] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
@@ -259,36 +267,56 @@ async def servers(
                 yield service, floor, genpy
 
 
-async def replies(url: str, users: Sequence[str], name: str, count: int) -> list[Reader]:
-    """Readers of one reply each, all at once."""
+async def asked(url: str, users: Sequence[str], name: str, count: int) -> list[Reader]:
+    """Readers who asked for one reply each, all at once."""
     readers = [Reader(user, name, count) for user in users]
     await connected(url, readers)
     for reader in readers:
         reader.ask()
+    return readers
+
+
+async def replies(url: str, users: Sequence[str], name: str, count: int) -> list[Reader]:
+    """Readers of one reply each, all at once."""
+    readers = await asked(url, users, name, count)
     await asyncio.gather(*(reader.done for reader in readers))
     return readers
+
+
+async def measure_tokens(row: Row, server: Program, readers: Sequence[Reader], count: int) -> None:
+    """What a token costs while all of these replies of `count` tokens run."""
+    while not all(reader.first_at for reader in readers):
+        await asyncio.sleep(LOOK_SECONDS)
+    cpu, stored, sleeps = server.cpu(), server.store_cpu(), server.sleeps()
+    received = sum(len(reader.late) for reader in readers)
+    last = count - RATE * 2 * LOOK_SECONDS
+    while max(len(reader.late) for reader in readers) < last:
+        await asyncio.sleep(LOOK_SECONDS)
+    tokens = sum(len(reader.late) for reader in readers) - received
+    row.void |= tokens < LEAST_TOKENS or any(reader.ended_at for reader in readers)
+    tokens = max(tokens, 1)
+    row.token_us.append((server.cpu() - cpu) / tokens * 1e6)
+    row.store_us.append((server.store_cpu() - stored) / tokens * 1e6)
+    row.sleeps.append((server.sleeps() - sleeps) / tokens)
 
 
 async def measure(
     row: Row, server: Program, service: Program, *, users: list[str], name: str, count: int
 ) -> None:
     """One repetition: a short reply to each user, then a long one."""
-    before, stored = server.cpu(), server.store_cpu()
+    before = server.cpu()
     for number in range(3):
         await replies(server.url, users, f"{name}-short-{number}", 1)
     reply = (server.cpu() - before) / 3 / len(users)
-    storing = (server.store_cpu() - stored) / 3 / len(users)
     clock, before, others = now(), server.cpu(), (time.process_time(), service.cpu())
-    stored, sleeps = server.store_cpu(), server.sleeps()
-    readers = await replies(server.url, users, f"{name}-long", count)
+    readers = await asked(server.url, users, f"{name}-long", count)
+    await measure_tokens(row, server, readers, count)
+    await asyncio.gather(*(reader.done for reader in readers))
     seconds = (max(reader.ended_at for reader in readers) - clock) / 1e6
     tokens = sum(len(reader.late) for reader in readers)
     row.received += tokens
     row.reply_ms.append(reply * 1e3)
-    row.token_us.append(((server.cpu() - before) / len(users) - reply) / (count - 1) * 1e6)
-    stored = (server.store_cpu() - stored) / len(users) - storing
-    row.store_us.append(stored / (count - 1) * 1e6)
-    row.sleeps.append((server.sleeps() - sleeps) / tokens)
+    row.in_all_us.append(((server.cpu() - before) / len(users) - reply) / (count - 1) * 1e6)
     slowest = max(reader.ended_at - reader.first_at for reader in readers) / 1e6
     row.delivered.append(min((count - 1) / RATE / slowest, 1.0) * tokens / count / len(users))
     row.first_ms += [(reader.first_at - reader.asked_at) / 1e3 for reader in readers]
@@ -305,8 +333,10 @@ def show(load: int, name: str, row: Row, sent: int) -> None:
     late = sorted(row.late)
     times = [late[min(int(len(late) * q), len(late) - 1)] / 1e3 for q in (0.5, 0.9, 0.99, 1)]
     shown = " / ".join(f"{ms:.1f}" for ms in times) if delivered >= SATURATED else "saturated"
+    ratio = f"{statistics.median(row.ratios):.2f} ({min(row.ratios):.2f} to {max(row.ratios):.2f})"
+    in_all = f"{statistics.median(row.in_all_us):.0f} | {statistics.median(row.in_all):.2f}"
     print(
-        f"| {load} | {name} | {token:.0f} | {statistics.median(row.ratios):.2f} "
+        f"| {load} | {name} | {token:.0f} | {ratio} | {in_all} "
         f"| {statistics.median(row.store_us):.0f} | {statistics.median(row.sleeps):.2f} | {reply:.2f} "
         f"| {row.received} of {sent} | {delivered:.0%} "
         f"| {statistics.median(row.first_ms):.0f} / {max(row.first_ms):.0f} "
@@ -325,16 +355,18 @@ async def compare(repeat: int, loads: Sequence[int], count: int, loop: str) -> N
             await replies(server.url, users, "warm", 2)
         for number in range(repeat):
             for load in loads:
-                pair = (rows[load, "floor"], rows[load, "genpy"])
-                for row, server in zip(pair, (floor, genpy), strict=True):
+                pair = [(rows[load, "floor"], floor), (rows[load, "genpy"], genpy)]
+                for row, server in pair if number % 2 else pair[::-1]:
                     name = f"{number}-{load}"
                     await measure(row, server, service, users=users[:load], name=name, count=count)
-                for row in pair:
-                    row.ratios.append(row.token_us[-1] / pair[0].token_us[-1])
+                least = pair[0][0]
+                for row, _ in pair:
+                    row.ratios.append(row.token_us[-1] / least.token_us[-1])
+                    row.in_all.append(row.in_all_us[-1] / least.in_all_us[-1])
     print(f"{about()}; {repeat} repetitions, {RATE} tokens a second a stream; GenPy on {loop}\n")
-    print("| streams | server | us CPU a token | ratio | of it the store | wake-ups | ms CPU a reply | tokens received "
+    print("| streams | server | us CPU a token | ratio | in all | ratio | of a token the store | wake-ups | ms CPU a reply | tokens received "
           "| delivered | ms to the first, p50 / last | ms late, p50 / p90 / p99 / max | MB |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for (load, name), row in rows.items():
         show(load, name, row, load * count * repeat)
     print(flush=True)
@@ -343,7 +375,7 @@ async def compare(repeat: int, loads: Sequence[int], count: int, loop: str) -> N
 def main() -> None:
     """Read the arguments, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--loads", default="10,40,200")
     parser.add_argument("--tokens", type=int, default=150)
     parser.add_argument("--loops", default="asyncio,uvloop" if find_spec("uvloop") else "asyncio")

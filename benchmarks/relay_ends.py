@@ -16,6 +16,7 @@ import sys
 import time
 from functools import partial
 from itertools import count as count_from
+from uuid import uuid4
 
 import msgspec
 from groq import AsyncGroq
@@ -107,7 +108,7 @@ async def relay(port: int, socket: ServerConnection) -> None:
         head = b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body)
         writer.write(head + body)
         await reader.readuntil(b"\r\n\r\n")
-        offset, done = 0, False
+        seq, run, offset, done = 0, uuid4().hex, 0, False
         while not done:
             size = int(await reader.readline(), 16)
             data = await reader.readexactly(size + 2)
@@ -117,7 +118,8 @@ async def relay(port: int, socket: ServerConnection) -> None:
                     break
                 text = chunks.decode(event[6:]).choices[0].delta.content
                 if text:
-                    await socket.send(encode(Delta(0, "r", offset, text)))
+                    seq += 1
+                    await socket.send(encode(Delta(seq, run, offset, text)))
                     offset += len(text)
         writer.close()
         await socket.send(encode(RunFinished(0, "r", "done", 0.0)))
