@@ -29,6 +29,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Shorten the long texts in names of tests: a name is a variable of every process it starts."""
+    return f"{val[:40]!a}..." if isinstance(val, str | bytes) and len(val) > 200 else None
+
+
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[Database]:
     """PostgreSQL where it is installed, else PGlite."""

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -542,8 +543,8 @@ async def test_a_server_is_known_before_it_looks_for_what_others_left(database):
 async def test_a_server_is_late_in_time_that_this_one_saw(database, monkeypatch, jumps):
     """A clock that was set, or a sleep of the computer, begins the count of its seconds again."""
     now = {"wall": 1e9, "monotonic": 1e3}
-    monkeypatch.setattr(presence.time, "time", lambda: now["wall"])
-    monkeypatch.setattr(presence.time, "monotonic", lambda: now["monotonic"])
+    clock = SimpleNamespace(time=lambda: now["wall"], monotonic=lambda: now["monotonic"])
+    monkeypatch.setattr(presence, "time", clock)
     removed = []
 
     class Late:

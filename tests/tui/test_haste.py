@@ -13,7 +13,7 @@ from textual.events import Key, Paste
 from genpy_server.wire import End, Send
 from genpy_tui import app
 from genpy_tui.terminal import internals
-from genpy_tui.widgets.transcript import SLOWEST
+from genpy_tui.widgets import transcript
 
 
 def batch(tui: Terminal, *keys: str) -> None:
@@ -158,14 +158,15 @@ async def test_enter_waits_for_the_hits_of_the_words_it_follows(tmp_path: Path) 
 
 
 async def test_the_cursor_goes_to_what_is_not_drawn_yet(
-    tmp_path: Path, server: ScriptedServer
+    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that has arrived can be marked before the next flush draws it."""
     async with terminal(tmp_path, server=server.url) as tui:
         await tui.says("ready")
         view = tui.chat.view
         await tui.until(lambda: not view.pending)
-        view._cost = SLOWEST
+        monkeypatch.setattr(transcript, "SLOWEST", 600.0)
+        view._cost = 600.0
         server.message("Hello")
         await tui.until(lambda: view.pending)
         tui.chat.blocks.previous()
