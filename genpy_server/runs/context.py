@@ -14,7 +14,7 @@ from genpy_server.core.context import budget, prompts, recall, turns
 from genpy_server.core.context.tokens import offer_tokens
 from genpy_server.core.modes import Mode, Modes
 from genpy_server.core.understanding.intents import SURE, Intent
-from genpy_server.errors import LlmError, StoreError
+from genpy_server.errors import Conflict, LlmError, StoreError
 from genpy_server.llm.providers import ChosenModel, Providers
 from genpy_server.modes.detectors import Detectors
 from genpy_server.runs.history import Conversation, window, window_chars
@@ -232,19 +232,27 @@ class Chat:
             return []
 
     async def store_reply(self, request: RunRequest, reply: models.Message) -> Appended:
-        """Store a reply; repeating it changes nothing."""
-        return await self.store.append(
+        """Store a reply; repeating it changes nothing.
+
+        It is stored whole beside its beginning, if another server took this one for gone (a computer
+        that slept, a process that was stopped) and stored that.
+        """
+        append = partial(
+            self.store.append,
             request.user_id,
             request.session_id,
             "assistant",
             reply.text,
             title="",
-            client_id=reply.client_id,
             meta=reply.meta,
             live_seconds=self.live_seconds,
             server=self.server,
             known=request.question.id,
         )
+        try:
+            return await append(client_id=reply.client_id)
+        except Conflict:
+            return await append(client_id=f"{reply.client_id}-whole")
 
 
 def sent_chars(tokens: int, text: str, mode: Mode | None) -> int | None:

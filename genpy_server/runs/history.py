@@ -47,7 +47,7 @@ class Conversation:
         self._chars = 0
         self.messages: list[Message] = []
         self.being_written = set[str]()
-        """Client ids of replies of this server that are not in `messages` yet."""
+        """Runs of this server whose replies are not in `messages` yet."""
         self.memory: Memory | None = None
         self.older = False
         """Whether the store has older messages."""
@@ -179,7 +179,7 @@ class Conversation:
             for message in later
             if (until is None or message.id < until)
             and message.id not in held
-            and message.client_id not in self.being_written
+            and message.meta.run not in self.being_written
         ]
         read = [m.id for m in later if until is None or m.id < until]
         self._know(max(self.known_id, *read) if read else self.known_id)

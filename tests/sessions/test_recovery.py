@@ -188,6 +188,31 @@ async def test_what_waits_at_one_of_several_servers_is_answered_by_one_of_them(d
     ]
 
 
+async def test_a_reply_of_a_server_that_was_taken_for_gone_is_stored_whole(database, upstream):
+    """A server that slept in a reply stores all of it, beside the beginning that another one stored."""
+    settings = {"GENPY_LLM_URL": upstream.url}
+    awake = upstream.say("seen by all", " and the rest", paused_at=1)
+    async with serving(database, **settings) as asleep, serving(database, **settings) as other:
+        async with Peer(asleep.url, "one") as peer:
+            await peer.say(Send("a", "the first"))
+            await peer.until("delta")
+            await until_journalled(database, "seen by all")
+            await other.app.store.beat(asleep.app.presence.server, 0)
+            async with Peer(other.url, "one") as second:
+                cut = await second.until("message", lambda f: f["role"] == "assistant")
+            awake.set()
+            finished = await peer.until("run_finished")
+        question, *replies = await messages(other)
+    assert cut["text"] == "seen by all"
+    assert [(m.text, m.meta.status) for m in replies] == [
+        ("seen by all", "interrupted"),
+        ("seen by all and the rest", "done"),
+    ]
+    assert {m.meta.reply_to for m in replies} == {question.id}
+    assert finished["message_id"] == replies[1].id
+    assert not peer.of("notice")
+
+
 async def test_a_take_over_whose_answer_was_lost_is_done_again(
     database, upstream, dead, monkeypatch
 ):

@@ -191,7 +191,7 @@ async def test_what_will_be_sent(server: ScriptedServer, tmp_path: Path) -> None
         }
     }
     async with terminal(tmp_path, server=server.url) as tui:
-        await server.attach()
+        await tui.says("ready")
         await tui.press("f9")
         assert "no message was" in tui.notices[-1]
         server.message("Why?")
