@@ -21,12 +21,23 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
-_MATH = re.compile(r" {0,3}(\\\[|\$\$)(.*)")
+_MATH = re.compile(
+    r" {0,3}(\\\[|\$\$|\\begin\{(?P<name>(?:equation|align|alignat|flalign|gather|multline|eqnarray"
+    r"|displaymath|math|aligned|gathered|split|cases|array|smallmatrix|[pbBvV]?matrix)\*?)\})(.*)"
+)
 _CLOSING = {r"\[": r"\]", "$$": "$$"}
+MATH_CHARS = 999
+"""Characters of a formula within a text; a longer one is text, as the search takes quadratic time."""
+MATH_LINES = 100
+"""Lines of a formula of its own; a longer one is text, for the same reason."""
+MATH_MARK = 2
+"""Characters of what begins a formula, at least."""
 _INLINE = re.compile(
-    r"\\\((?P<round>.+?)\\\)|\\\[(?P<square>.+?)\\\]|\$\$(?P<double>[^$]+?)\$\$"
-    # One dollar is money, unless both stand close to what is between them, as in Pandoc.
-    r"|(?<![\w$\\])\$(?![\s$])(?P<single>(?:\\.|[^$\\\n`])+?)(?<![\s\\])\$(?![\w$])",
+    rf"\\\((?P<round>.{{1,{MATH_CHARS}}}?)\\\)|\\\[(?P<square>.{{1,{MATH_CHARS}}}?)\\\]"
+    rf"|\$\$(?P<double>[^$]{{1,{MATH_CHARS}}})\$\$"
+    # One dollar is money, unless both stand close to what is between them, as in Pandoc. Letters of
+    # other scripts may stand beside it: Chinese, Japanese and Thai have no spaces between words.
+    r"|(?<![A-Za-z0-9_$\\])\$(?![\s$])(?P<single>(?:\\.|[^$\\\n`])+?)(?<![\s\\])\$(?![A-Za-z0-9_$])",
     re.DOTALL,
 )
 _NESTING = frozenset({"markdown", "md", "mdx"})
@@ -51,9 +62,10 @@ _WIDE = lazy_pattern(
     "[\u1100-\u11ff\u2e80-\u303f\u3040-\u31ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f"
     "\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
 )
-_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_CODE = re.compile(r"(?<!`)(`++).*?(?<!`)\1(?!`)")
+_CODE_OR_MATH = re.compile(rf"{_CODE.pattern}|{_INLINE.pattern}")
 _PIPE = re.compile(r"(?<!\\)\|")
-_CELL_BREAK = re.compile(_CODE.pattern + r"|[ \t]*<br\s*/?>[ \t]*", re.IGNORECASE)
+_CELL_BREAK = re.compile(_CODE.pattern + r"|(?<![ \t])[ \t]*<br\s*/?>[ \t]*", re.IGNORECASE)
 MOST_COLUMNS = 1_000
 """A table with more is text."""
 FILLED_CELLS = 10_000
@@ -124,16 +136,16 @@ def math_end(line: str) -> str | None:
     opened = _MATH.match(line)
     if opened is None:
         return None
-    closing = _CLOSING[opened[1]]
-    _, closed, rest = opened[2].partition(closing)
+    closing = rf"\end{{{opened['name']}}}" if opened["name"] else _CLOSING[opened[1]]
+    _, closed, rest = opened[3].partition(closing)
     return closing if not closed or not rest.strip() else None
 
 
 def cells(row: str, columns: int | None = None) -> list[str]:
     """The cells of a table row; no text is dropped.
 
-    A pipe inside code divides cells, as in other renderers, unless there are then more cells than
-    columns. If there are still too many, the rest is in the last cell.
+    A pipe inside code or a formula divides cells, as in other renderers, unless there are then more
+    cells than columns. If there are still too many, the rest is in the last cell.
     """
     row = row.strip()
     row = row.removeprefix("|")
@@ -141,7 +153,7 @@ def cells(row: str, columns: int | None = None) -> list[str]:
         row = row[:-1]
     found = _PIPE.split(row)
     if columns is not None and len(found) > columns:
-        found = _PIPE.split(_CODE.sub(lambda code: _PIPE.sub(r"\\|", code[0]), row))
+        found = _PIPE.split(_CODE_OR_MATH.sub(lambda part: _PIPE.sub(r"\\|", part[0]), row))
         if len(found) > columns:
             rest = r" \| ".join(cell.strip() for cell in found[columns - 1 :])
             found = [*found[: columns - 1], rest]
@@ -255,16 +267,19 @@ def _math_block(state: "StateBlock", first: int, end: int, silent: bool) -> bool
     if silent:
         return True
     last = first
-    while closing not in _line(state, last)[len(closing) if last == first else 0 :]:
+    while closing not in _line(state, last)[MATH_MARK if last == first else 0 :]:
         last += 1
-        if last >= end or state.sCount[last] < state.blkIndent or state.isEmpty(last):
+        if last >= min(end, first + MATH_LINES) or state.sCount[last] < state.blkIndent:
+            return False
+        if state.isEmpty(last):
             return False
     if not _line(state, last).rstrip().endswith(closing):
         return False
     source = "\n".join(_line(state, number) for number in range(first, last + 1)).strip()
     token = state.push("math_block", "", 0)
     token.content, token.map = source, [first, last + 1]
-    token.info = source[len(closing) : -len(closing)].strip()
+    is_environment = closing.startswith(r"\end")
+    token.info = source if is_environment else source[MATH_MARK:-MATH_MARK].strip()
     state.line = last + 1
     return True
 

@@ -20,14 +20,73 @@ _SCRIPTS = {
     ),
 }
 
-_PLAIN = ("operatorname", "boldsymbol", "bm", "mathit", "mathsf", "mathtt", "mbox", "boxed")
+_PLAIN = (
+    *("boldsymbol", "bm", "pmb", "mathit", "mathsf", "mathtt", "mathds", "Bbb"),
+    *("mathop", "mathbin", "mathrel", "mathord", "textsf", "texttt", "textup", "textnormal"),
+    *("mbox", "hbox", "fbox", "boxed"),
+)
 """Macros that are replaced by their argument."""
 _SILENT = (
-    *("!", "left", "right", "displaystyle", "textstyle", "limits", "nolimits"),
+    *("!", "negthinspace", "left", "right", "middle", "displaystyle", "textstyle", "limits"),
+    *("nolimits", "nonumber", "notag", "hline"),
     *(size + side for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")),
 )
 """Macros that only change the appearance; they are dropped."""
-_SYMBOLS = {"neg": "¬", "lnot": "¬", "land": "∧", "lor": "\u2228", "implies": "⟹", "iff": "⟺"}
+_SPACES = (
+    *(",", ";", ":", "quad", "qquad", "enspace", "thinspace", "medspace", "thickspace", "space"),
+)
+_NAMES = (
+    *("Re", "Im", "Pr", "arg", "argmax", "argmin", "cot", "csc", "deg", "det", "dim", "gcd", "hom"),
+    *("ker", "lg", "sec"),
+)
+"""Macros that are shown as their names."""
+_SYMBOLS = {
+    "neg": "¬",
+    "lnot": "¬",
+    "land": "∧",
+    "lor": "\u2228",
+    "ne": "≠",
+    "models": "⊨",
+    "bot": "⊥",
+    "implies": "⟹",
+    "impliedby": "⟸",
+    "iff": "⟺",
+    "gets": "←",
+    "leadsto": "⇝",
+    "|": "‖",
+    "lbrack": "[",
+    "rbrack": "]",
+    "lt": "<",
+    "gt": ">",
+    "colon": ":",
+    "coloneqq": "≔",
+    "triangle": "△",
+    "Box": "□",
+    "Diamond": "◇",
+    "qed": "∎",
+    "checkmark": "✓",
+    "bigstar": "★",
+    "degree": "°",
+    "ddagger": "‡",
+    "imath": "\u0131",
+    "jmath": "ȷ",
+    "S": "§",
+    "bmod": " mod ",
+}
+_ACCENTS = {
+    "overline": "\u0305",
+    "bar": "\u0305",
+    "widehat": "\u0302",
+    "widetilde": "\u0303",
+    "underline": "\u0332",
+    "overrightarrow": "\u20d7",
+    "overleftarrow": "\u20d6",
+    "mathring": "\u030a",
+}
+"""Marks above or below each character of an argument."""
+_BINOMIALS = ("binom", "tbinom", "dbinom")
+_SIGNS = {"''": "″", "--": "--", "---": "---"}
+"""What means a quotation mark or a dash in a text, and something else in a formula."""
 _UNSUPPORTED = ("underbrace", "overbrace", "stackrel")
 """Macros that cannot be written in one line; such a formula is shown as its source."""
 _ENVIRONMENTS = {
@@ -38,10 +97,15 @@ _ENVIRONMENTS = {
     "Vmatrix": ("‖", "‖", " "),
 }
 """What is left and right of the rows of an environment, and between their cells."""
+_FRACTIONS = ("frac", "tfrac", "dfrac", "cfrac")
 _NO_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
 
 _BARE = re.compile(r"(?:^|\s)[\u0300-\u036f\u20d0-\u20ff]")
 """The mark of an accent without its letter, such as `\\b` alone."""
+_RELATION = re.compile("(?<=[^\n_^(])([≠≤≥≈≡≅\u223c∝∈∉⊂⊆→↦⇒⇔⟹⟺\u222a∩∧\u2228])(?=[^\n)])")
+"""A sign with a space on both sides: TeX's own spaces end its macro, and do not count."""
+_ATOMS = re.compile(r"(?<=[A-Za-z)\]])\d+")
+"""The number of an atom or a group in a chemical formula."""
 _COMMENT = re.compile(r"(?<!\\)%")
 """A comment sign in TeX, by which models mean percent."""
 
@@ -60,7 +124,8 @@ def readable(source: str) -> str:
         shown = reader.nodelist_to_text(nodes)
     except (LatexWalkerError, ValueError, TypeError, IndexError, RecursionError):
         return source
-    rows = [" ".join(line.split()) for line in shown.split("\n") if line.strip()]
+    lines = _RELATION.sub(r" \1 ", shown).split("\n")
+    rows = [" ".join(line.split()) for line in lines if line.strip()]
     return source if not rows or any(map(_BARE.search, rows)) else "\n".join(rows)
 
 
@@ -72,8 +137,12 @@ def _reader() -> "tuple[Any, LatexNodes2Text]":
     words.add_context_category(
         "formulas",
         macros=[
-            *(macrospec.MacroSpec(name, "{{") for name in ("tfrac", "dfrac")),
-            *(macrospec.MacroSpec(name, "{") for name in _PLAIN),
+            *(macrospec.MacroSpec(name, "{{") for name in (*_FRACTIONS, *_BINOMIALS)),
+            *(macrospec.MacroSpec(name, "{{") for name in ("overset", "underset")),
+            *(macrospec.MacroSpec(name, "{") for name in (*_PLAIN, *_ACCENTS, "label", "tag")),
+            *(macrospec.MacroSpec(name, "{") for name in ("color", "substack", "pmod", "ce")),
+            macrospec.MacroSpec("operatorname", "*{"),
+            macrospec.MacroSpec("xrightarrow", "[{"),
         ],
         specials=[
             macrospec.SpecialsSpec(mark, args_parser=macrospec.MacroStandardArgsParser("{"))
@@ -89,16 +158,34 @@ def _reader() -> "tuple[Any, LatexNodes2Text]":
             *(text(name, simplify_repl="%(1)s") for name in _PLAIN),
             *(text(name, simplify_repl="") for name in _SILENT),
             *(text(name, simplify_repl=sign) for name, sign in _SYMBOLS.items()),
+            *(text(name, simplify_repl=name) for name in _NAMES),
             *(text(name, simplify_repl=_unknown) for name in _UNSUPPORTED),
-            *(text(name, simplify_repl=_line_above) for name in ("overline", "bar")),
-            *(text(name, simplify_repl=_fraction) for name in ("frac", "tfrac", "dfrac")),
+            *(text(name, simplify_repl=_accented) for name in _ACCENTS),
+            *(text(name, simplify_repl=_fraction) for name in _FRACTIONS),
+            *(text(name, simplify_repl="C(%(1)s, %(2)s)") for name in _BINOMIALS),
+            *(text(name, simplify_repl="") for name in ("label", "color")),
+            text("tag", simplify_repl=" (%(1)s)"),
+            text("pmod", simplify_repl=" (mod %(1)s)"),
+            text("ce", simplify_repl=_chemistry),
+            text("operatorname", simplify_repl="%(2)s"),
+            text("overset", simplify_repl=lambda node, l2tobj: _raised(node, l2tobj, "^")),
+            text("underset", simplify_repl=lambda node, l2tobj: _raised(node, l2tobj, "_")),
+            text("substack", simplify_repl=_stacked),
+            text("xrightarrow", simplify_repl=_arrow),
+            text("mid", simplify_repl=" | "),
             text("sqrt", simplify_repl=_root),
-            *(text(name, simplify_repl=" ") for name in (",", ";", ":", "quad", "qquad")),
+            *(text(name, simplify_repl=" ") for name in _SPACES),
         ],
         environments=[
             latex2text.EnvironmentTextSpec(name, simplify_repl=_rows) for name in _ENVIRONMENTS
         ],
-        specials=[latex2text.SpecialsTextSpec(mark, simplify_repl=_script) for mark in _SCRIPTS],
+        specials=[
+            *(latex2text.SpecialsTextSpec(mark, simplify_repl=_script) for mark in _SCRIPTS),
+            *(
+                latex2text.SpecialsTextSpec(mark, simplify_repl=sign)
+                for mark, sign in _SIGNS.items()
+            ),
+        ],
         prepend=True,
     )
     texts.set_unknown_macro_spec(text("", simplify_repl=_unknown))
@@ -114,8 +201,28 @@ def _unknown(node: Any) -> str:
     raise ValueError(node.macroname)
 
 
-def _line_above(node: Any, l2tobj: Any) -> str:
-    return "".join(f"{character}\u0305" for character in _arguments(node, l2tobj)[0])
+def _accented(node: Any, l2tobj: Any) -> str:
+    mark = _ACCENTS[node.macroname]
+    return "".join(f"{character}{mark}" for character in _arguments(node, l2tobj)[0])
+
+
+def _chemistry(node: Any, l2tobj: Any) -> str:
+    text = _arguments(node, l2tobj)[0].replace("<=>", "⇌").replace("->", "→")
+    return _ATOMS.sub(lambda found: found[0].translate(_SCRIPTS["_"]), text)
+
+
+def _arrow(node: Any, l2tobj: Any) -> str:
+    below, above = _arguments(node, l2tobj)
+    return f"─{'; '.join(filter(None, (above, below)))}→"
+
+
+def _stacked(node: Any, l2tobj: Any) -> str:
+    return ", ".join(line.strip() for line in _arguments(node, l2tobj)[0].split("\n"))
+
+
+def _raised(node: Any, l2tobj: Any, mark: str) -> str:
+    above, base = _arguments(node, l2tobj)
+    return f"{base}{_scripted(above, mark)}"
 
 
 def _arguments(node: Any, l2tobj: Any) -> list[str]:
@@ -148,9 +255,12 @@ def _rows(node: Any, l2tobj: Any) -> str:
 
 
 def _script(node: Any, l2tobj: Any) -> str:
-    mark: str = node.specials_chars
-    table = _SCRIPTS[mark]
     (text,) = _arguments(node, l2tobj)
+    return _scripted(text, node.specials_chars)
+
+
+def _scripted(text: str, mark: str) -> str:
+    table = _SCRIPTS[mark]
     if text == "∘":
         return "°"
     if text and all(ord(character) in table for character in text):

@@ -68,6 +68,7 @@ TEXTS = {
     "lazy": "* one\n**two** three\n* four\n\nfive\n--- six",
     "code of three ticks": "x\n```py``` y",
     "formulas": "So $x = y*z*$, \\(k*l*m\\), $$n$$ for $5 and $6.\n$$\na * b * c\n$$\n\\[d*e*\\]\nend",
+    "formulas elsewhere": "其中$x$是数\n\\begin{equation*}\na*b = *c*\n\\end{equation*}\n\n| a | b |\n|---|---|\n| $|x|$ | \\(|y|\\) |\n",
     "footnotes": "One[^1] and [^b].\n[^1]: *First*,\n  more\n[^b]: second\n\n[end](https://a.example)",
 }
 AWKWARD = (

@@ -215,8 +215,16 @@ def _link(node: SyntaxTreeNode, style: str) -> Iterator[Styled]:
     target = str(node.attrs.get("href", ""))
     runs = list(_inline(node.children, f"{style} link".strip()))
     yield from (run._replace(link=target) for run in runs)
-    if text_of(runs) != target:
+    if not _says(text_of(runs), target):
         yield from _target(target, style)
+
+
+def _says(text: str, target: str) -> bool:
+    """Whether a text is the target; only behind the host it may have letters that are no ASCII."""
+    host = target.partition("//")[2].partition("/")[0]
+    return target in {text, f"mailto:{text}"} or (
+        bool(host) and f"//{host}/" in text and parser().normalizeLink(text) == target
+    )
 
 
 def _target(target: str, style: str) -> Iterator[Styled]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from markdown_it.token import Token
 
-from genpy_server.markdown.dialect import fence, math_end, parser
+from genpy_server.markdown.dialect import MATH_MARK, fence, math_end, parser
 
 MAX_LINES = 30
 """A larger block is cut at the next suitable place."""
@@ -129,7 +129,7 @@ def _is_open_formula(lines: list[str]) -> bool:
     closing = math_end(lines[0])
     return (
         closing is not None
-        and closing not in lines[0].strip()[len(closing) :]
+        and closing not in lines[0].strip()[MATH_MARK:]
         and all(line.strip() and closing not in line for line in lines[1:])
         and not _is_large(lines, HARD)
     )

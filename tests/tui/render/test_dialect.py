@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from genpy_server.markdown.dialect import cells, parser
 from genpy_server.markdown.tex import readable
 from genpy_tui.render.lines import Line
 from genpy_tui.render.markdown.blocks import code_blocks
@@ -69,6 +70,17 @@ def test_bold_beside_wide_punctuation(text: str, bold: list[str]) -> None:
         ("$5 or R$ 30, and $9, or 10$.", ["$5 or R$ 30, and $9, or 10$."]),
         ("$[0, 1)$ and $3 \\le 10^8$ and $2x$", ["[0, 1) and 3 ≤ 10⁸ and 2x"]),
         ("code `$x$` stays", ["code $x$ stays"]),
+        (r"其中$\alpha$是参数。คือ$x$คือ. д$y$ж", ["其中α是参数。คือxคือ. дyж"]),
+        (
+            "价格是$5。另一个是$10元。变量$PATH和$HOME变量",
+            ["价格是$5。另一个是$10元。变量$PATH和$HOME变量"],
+        ),
+        (
+            "so\n\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}\nand",
+            ["so", "  a = b", "  c = d", "and"],
+        ),
+        ("\\begin{itemize}", ["\\begin{itemize}"]),
+        ("\\begin{align}\nnever closed", ["\\begin{align} never closed"]),
         (r"never closed \(a_{b", [r"never closed (a_{b"]),
     ],
 )
@@ -89,6 +101,32 @@ pip install x
 ```
 
 Then *run* it."""
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("<https://a.example/日本?q=ü>", "https://a.example/日本?q=ü"),
+        ("[https://a.example/é](https://a.example/é)", "https://a.example/é"),
+        ("<me@a.example>", "me@a.example"),
+        (
+            "[https://a.example/é](https://b.example/é)",
+            "https://a.example/é (https://b.example/%C3%A9)",
+        ),
+        ("<https://ä.example/é>", "https://ä.example/é (https://xn--4ca.example/%C3%A9)"),
+    ],
+)
+def test_the_target_of_a_link_is_shown_once(text: str, seen: str) -> None:
+    """A link whose text is its address does not repeat it, unless its host looks otherwise."""
+    assert shown(text) == [seen]
+
+
+@pytest.mark.parametrize("mark", ["\\(", "\\[", "\\[\n", "\\begin{align}\n", "$$a", "`", "|"])
+def test_formulas_without_an_end_take_linear_time(mark: str) -> None:
+    """A model that repeats what begins a formula or code does not stop the server for minutes."""
+    text = mark * (20_000 // len(mark))
+    assert parser().parse(text)
+    assert len(cells(f"|{text}|a|b", 2)) == 2
 
 
 @pytest.mark.parametrize("lead", ["", "1. Copy this:\n\n   ", "> "])
@@ -114,13 +152,27 @@ def test_the_source_of_a_formula_is_copied(text: str) -> None:
     [
         (r"\frac{a+b}{c}", "(a+b)/c"),
         (r"\sum_{i=1}^{n} x_i^2", "∑ᵢ₌₁ⁿ xᵢ²"),
-        (r"\sqrt[3]{x+1} \neq \sqrt{y}", "³√(x+1)≠√y"),
+        (r"\sqrt[3]{x+1} \neq \sqrt{y}", "³√(x+1) ≠ √y"),
         (r"\lim_{x \to 0} \frac{\sin x}{x}", "lim_(x → 0)(sin x)/x"),
         (r"\left.\frac{df}{dx}\right|_{x=0}", "df/dx|ₓ₌₀"),
         (r"\begin{aligned} a &= b \\ &= c \end{aligned}", "a = b\n= c"),
         (r"\begin{cases} 1, & x > 0 \\ 0 & \text{else} \end{cases}", "{ 1, x > 0; 0, else"),
         (r"\begin{vmatrix} a & b \\ c & d \end{vmatrix}", "| a b; c d |"),
-        (r"90^\circ \land 50% of \overline{A}", "90°∧ 50% of A\u0305"),
+        (r"90^\circ \land 50% of \overline{A}", "90° ∧ 50% of A\u0305"),
+        (r"\beta \in Q, \|x\| \ne f''(x)", "β ∈ Q, ‖x‖ ≠ f″(x)"),
+        (r"\Pr(A \mid B) = \gcd(\Re z, \det A)", "Pr(A | B) = gcd(Re z, det A)"),
+        (r"a \equiv b \pmod{n}, a \bmod \binom{n}{k}", "a ≡ b (mod n), a mod C(n, k)"),
+        (r"\widehat{y} \overrightarrow{AB} \color{red}{x}", "y\u0302A\u20d7B\u20d7x"),
+        (r"\operatorname*{argmax}_x \underset{i}{\arg\max}", "argmaxₓargmaxᵢ"),
+        (
+            r"\sum_{\substack{i<n \\ j<m}} a \xrightarrow[b]{\Delta} \overset{n}{=}",
+            "∑_(i<n, j<m) a ─Δ; b → =ⁿ",
+        ),
+        (r"\ce{2H2 + O2 <=> H2O -> SO4^2-}", "2H₂ + O₂ ⇌ H₂O → SO₄²-"),
+        (
+            r"\begin{align*} a &= b \nonumber \\ c &= \cfrac{d}{2} \tag{1} \label{d} \end{align*}",
+            "a = b\nc = d/2 (1)",
+        ),
         (r"\underbrace{a+b}_{c}", r"\underbrace{a+b}_{c}"),
         ("{unbalanced", "{unbalanced"),
     ],
@@ -179,6 +231,8 @@ def test_the_source_of_a_script_is_copied() -> None:
         (r"| `a\|b` | y |", "a|b │ y"),
         ("| a | b | c |", "a  │ b | c"),
         ("| `a | b` |", "`a │ b`"),
+        (r"| $|x|$ | \(|y|\) |", "|x| │ |y|"),
+        ("| $5 | $10 | c |", "$5 │ $10 | c"),
     ],
 )
 def test_no_cell_is_hidden_by_a_pipe(row: str, seen: str) -> None:

@@ -19,7 +19,8 @@ const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(?:( {1,4})(?! )|( )(?= )|$)/;
 const INDENTED = /^(?: {4}|\t)/;
 const DELIMITER = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*(?:\|\s*)?$/;
-const FORMULA = /^ {0,3}(\$\$|\\\[)/;
+const FORMULA =
+  /^ {0,3}(\$\$|\\\[|\\begin\{((?:equation|align|alignat|flalign|gather|multline|eqnarray|displaymath|math|aligned|gathered|split|cases|array|smallmatrix|[pbBvV]?matrix)\*?)\})/;
 const FORMULA_CHARS = 2_000;
 const NOTE = /^ {0,3}\[\^([^\][\s]{1,64})\]:/;
 const TASK = /^\[([ xX])\] /;
@@ -37,6 +38,8 @@ const MOST_COLUMNS = 1_000; // a table with more is text
 const FILLED_CELLS = 10_000; // empty cells that short rows are given; then the table ends
 /** Cells of a table that are laid out at once; one with more has columns of one width. */
 const CELLS = 2_000;
+const CODE_OR_MATH =
+  /(`+)[^`]+\1|\\\(.{1,999}?\\\)|(?<![\w$\\])\$(?![\s$])(?:\\.|[^$\\`]){1,999}?(?<![\s\\])\$(?![\w$])/g;
 const DEEPEST = 8; // blocks within blocks; what is deeper is text
 const FIRST_HEADING = 2; // a text stands below the h2 of its message
 
@@ -64,16 +67,17 @@ function lineEnd(text, at) {
  * @param {boolean} open whether its end may still come
  */
 function formulaEnd(text, at, open) {
-  const [head, mark] = FORMULA.exec(lineAt(text, at)) ?? [];
+  const [head, mark, name] = FORMULA.exec(lineAt(text, at)) ?? [];
   if (!head) return -1;
   const from = at + head.length;
   const rest = text.slice(from, from + FORMULA_CHARS);
-  const close = rest.indexOf(mark === "$$" ? mark : "\\]");
+  const closing = name ? `\\end{${name}}` : mark === "$$" ? mark : "\\]";
+  const close = rest.indexOf(closing);
   if (close < 0 && (!open || from + rest.length < text.length)) return -1;
   if (/\n[ \t]*\r?\n/.test(close < 0 ? rest : rest.slice(0, close))) return -1;
   if (close < 0) return text.length;
   const end = lineEnd(text, from + close);
-  return text.slice(from + close + 2, end).trim() ? -1 : end;
+  return text.slice(from + close + closing.length, end).trim() ? -1 : end;
 }
 
 /** A text that grows, without a last line of which it is not clear yet what it is. */
@@ -338,8 +342,8 @@ class Formula extends Block {
   *grow(text) {
     this.end = formulaEnd(text, this.start, true);
     this.closed = this.end < text.length;
-    const own = text.slice(this.start, this.end).trim().slice(2);
-    yield* morph(this.words, [own.replace(/(?:\$\$?|\\\]?)$/, "").trim()]);
+    const own = text.slice(this.start, this.end).trim().replace(FORMULA, "");
+    yield* morph(this.words, [own.replace(/(?:\$\$?|\\\]?|\\end\{[^}]*\}?)$/, "").trim()]);
   }
 }
 
@@ -700,7 +704,7 @@ const KINDS = {
 };
 
 /**
- * The cells of a row; a pipe in code divides none unless cells would be missing.
+ * The cells of a row; a pipe in code or a formula divides none unless cells would be missing.
  *
  * @param {string} line
  * @param {number} count
@@ -712,7 +716,7 @@ function cells(line, count) {
     .replace(/(?<!\\)\|$/, "");
   let found = row.split(/(?<!\\)\|/);
   if (count && found.length > count) {
-    found = row.replace(/(`+)[^`]+\1/g, (code) => code.replaceAll("|", "\\|")).split(/(?<!\\)\|/);
+    found = row.replace(CODE_OR_MATH, (one) => one.replaceAll("|", "\\|")).split(/(?<!\\)\|/);
   }
   found = found.map((cell) => cell.trim().replaceAll("\\|", "|"));
   // What is too much stands in the last cell, as the server shows it.
