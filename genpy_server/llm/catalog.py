@@ -181,6 +181,7 @@ async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
     """The models, or why there are none."""
     import httpx  # noqa: PLC0415 - only to list models
 
+    from genpy_server.llm.trouble import Complaint  # noqa: PLC0415 - imports httpx
     from genpy_server.network import BadVariable, http_client  # noqa: PLC0415 - imports httpx
 
     local = is_loopback(httpx.URL(provider.url).host)
@@ -198,11 +199,22 @@ async def _ask(provider: Provider) -> tuple[tuple[CatalogModel, ...], str]:
     except httpx.HTTPError:
         return (), "Nothing answers there."
     if answer.status_code in {401, 403}:
-        return (), "It refuses the key." if provider.key else "It asks for a key."
+        complaint = Complaint(_body(answer.content), answer.status_code)
+        why = "It refuses the key." if provider.key else "It asks for a key."
+        if complaint.refuses_access:
+            why = f"It refuses access: {complaint.quoted}".rstrip(".") + "."
+        return (), why
     rows = listed(answer.content) if answer.is_success else None
     if rows is None:
         return (), f"{UNLISTED} (status {answer.status_code})."
     return tuple(_model(name, rows[name]) for name in chatting(rows)), ""
+
+
+def _body(answer: bytes) -> Any:
+    try:
+        return loads(answer)
+    except ValueError:
+        return answer.decode("utf-8", "replace")
 
 
 def _model(name: str, row: Any) -> CatalogModel:

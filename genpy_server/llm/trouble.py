@@ -262,6 +262,12 @@ class Complaint:
         return self.text.strip(" .!\n").lower() in {"", name.lower()}
 
     @property
+    def refuses_access(self) -> bool:
+        """Whether access is refused for a reason that is not said to be the key."""
+        forbidden = self.status == HTTPStatus.FORBIDDEN and not self.says_only_status
+        return forbidden and not _BAD_KEY.search(self.text)
+
+    @property
     def is_filtered(self) -> bool:
         """Whether a content filter refuses the request."""
         return bool(_FILTERED.search(" ".join((self.text, *self.codes))))
@@ -418,8 +424,7 @@ def _key_rejected(complaint: Complaint, service: Service, reason: str) -> str:
             f"{service.where} refuses access with a web page ({complaint.status}){reason}. A proxy "
             f"may stand before it; check {service.key_setting} and {service.address_setting}."
         )
-    forbidden = complaint.status == HTTPStatus.FORBIDDEN and not complaint.says_only_status
-    if forbidden and not _BAD_KEY.search(complaint.text):
+    if complaint.refuses_access:
         return (
             f"The model's service refuses access{reason}. "
             f"See what the key in {service.key_setting} may use, and from where."

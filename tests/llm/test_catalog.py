@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.raw_server import raw_server
 from support.scripted_model import Upstream
 
 from genpy_server.config import Provider
@@ -130,6 +131,33 @@ async def test_providers_are_asked_with_their_own_keys(tmp_path):
     sent = [service.requests[0]["headers"].get("authorization") for service in (one, two, three)]
     assert sent == ["Bearer key-of-one", None, "Bearer key-of-three"]
     assert "key-of" not in (tmp_path / "models.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (
+            403,
+            {"detail": "Your IP is not in the list."},
+            "It refuses access: Your IP is not in the list.",
+        ),
+        (403, {"error": {"message": "Invalid API key"}}, "It refuses the key."),
+        (403, {}, "It refuses the key."),
+        (401, {"detail": "No such user"}, "It refuses the key."),
+    ],
+)
+async def test_access_that_is_refused_is_told_from_a_key_that_is(tmp_path, status, body, said):
+    """A key is blamed only where the provider gives no other reason."""
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        text = json.dumps(body).encode()
+        writer.write(b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%b" % (status, len(text), text))
+        await writer.drain()
+
+    async with raw_server(answer) as url:
+        (listed_,) = await list_models([Provider("one", f"{url}/v1", "key")], tmp_path / "m.json")
+    assert listed_.error == said
 
 
 async def test_a_list_is_kept(tmp_path, monkeypatch):
