@@ -299,7 +299,8 @@ class HttpClient(httpx.AsyncClient):
         ]
         body = Body(answer, self._waits.first_token)
         # The content is not kept for as long as the answer takes.
-        sent = httpx.Request(request.method, request.url, headers=request.headers)
+        sent = httpx.Request(request.method, request.url)
+        sent.headers = request.headers
         response = httpx.Response(answer.status, headers=headers, stream=body, request=sent)
         if "set-cookie" in response.headers:  # seldom, and to look for cookies takes long
             self.cookies.extract_cookies(response)

@@ -1,7 +1,7 @@
 """The numbered events of one live session, for clients that are attached or resume.
 
 Pure: frames in, frames out. Only this file assigns sequence numbers. The deltas of a reply are kept
-as one text with the offset where each ends, so that a token costs a few bytes.
+as one text with the place where each begins, so that a token costs two bytes.
 """
 
 from array import array
@@ -12,8 +12,10 @@ from genpy_server import wire
 
 PARTS = 8
 """The log keeps and drops deltas in groups, of which this many fill it."""
-PIECE_BYTES = 4
+PIECE_BYTES = 2
 """Bytes of a kept delta beside its text."""
+LAST_PLACE = (1 << 8 * PIECE_BYTES) - 1
+"""The last place in a group at which a delta may begin."""
 
 
 RunFrame = (
@@ -45,7 +47,7 @@ class _Single(msgspec.Struct):
 class _Pieces:
     """Consecutive `Delta` or `Reasoning` events of one reply, numbered from `first`."""
 
-    __slots__ = ("_ends", "_origin", "_texts", "begin", "bytes", "end", "first", "room")
+    __slots__ = ("_origin", "_places", "_texts", "begin", "bytes", "end", "first", "room")
 
     def __init__(self, begin: wire.TextPiece, room: int) -> None:
         self.begin = begin
@@ -57,26 +59,28 @@ class _Pieces:
         self._texts: list[str] = []
         self._origin = begin.offset
         """Offset in the reply at which these texts begin."""
-        self._ends = array("I")
+        self._places = array("H")
+        """Where each piece begins, from the first one on."""
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._places)
 
     def add(self, piece: wire.TextPiece, size: int) -> bool:
         """Add a piece; False where it does not follow the last one or this is full."""
-        begin = self.begin
+        begin, place = self.begin, self.end - self.begin.offset
         if (
             piece.offset != self.end
             or piece.run != begin.run
             or type(piece) is not type(begin)
             or not self.room
+            or place > LAST_PLACE
         ):
             return False
-        self.end = end = self.end + len(piece.text)
+        self.end += len(piece.text)
         self.bytes += size
         self.room -= 1
         self._texts.append(piece.text)
-        self._ends.append(end)
+        self._places.append(place)
         return True
 
     def close(self) -> None:
@@ -90,8 +94,7 @@ class _Pieces:
 
     def after(self, seq: int) -> wire.TextPiece:
         """The pieces with a greater number, joined to one with the number of the last."""
-        seen = max(0, seq - self.first + 1)
-        start = self._ends[seen - 1] if seen else self.begin.offset
+        start = self.begin.offset + self._places[max(0, seq - self.first + 1)]
         text = "".join(self._texts)[start - self._origin : self.end - self._origin]
         last = self.first + len(self) - 1
         return msgspec.structs.replace(self.begin, seq=last, offset=start, text=text)

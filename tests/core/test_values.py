@@ -188,7 +188,7 @@ def _spread(frames):
 
 
 def test_log_keeps_the_deltas_of_a_finished_reply_as_one():
-    """A thousand tokens are one entry of four bytes each, and of the text of the stored message."""
+    """A thousand tokens are one entry of two bytes each, and of the text of the stored message."""
     log = EventLog(max_events=8_192, max_bytes=2**21)
     log.add(wire.RunStarted(0, "r", 1, "tutorial", 1.0, "why", "m"))
     for number in range(1_000):
@@ -198,12 +198,28 @@ def test_log_keeps_the_deltas_of_a_finished_reply_as_one():
     reply = "token" * 1_000
     log.share("r", reply)
     assert log._entries[1]._texts[0] is reply
-    assert log._entries[1]._ends.itemsize == 4
-    assert log._bytes < 1_000 * (5 + 4) + 500
+    assert log._entries[1]._places.itemsize == 2
+    assert log._bytes < 1_000 * (5 + 2) + 500
     assert log.after(501) == [
         wire.Delta(1_001, "r", 2_500, "token" * 500),
         log._entries[2].frame,
     ]
+
+
+def test_log_keeps_deltas_of_any_length():
+    """Who resumes between long pieces, of which two bytes cannot hold the places, gets the rest exactly."""
+    log, text = EventLog(max_events=8_192, max_bytes=2**21), ""
+    log.add(wire.RunStarted(0, "r", 1, "tutorial", 1.0, "why", "m"))
+    for size in (1, 65_534, 1, 1, 70_000, 3, 65_537, 1):
+        log.add(wire.Delta(0, "r", len(text), "x" * size))
+        text += "x" * size
+        missed = [log.after(seq) for seq in range(1, log.seq)]
+        log.share("r", text)
+        assert [log.after(seq) for seq in range(1, log.seq)] == missed
+        for seq, events in enumerate(missed, 1):
+            offsets = [event.offset for event in events]
+            assert offsets[0] == len(text) - sum(len(event.text) for event in events), seq
+            assert events[-1].offset + len(events[-1].text) == len(text)
 
 
 def test_bucket_refills_with_time():

@@ -81,5 +81,6 @@ def words_of_script(script: str, file: str = FAMILIES) -> Known:
     read = Path(__file__).with_name(file).read_bytes()
     raw = msgspec.json.decode(read, type=dict[str, msgspec.Raw])[script]
     families = msgspec.json.decode(raw, type=dict[str, str])
-    words = {word: family for family, listed in families.items() for word in listed.split()}
-    return Known(words, {word[:-1]: words[word] for word in words if word[-1] == "-"})
+    listed = [(word, family) for family, words in families.items() for word in words.split()]
+    whole = {word: family for word, family in listed if word[-1] != "-"}
+    return Known(whole, {word[:-1]: family for word, family in listed if word[-1] == "-"})
