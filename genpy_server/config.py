@@ -26,6 +26,12 @@ GROQ = "groq"
 GROQ_URL = "https://api.groq.com/openai/v1"
 GROQ_KEY = "gsk_"
 """Prefix of a key of Groq."""
+_ASSIGNED = re.compile(r"""(?:(?:export|set)\s+|\$env:)?[A-Z][A-Z0-9_]*\s*=\s*(?=\S+$)""")
+_KEY = re.compile(
+    rf"{GROQ_KEY}\S*|(?:(?:sk|pk|rk|xai|hf|r8|csk|fw|tgp|pplx|nvapi)[-_]|AIza)[\w-]{{12,}}"
+    r"|(?=(?:[a-z]*\d){4})(?=\d*[a-z])[a-z0-9]{32,}",
+    re.ASCII | re.IGNORECASE,
+)
 TABLES = ("limits", "providers", "prices", "mcp", "keyboard")
 LOCAL_PROVIDERS = {
     "ollama": "http://127.0.0.1:11434/v1",
@@ -42,6 +48,19 @@ MCP_KEY = re.compile(rf"mcp\.{NAME.pattern}")
 KEY_PLACE = "{key}"
 """The placeholder for the secret in the headers and the environment of an MCP server."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def typed_value(text: str) -> str:
+    """A text without surrounding spaces; a single word also without quotes and `NAME=` before it."""
+    text = text.strip()
+    value = _ASSIGNED.sub("", text, count=1).strip("\"'`<>")
+    return value if value and " " not in value else text
+
+
+def typed_key(text: str) -> str:
+    """The key that a text consists of, of Groq or of another provider; empty if it is none."""
+    value = typed_value(text)
+    return value if _KEY.fullmatch(value) else ""
 
 
 class Provider(msgspec.Struct, frozen=True):

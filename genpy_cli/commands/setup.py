@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from genpy_cli import backend, options, output
-from genpy_server.config import GROQ, GROQ_KEY
+from genpy_server.config import GROQ, GROQ_KEY, typed_key
 from genpy_server.core.display import count
 from genpy_server.core.models import ModelChoice
 from genpy_server.errors import GenPyError
@@ -43,8 +43,9 @@ def _choice(choices: dict[str, ModelChoice]) -> ModelChoice:
         try:
             if choice is not None:
                 return _completed(choice)
-            if typed.startswith(GROQ_KEY):
-                return ModelChoice(GROQ, key=typed)
+            key = typed_key(typed)
+            if key.startswith(GROQ_KEY):
+                return ModelChoice(GROQ, key=key)
             return _at(typed)
         except GenPyError:
             output.note(f"Type a number from 1 to {len(choices)}, an address, or a key of Groq.")

@@ -41,7 +41,7 @@ def groq_provider(settings: Settings, key: str) -> Provider:
 
 def typed_address(text: str) -> str:
     """A text; one that is an address without its scheme gets that, and TLS beyond this network."""
-    text = text.strip()
+    text = config.typed_value(text)
     if not _WITHOUT_SCHEME.fullmatch(text):
         return text
     host = urlsplit(f"//{text}").hostname or ""

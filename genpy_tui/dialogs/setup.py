@@ -8,7 +8,7 @@ from textual.app import App
 from textual.timer import Timer
 from textual.widgets import Input
 
-from genpy_server.config import GROQ_KEY
+from genpy_server.config import GROQ_KEY, typed_key
 from genpy_server.core.display import count
 from genpy_server.core.models import ChosenSetup, ModelChoice
 from genpy_server.errors import ConfigError, GenPyError
@@ -31,6 +31,7 @@ WAYS = (
 MESSAGE = "Paste a key or an address, or type a message"
 SCHEMES = ("http://", "https://")
 ABOUT = "GenPy needs a model. It is tried now, and kept for every folder."
+WHOSE = "This looks like a key. It is sent only to the address that you type here."
 LOOKING = "Looking for model servers on this machine …"
 NOT_FOUND = "No model server was found (Ollama, LM Studio, llama.cpp, vLLM)."
 
@@ -73,12 +74,13 @@ class FirstChoice(Pick):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Hide a key, and accept it when no more of it comes; copy any other text to the prompt."""
         event.stop()
-        is_key = event.value.strip().startswith(GROQ_KEY)
+        key = typed_key(event.value)
+        is_key = bool(key)
         event.input.password = is_key
         self._prompt.text = "" if is_key else event.value
         if self._whole is not None:
             self._whole.stop()
-        if is_key and len(event.value.strip()) >= KEY_CHARS:
+        if key.startswith(GROQ_KEY) and len(key) >= KEY_CHARS:
             self._whole = self.set_timer(KEY_SECONDS, event.input.action_submit)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -88,8 +90,9 @@ class FirstChoice(Pick):
             from genpy_server.llm.setup import typed_address  # noqa: PLC0415 - when first needed
 
             event.stop()
-            typed = typed_address(typed)
-            chosen = typed.startswith((GROQ_KEY, *SCHEMES)) and " " not in typed
+            key = typed_key(typed)
+            typed = key or typed_address(typed)
+            chosen = bool(key) or (typed.startswith(SCHEMES) and " " not in typed)
             if chosen:
                 self._prompt.text = ""
             self.dismiss(typed if chosen else MESSAGE)
@@ -139,9 +142,11 @@ async def _choice(app: App[int], answer: str) -> ModelChoice:
         return ModelChoice("groq", key=answer)
     if answer.startswith(GROQ_KEY):
         return ModelChoice("groq", key=answer)
-    if answer != "address" and not answer.startswith(SCHEMES):
+    key, url, line, wrong = typed_key(answer), "", answer.removeprefix("address"), ""
+    if key:
+        line, wrong = "", WHOSE
+    elif line and not line.startswith(SCHEMES):
         return ModelChoice(answer)
-    url, line, wrong = "", answer.removeprefix("address"), ""
     while not url:
         if wrong or not line:
             line = await _asked(app, AskLine("Address of the server", line, detail=wrong))
@@ -149,8 +154,10 @@ async def _choice(app: App[int], answer: str) -> ModelChoice:
             url = provider_at(line).url
         except ConfigError as error:
             wrong = error.message
-    ask = AskLine("Key, if it needs one (not shown)", detail=url, hidden=True, optional=True)
-    return ModelChoice(url=url, key=await _asked(app, ask))
+    if not key:
+        ask = AskLine("Key, if it needs one (not shown)", detail=url, hidden=True, optional=True)
+        key = await _asked(app, ask)
+    return ModelChoice(url=url, key=key)
 
 
 async def _tried(

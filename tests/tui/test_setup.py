@@ -78,6 +78,40 @@ async def test_a_key_that_is_pasted_at_once(
         assert KEY not in tui.screen
 
 
+@pytest.mark.parametrize("text", ["{}", 'export OPENAI_API_KEY="{}"'])
+async def test_a_key_of_another_provider(tmp_path: Path, service: Upstream, text: str) -> None:
+    """It is neither shown nor sent as a message; its address is asked for."""
+    service.key = key = "sk-proj-of_a_test-0123456789"
+    async with terminal(tmp_path, server=None) as tui:
+        await tui.shows("No model server was found")
+        tui.app.screen.focused.post_message(events.Paste(text.format(key)))
+        await tui.press("enter")
+        await tui.shows("Address of the server", "This looks like a key")
+        assert key not in tui.screen
+        tui.app.screen.focused.value = f'"{service.url}"'
+        await tui.press("enter")
+        await answered(tui)
+        assert key not in tui.screen
+    assert config.read().providers["own"].key == key
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("gsk_", "gsk_"),
+        (" GROQ_API_KEY='gsk_abc' ", "gsk_abc"),
+        ("xai-0123456789abcdef", "xai-0123456789abcdef"),
+        ("AIzaSyA0123456789_-abc", "AIzaSyA0123456789_-abc"),
+        ("0a1b2c3d" * 4, "0a1b2c3d" * 4),
+        *(("sk-learn", ""), ("sk-learn_is_what exactly?", ""), ("internationalisation" * 2, "")),
+        *(("X=1", ""), ("http://127.0.0.1:8000/v1", ""), ("What is gsk_abc?", "")),
+    ],
+)
+def test_what_is_a_key(text: str, key: str) -> None:
+    """Keys are known by their beginning or their length, alone or assigned to a variable."""
+    assert config.typed_key(text) == key
+
+
 async def test_a_server_that_was_found(
     tmp_path: Path, service: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +138,7 @@ async def test_an_address(tmp_path: Path, service: Upstream) -> None:
         await tui.press("enter")
         await tui.shows("Key, if it needs one")
         await tui.press("enter")
-        await tui.shows("Nothing answers there")
+        await tui.shows("Nothing answers there", "Another address")
         await tui.press("down", "enter")
         tui.app.screen.focused.value = service.url
         await tui.press("enter", "enter")
