@@ -1,8 +1,12 @@
 """Parts that tests in several folders share and that are slow to start: one of each per run."""
 
 import gc
+import shutil
 import signal
+import ssl
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -68,3 +72,25 @@ def quick(request: pytest.FixtureRequest) -> Stack:
     slow = missing("postgrest") is not None
     found: Stack = request.getfixturevalue("supabase" if slow else "postgrest")
     return found
+
+
+@pytest.fixture
+def own_certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    """TLS with a certificate for 127.0.0.1 that a server made for itself, and its file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the command openssl")
+    made, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+    command = [
+        *words.split(),
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-out",
+        made,
+        "-keyout",
+        key,
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(made, key)
+    return tls, made

@@ -1,7 +1,6 @@
 """What a client makes of servers, proxies and connections that do not behave."""
 
 import asyncio
-import shutil
 import ssl
 import subprocess
 import sys
@@ -252,23 +251,10 @@ async def test_answer_instead_of_a_handshake_ends_it(answer, kind):
     assert len(asked) == 1
 
 
-@pytest.fixture
-def own_certificate(tmp_path):
-    """TLS with a certificate that a server made for itself."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs the command openssl")
-    made, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
-    command = [*words.split(), "-out", made, "-keyout", key]
-    subprocess.run(command, check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(made, key)
-    return tls
-
-
 async def test_certificate_that_nobody_vouches_for_ends_it(own_certificate):
     """A server with a certificate of its own making is told as that, and not asked again."""
-    async with answering(b"", own_certificate) as (url, _):
+    tls, _ = own_certificate
+    async with answering(b"", tls) as (url, _):
         secure = url.replace("http:", "https:")
         links = [event async for event in SessionClient(secure, "one", sleep=soon)]
     assert [link.state for link in links] == ["connecting", "refused"]

@@ -23,7 +23,7 @@ from genpy_server.app import configure_logging
 from genpy_server.core.models import SummaryDraft
 from genpy_server.errors import LlmError, LlmKeyRejected, LlmTimeout, LlmUnavailable
 from genpy_server.llm import transport
-from genpy_server.llm.base import ChatMessage, ChatRequest
+from genpy_server.llm.base import ChatMessage, ChatRequest, TextDelta
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.transport import Body
 from genpy_server.network import certificates, http_client, proxy_for
@@ -63,6 +63,51 @@ async def test_text_is_shown_where_it_is_read(llm, upstream, monkeypatch, can, h
         gate.set()
         assert said([event async for event in events]) == ("" if can else "two")
     assert offered == ["two"]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_text_is_shown_where_it_is_read_over_tls(own_certificate, monkeypatch, loop):
+    """On either event loop, and the connection takes the next request."""
+    tls, file = own_certificate
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    shown, connections = [], []
+
+    async def two_replies():
+        go_on = asyncio.Event()
+
+        async def serve(reader, writer):
+            connections.append(writer)
+            while True:
+                await request_of(reader)
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+                    + part(chunk({"content": "one"}))
+                )
+                await go_on.wait()
+                go_on.clear()
+                writer.write(part(chunk({"content": "two"})) + part(chunk(finish="stop")))
+                writer.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+
+        def show(event):
+            shown.append(event.text)
+            return True
+
+        async with raw_server(serve, tls) as url:
+            llm = GroqLlm(key="k", model="m", url=f"{url.replace('http', 'https')}/v1")
+            for _ in range(2):
+                async for event in llm.stream(msgspec.structs.replace(REQUEST, show=show)):
+                    if type(event) is TextDelta:
+                        shown.append(f"event: {event.text}")
+                        go_on.set()
+            await llm.close()
+
+    pytest.importorskip(loop).run(two_replies())
+    assert shown == ["event: one", "two"] * 2
+    assert len(connections) == 1
+
+
+def part(event):
+    return b"%x\r\n%b\r\n" % (len(event), event)
 
 
 async def given(rest, until):
