@@ -290,6 +290,13 @@ def test_any_text_has_a_bounded_keyword(text):
         ("料理についてのチャットを見せて", {"topic": "料理"}),
         ("How many sessions do I have?", {}),
         ("Zeig mir alle meine Chats", {}),
+        ("which conversations cover taxes", {"topic": "taxes"}),
+        ("welche unserer Chats handeln vom Garten?", {"topic": "garten"}),
+        ("Welche Gespräche drehen sich um den Garten?", {"topic": "garten"}),
+        ("quelles conversations parlent de cuisine ?", {"topic": "cuisine"}),
+        ("¿qué conversaciones hablan de cocina?", {"topic": "cocina"}),
+        ("quais conversas tratam de cozinha?", {"topic": "cozinha"}),
+        ("какие чаты посвящены саду?", {"topic": "саду"}),
     ],
 )
 def test_sessions_are_asked_for_by_time_and_topic(text, args):
