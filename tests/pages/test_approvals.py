@@ -144,12 +144,11 @@ async def test_a_page_that_was_cut_off_learns_of_the_answer(
         other = await visit.context.new_page()
         await visit.say("Deploy it")
         await expect(asks(visit.page)).to_be_visible()
-        await other.goto(visit.page.url)
-        await expect(asks(other)).to_be_visible()
         await visit.page.evaluate(HOLD)
         for socket in asking.server.sockets.connections:
             socket.transport.abort()
         await visit.state("Connection lost")
+        await other.goto(visit.page.url)
         await visit.state("Connected", other)
         await asks(other).get_by_role("button", name="Allow once").click()
         await deployed(visit, other)

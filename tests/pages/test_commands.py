@@ -73,6 +73,8 @@ async def test_commands_are_carried_out(browser: Browser, server: Running, upstr
         for nothing in ("/memory", "/rename", "/end", "/delete", "/export", "/retry", "/rate 3"):
             await type_line(visit, nothing)
             await expect(problem).to_contain_text("no message was sent")
+            await page.get_by_role("button", name="Dismiss").click()
+            await expect(problem).to_be_hidden()
         await type_line(visit, "/edit")
         await expect(problem).to_contain_text("Nothing to edit: no message was sent.")
         await visit.say("Tell me of teapots")

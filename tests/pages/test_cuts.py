@@ -1,14 +1,15 @@
 """What a browser keeps through reloads, cuts and a server that is killed: everything, once."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pages.test_approvals import HOLD
-from playwright.async_api import Browser, WebSocketRoute, expect
+from playwright.async_api import Browser, Page, WebSocketRoute, expect
 from support.browser import Visit, visiting
-from support.conditions import eventually
+from support.conditions import PATIENCE, eventually
 from support.running_server import Running, ServerProcess
 from support.scripted_model import Upstream
 
@@ -70,9 +71,10 @@ window.setInterval = (run, ms) => (ms === 10000 ? 0 : setInterval(run, ms));
 
 async def test_a_server_that_never_answers_is_said(browser: Browser, server: Running):
     """A connection that is silent is given up after half a minute, and tried again, also a used one."""
-    answers = False
+    answers, tried = False, asyncio.Event()
 
     def between(socket: WebSocketRoute) -> None:
+        tried.set()
         if answers:
             socket.connect_to_server()
 
@@ -81,10 +83,11 @@ async def test_a_server_that_never_answers_is_said(browser: Browser, server: Run
         await page.clock.install()
         await page.route_web_socket("**/ws/**", between)
         await page.reload()
-        await visit.state("Connecting")
+        async with asyncio.timeout(PATIENCE):
+            await tried.wait()
         await page.evaluate(SAID)
         await page.clock.run_for(31_000)
-        await page.wait_for_function("() => said.includes('The server does not answer')")
+        await said(page, "The server does not answer")
         answers = True
         await page.clock.run_for(31_000)
         await visit.state("Connected")
@@ -92,14 +95,20 @@ async def test_a_server_that_never_answers_is_said(browser: Browser, server: Run
         await page.evaluate(SAID)
         await page.route("**/api/**", lambda _: None)  # never answered
         await page.clock.run_for(45_000)
-        await page.wait_for_function("() => said.includes('The server does not answer')")
+        await said(page, "The server does not answer")
 
 
 SAID = """() => {
   window.said = [];
-  const words = document.getElementById("state-words");
-  new MutationObserver(() => said.push(words.textContent)).observe(words, { childList: true });
+  const state = document.getElementById("state");
+  new MutationObserver(() => said.push(state.textContent))
+    .observe(state, { childList: true, subtree: true });
 }"""
+
+
+async def said(page: Page, words: str) -> None:
+    """Wait until the state of the connection was so since `SAID`, however shortly."""
+    await page.wait_for_function("words => said.some((one) => one.includes(words))", arg=words)
 
 
 async def go_offline(visit: Visit, server: Running) -> None:
@@ -167,8 +176,8 @@ async def test_a_killed_server_loses_nothing_acknowledged(browser: Browser, tmp_
                 )
                 await process.start()
                 await visit.state("Connected")
-                said = visit.page.locator("article .body")
-                await expect(said.last).to_have_text("After.")
+                bodies = visit.page.locator("article .body")
+                await expect(bodies.last).to_have_text("After.")
                 await visit.finished()
                 answer = await visit.context.request.get(f"{url}/api/session/one/messages")
                 kept = (await answer.json())["messages"][1]
@@ -177,7 +186,7 @@ async def test_a_killed_server_loses_nothing_acknowledged(browser: Browser, tmp_
                 assert shown
                 assert "One two".startswith(shown)
                 for _ in range(2):
-                    await expect(said).to_have_text(["Count", shown, "Go on", "After."])
+                    await expect(bodies).to_have_text(["Count", shown, "Go on", "After."])
                     note = visit.page.locator("article.assistant .note:visible")
                     await expect(note).to_have_text(kept["meta"]["error"])
                     await visit.page.reload()

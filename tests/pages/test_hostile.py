@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from pages.test_cuts import HASTE
+from pages.test_cuts import HASTE, SAID, said
 from playwright.async_api import Browser, Route, WebSocketRoute, expect
 from support.browser import Visit, visiting
 from support.hostile_html import CASES, MARKDOWN, PWN
@@ -139,9 +139,9 @@ async def test_a_frame_that_cannot_be_right_costs_its_connection(
         await page.reload()
         for number, frame in enumerate(FRAMES, 1):
             await visit.state("Connected")
+            await page.evaluate(SAID)
             sockets[-1].send(frame)
-            await visit.state("answer cannot be read")
-            await expect(page.locator("#state-more")).to_contain_text(f"attempt {number} in")
+            await said(page, f"answer cannot be read, attempt {number} in")
             # Also where the page is back already, and the button gone.
             await page.locator("#retry-now").dispatch_event("click")
         await visit.say("Are you there?")

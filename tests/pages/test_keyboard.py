@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser, Page, expect
-from support.browser import PHONE, visiting
+from support.browser import PHONE, Visit, visiting
 from support.conditions import PATIENCE
 from support.running_server import Running
 from support.scripted_model import Upstream
@@ -27,6 +29,26 @@ HOLD_PICTURES = """() => {
     for (const draw of waiting) next(draw);
   };
 }"""
+
+
+@asynccontextmanager
+async def one_picture(visit: Visit) -> AsyncIterator[None]:
+    """Draw nothing of the reply to what is done until it is over, and then all at once."""
+    page, over = visit.page, asyncio.Event()
+
+    def received(frame: bytes | str) -> None:
+        if isinstance(frame, str) and "run_finished" in frame:
+            over.set()
+
+    page.on("websocket", lambda socket: socket.on("framereceived", received))
+    await page.reload()
+    await visit.state("Connected")
+    over.clear()
+    draw = await page.evaluate_handle(HOLD_PICTURES)
+    yield
+    async with asyncio.timeout(PATIENCE):
+        await over.wait()
+    await draw.evaluate("(draw) => draw()")
 
 
 async def reach(page: Page, name: str, key: str = "Tab") -> None:
@@ -99,26 +121,13 @@ async def test_the_box_has_the_focus_after_a_reply_that_begins_and_ends_in_one_p
     upstream.say("First.")
     upstream.say("Second.")
     async with visiting(browser, server.url) as visit:
-        page, over = visit.page, asyncio.Event()
         await visit.say("Hello")
         await visit.finished()
-        page.on("websocket", lambda socket: socket.on("framereceived", received))
-
-        def received(frame: bytes | str) -> None:
-            if isinstance(frame, str) and "run_finished" in frame:
-                over.set()
-
-        await page.reload()
-        await visit.state("Connected")
-        over.clear()
-        draw = await page.evaluate_handle(HOLD_PICTURES)
-        await page.get_by_role("button", name="Answer again").press("Enter")
-        async with asyncio.timeout(PATIENCE):
-            await over.wait()
-        await expect(visit.reply().locator(".body")).to_have_text("First.")
-        await draw.evaluate("(draw) => draw()")
+        async with one_picture(visit):
+            await visit.page.get_by_role("button", name="Answer again").press("Enter")
+            await expect(visit.reply().locator(".body")).to_have_text("First.")
         await expect(visit.reply().locator(".body")).to_have_text("Second.")
-        await expect(page.locator("#say")).to_be_focused()
+        await expect(visit.page.locator("#say")).to_be_focused()
 
 
 async def test_escape_stops_a_reply(browser: Browser, server: Running, upstream: Upstream):

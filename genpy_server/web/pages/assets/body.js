@@ -63,6 +63,11 @@ export class Body {
     this.#growing = new Growing(element);
   }
 
+  /** Whether more of it is shown with the next pictures. */
+  get busy() {
+    return this.#busy;
+  }
+
   /**
    * Show what is known of a message, soon.
    *

@@ -124,7 +124,12 @@ export function menuOf(label, name, choices) {
     },
     { name, class: "quiet", "aria-haspopup": "dialog" },
   );
-  menu.addEventListener("click", () => menu.hidePopover());
+  // Before what was chosen is done: a dialog gives the focus back to what has it now.
+  const chosen = () => {
+    menu.hidePopover();
+    opener.focus();
+  };
+  menu.addEventListener("click", chosen, { capture: true });
   // Before the change, as "toggle" comes later than a resize that follows at once.
   menu.addEventListener("beforetoggle", ({ newState }) => {
     if (newState === "open") addEventListener("resize", place);

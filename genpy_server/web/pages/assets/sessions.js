@@ -20,6 +20,7 @@ export class SessionList {
   #timer = 0;
   #asked = 0;
   #waits = false; // for an answer, which a look at what others did would only put off
+  #late = false; // whether an answer came while a menu or a dialog was open
   /** @type {SessionRow[]} */
   #found = [];
   /** @type {number | null} */
@@ -42,6 +43,13 @@ export class SessionList {
     this.current = "";
     search.addEventListener("input", () => this.refresh(PAUSE));
     tabs.addEventListener("message", () => this.refresh());
+    const closed = () => {
+      if (this.#late && !this.#chosenFrom) this.refresh();
+    };
+    // Which do not bubble.
+    for (const type of ["toggle", "close"]) {
+      document.addEventListener(type, closed, { capture: true });
+    }
     document.addEventListener("visibilitychange", () => this.#follow());
     setInterval(() => this.#follow(), FOLLOW);
   }
@@ -59,8 +67,14 @@ export class SessionList {
   }
 
   #follow() {
-    if (this.#waits || document.hidden || this.list.querySelector(":popover-open")) return;
+    if (this.#waits || document.hidden || this.#chosenFrom) return;
     this.refresh();
+  }
+
+  /** Whether a menu of a row is open, or the question of one: with its row the focus would go. */
+  get #chosenFrom() {
+    const { list } = this;
+    return Boolean(list.querySelector(":popover-open") || document.querySelector("dialog[open]"));
   }
 
   /** @param {string} id */
@@ -91,6 +105,8 @@ export class SessionList {
     );
     if (mine !== this.#asked) return;
     this.#waits = false;
+    this.#late = this.#chosenFrom;
+    if (this.#late) return;
     if (answers instanceof Refusal) {
       if (!answers.status) dispatchEvent(new Event("silent"));
       // A list that is there stays, as the next look may succeed; a token is asked for elsewhere.
@@ -138,8 +154,7 @@ export class SessionList {
    * @param {SearchHit[]} found
    */
   #render(q, found) {
-    const { activeElement: active } = document;
-    const focused = active instanceof HTMLElement ? active.dataset.session : undefined;
+    const giveFocus = this.#keepFocus();
     const next = this.#next;
     const more = next ? button("More", () => this.#load(next)) : "";
     const none = el("p", {
@@ -160,7 +175,25 @@ export class SessionList {
         : []),
     );
     this.show(this.current);
-    if (focused) [...this.#links()].find((row) => row.dataset.session === focused)?.focus();
+    giveFocus?.();
+  }
+
+  /** Once there are other rows: to what had it in the same row, else in the one in its place. */
+  #keepFocus() {
+    const { activeElement: active } = document;
+    if (!active || !this.list.contains(active)) return null;
+    const rows = () => [...this.list.querySelectorAll("li")];
+    const address = (/** @type {Element | undefined} */ row) => row?.querySelector("a")?.href;
+    const before = rows();
+    const at = before.findIndex((row) => row.contains(active));
+    const own = address(before[at]);
+    return () => {
+      const made = rows();
+      const same = own && made.find((row) => address(row) === own);
+      const row = same || made[at < 0 ? before.length : at] || made.at(-1);
+      const part = at < 0 ? "a" : active.nodeName;
+      /** @type {HTMLElement | null | undefined} */ (row?.querySelector(part))?.focus();
+    };
   }
 
   #row(/** @type {SessionRow} */ session) {

@@ -263,9 +263,17 @@ export class View {
     this.#passing = null;
   }
 
-  /** @param {Entry} entry */
+  /**
+   * Announce a reply, as soon as all of it is there.
+   *
+   * @param {Entry} entry
+   */
   spoke(entry) {
     const view = this.#views.get(entry);
+    if (view?.body.busy) {
+      view.text.addEventListener("formatted", () => this.spoke(entry), { once: true });
+      return;
+    }
     let text = "";
     // Not by innerText, for which all of a long reply would be laid out at once.
     for (const block of view?.text.children ?? []) {
