@@ -11,6 +11,7 @@ from textual import _callback, app
 from textual._compositor import Compositor
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.notifications import Notification
 
 _parsed: dict[tuple[object, ...], list[RuleSet]] = {}
 _parse_rules = Stylesheet._parse_rules
@@ -29,6 +30,12 @@ def _own_clipboard(monkeypatch: pytest.MonkeyPatch) -> None:
 def _all_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     """The themes are those of a terminal of all colours, wherever the tests run."""
     monkeypatch.setenv("COLORTERM", "truecolor")
+
+
+@pytest.fixture(autouse=True)
+def _notices_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice is there to be looked at, however long a busy machine takes for the next key."""
+    monkeypatch.setattr(Notification, "has_expired", False)
 
 
 @pytest.fixture(autouse=True)
