@@ -200,9 +200,13 @@ class Body(httpx.AsyncByteStream):
         return packed.feed(b"", last=True)
 
     async def _next(self) -> bytes:
+        content = self._content
+        failed = _HAS_INTERNALS and content.exception() is not None
+        if failed and (data := content._read_nowait(-1)):  # noqa: SLF001 - `readany` drops it too
+            return data
         self._waiting_since = self._loop.time()
         try:
-            return await self._content.readany()
+            return await content.readany()
         except aiohttp.ClientError as error:
             raise httpx.ReadError(type(error).__name__) from error
         finally:

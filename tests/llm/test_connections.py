@@ -14,21 +14,21 @@ import aiohttp
 import httpx
 import msgspec
 import pytest
-from support.conditions import PATIENCE
+from support.conditions import PATIENCE, eventually
 from support.model_replies import REQUEST, everything, said
 from support.raw_server import raw_server
 from support.scripted_model import Script, chunk
 
 from genpy_server.app import configure_logging
 from genpy_server.core.models import SummaryDraft
-from genpy_server.errors import LlmError, LlmKeyRejected, LlmTimeout, LlmUnavailable
+from genpy_server.errors import LlmCutOff, LlmError, LlmKeyRejected, LlmTimeout, LlmUnavailable
 from genpy_server.llm import transport
 from genpy_server.llm.base import ChatMessage, ChatRequest, TextDelta
 from genpy_server.llm.groq import GroqLlm
 from genpy_server.llm.transport import Body
 from genpy_server.network import certificates, http_client, proxy_for
 
-HASTY = (1.0, 0.05, 0.05)
+HASTY = (1.0, 0.5, 0.5)
 
 
 async def test_cancelled_reply_closes_the_connection(llm, upstream):
@@ -108,6 +108,26 @@ def test_text_is_shown_where_it_is_read_over_tls(own_certificate, monkeypatch, l
 
 def part(event):
     return b"%x\r\n%b\r\n" % (len(event), event)
+
+
+async def test_text_that_came_with_the_end_of_its_connection_is_read(llm, upstream, monkeypatch):
+    """However late a reply is read, it has all that came before its connection was cut."""
+    upstream.cut("half ", "a")
+    post, texts = llm._post, []
+
+    async def late(body):
+        response = await post(body)
+        await eventually(lambda: asyncio.sleep(0, response.stream._content.exception()))
+        return response
+
+    async def read():
+        async for event in llm.stream(REQUEST):
+            texts.append(event.text)  # noqa: PERF401 - it ends with an error
+
+    monkeypatch.setattr(llm, "_post", late)
+    with pytest.raises(LlmCutOff):
+        await read()
+    assert "".join(texts) == "half a"
 
 
 async def given(rest, until):

@@ -9,12 +9,14 @@ import shutil
 import sqlite3
 import stat
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event, Semaphore
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -718,7 +720,8 @@ async def test_a_new_file_that_another_process_is_making(
     with held_up(path) as let_go:
         with pytest.raises(StoreTimeout, match="locked"):
             await open_once(path, busy_seconds=0.02)
-        monkeypatch.setattr(schema.time, "sleep", lambda _: let_go())
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: let_go())
+        monkeypatch.setattr(schema, "time", clock)
         async with opened(path) as store:
             await Person(store).say("x")
 

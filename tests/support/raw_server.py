@@ -31,11 +31,14 @@ async def raw_server(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIt
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        active = True
         async with asyncio.timeout(PATIENCE):
-            while getattr(server, "_active_count", 0) or getattr(server, "_clients", ()):
+            while active:
                 while served:
                     task, writer = served.popitem()
                     if task is not None:
                         task.cancel()
                     writer.transport.abort()
                 await asyncio.sleep(0.001)
+                # Of asyncio up to 3.12 and since; uvloop does not tell.
+                active = bool(getattr(server, "_active_count", getattr(server, "_clients", 0)))

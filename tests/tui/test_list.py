@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,11 @@ async def stored(running: Any, count: int, title: str = "Conversation {}") -> No
         await running.app.store.append("local", identity, "user", "Hi", title=title.format(number))
 
 
-async def test_a_reply_costs_no_http_request(server: ScriptedServer, tmp_path: Path) -> None:
+async def test_a_reply_costs_no_http_request(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The list follows the events of the open conversation without asking the server again."""
+    monkeypatch.setattr(listing, "QUIET", inf)
     server.api["/api/sessions"] = {"sessions": [a_session(SESSION, "Old", "active", None, None)]}
     server.api[f"/api/session/{SESSION}"] = a_session(SESSION, "Old", "active", None, None)
     async with terminal(tmp_path, server=server.url, size=(120, 34)) as tui:
@@ -140,8 +144,11 @@ async def test_a_reply_costs_no_http_request(server: ScriptedServer, tmp_path: P
         assert server.requests == before
 
 
-async def test_a_new_conversation_appears_by_itself(server: ScriptedServer, tmp_path: Path) -> None:
+async def test_a_new_conversation_appears_by_itself(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A conversation that begins here is in the list with its first message."""
+    monkeypatch.setattr(listing, "QUIET", inf)
     server.status = "new"
     async with terminal(tmp_path, server=server.url, size=(120, 34)) as tui:
         await tui.says("ready")
