@@ -27,7 +27,8 @@ READ: Final = 6_000
 FEW: Final = 6_000
 """So many messages of a user are few: which have a word is read at once, not counted before."""
 SCORED: Final = 500
-"""Messages whose terms are counted for distinct hits, those with the most weight first."""
+"""Messages whose terms are counted for distinct hits, those with the most weight first: half of them,
+and the others where too many of these are alike."""
 SCORED_CHARS: Final = 500_000
 """Characters of their terms that are counted, where they are long."""
 TERM_CHARS: Final = 3
@@ -278,27 +279,27 @@ def _candidates(
     """The best messages by their own terms, `least` at least, and the scores of all looked at."""
     places, having = _places(scope, scoring.forms, known)
     least = max(RANKED, least)
-    by_weight = sorted(places, key=places.__getitem__, reverse=True)[
-        : max(SCORED, least) if scope.distinct else least
-    ]
-    read = max(least, int(SCORED_CHARS / TERM_CHARS / scoring.average_length))
-    terms = _terms_of(scope, by_weight, read)
-    for id_ in by_weight:
+    by_weight = sorted(places, key=places.__getitem__, reverse=True)
+    for most in (SCORED // 2, SCORED) if scope.distinct else (least,):
+        heaviest = by_weight[: max(most, least)]
+        terms, scores = _scored(scope, scoring, heaviest, least, having)
+        if scope.distinct:
+            ids = sorted(sorted(scores, reverse=True), key=scores.__getitem__, reverse=True)
+            best = recall.first_variants(ids, terms.__getitem__, recall.RANKED_VARIANTS)
+            chosen = dict.fromkeys(islice(best, least), 0)
+        else:
+            whole = {id_: scoring.whole(terms[id_]) for id_ in scores}
+            found = sorted(
+                ((whole[id_], worth, id_) for id_, worth in scores.items()), reverse=True
+            )
+            chosen = {id_: whole for whole, _, id_ in found[:least]}
+        if len(chosen) == least or len(scores) < len(terms) or len(by_weight) <= most:
+            break
+    for id_ in heaviest:
         if id_ not in terms:
             del places[id_]
-    held = {id_: terms[id_] for id_ in by_weight if terms.get(id_)}
-    fit = sum(chars <= SCORED_CHARS for chars in accumulate(map(len, held.values())))
     # Once in a message of the usual length, a term scores what it has in `places`: what was not counted lends that.
-    scores = scoring.of(dict(islice(held.items(), max(fit, least))), having)
     places |= scores
-    if scope.distinct:
-        ids = sorted(sorted(scores, reverse=True), key=scores.__getitem__, reverse=True)
-        best = recall.first_variants(ids, terms.__getitem__, recall.RANKED_VARIANTS)
-        chosen = dict.fromkeys(islice(best, least), 0)
-    else:
-        whole = {id_: scoring.whole(terms[id_]) for id_ in scores}
-        found = sorted(((whole[id_], worth, id_) for id_, worth in scores.items()), reverse=True)
-        chosen = {id_: whole for whole, _, id_ in found[:least]}
     near = ", ".join(
         f"coalesce((SELECT n.id FROM session_logs n WHERE n.session_id = m.session_id AND n.id {side} m.id"
         f" ORDER BY n.id {order}), 0)"
@@ -316,6 +317,21 @@ def _candidates(
         for id_, session_id, *beside in msgspec.json.decode(rows)
     ]
     return candidates, places
+
+
+def _scored(
+    scope: _Scope,
+    scoring: recall.Scores,
+    ids: Sequence[int],
+    least: int,
+    having: Mapping[str, list[int]],
+) -> tuple[dict[int, str], dict[int, float]]:
+    """The terms of messages, best first, and the scores of as many as are counted, `least` at least."""
+    read = max(least, int(SCORED_CHARS / TERM_CHARS / scoring.average_length))
+    terms = _terms_of(scope, ids, read)
+    held = {id_: terms[id_] for id_ in ids if terms.get(id_)}
+    fit = sum(chars <= SCORED_CHARS for chars in accumulate(map(len, held.values())))
+    return terms, scoring.of(dict(islice(held.items(), max(fit, least))), having)
 
 
 def _terms_of(scope: _Scope, ids: Sequence[int], most: int | None = None) -> dict[int, str]:
