@@ -12,6 +12,7 @@ const NEAR = 80; // px from the end within which new text is followed
 const AHEAD = 800; // px from the beginning or the end at which more messages are asked for
 const SPOKEN = 600; // characters of a reply that are announced
 const WAITING = 2_000; // characters of a message on its way that are shown; all of it is sent
+const REFUSED = { lines: 3, chars: 200 }; // of a message that was refused: replies come above it
 
 export class View {
   /** @type {Map<Entry, EntryView>} */
@@ -217,6 +218,8 @@ export class View {
     this.pending.replaceChildren(
       ...shown.map(({ id, text, refused, held }) => {
         const discard = button("Discard", () => this.act.discard(id));
+        let begin = text.slice(0, refused ? REFUSED.chars : WAITING);
+        if (refused) begin = begin.split("\n", REFUSED.lines).join("\n");
         let note = el("p", { class: "note", text: connected ? way : "Waits for the connection…" });
         if (refused) {
           const back = button("Take back to edit", () => this.act.takeBack(id));
@@ -234,7 +237,7 @@ export class View {
           el(
             "div",
             { class: "body", dir: "auto" },
-            el("p", { text: text.length > WAITING ? `${text.slice(0, WAITING)}…` : text }),
+            el("p", { text: begin.length < text.length ? `${begin}…` : text }),
           ),
           note,
         );
