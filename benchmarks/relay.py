@@ -39,6 +39,8 @@ SATURATED = 0.95
 BUSY = 0.9
 """Share of a core above which the service or the client is the limit, and a row is void."""
 LOOK_SECONDS = 0.05
+SETTLE_SECONDS = 0.3
+"""After the begin of the last reply, whose turn still has work in the background."""
 LEAST_TOKENS = 300
 """Tokens that must come while all replies run; with fewer a row is void."""
 
@@ -287,6 +289,7 @@ async def measure_tokens(row: Row, server: Program, readers: Sequence[Reader], c
     """What a token costs while all of these replies of `count` tokens run."""
     while not all(reader.first_at for reader in readers):
         await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.sleep(SETTLE_SECONDS)
     cpu, stored, sleeps = server.cpu(), server.store_cpu(), server.sleeps()
     received = sum(len(reader.late) for reader in readers)
     last = count - RATE * 2 * LOOK_SECONDS
