@@ -1,7 +1,7 @@
 """Columns that line up and excerpts that fit, whatever the text."""
 
 from contextlib import redirect_stdout
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -15,7 +15,7 @@ from genpy_cli.commands.sessions_list import show as show_list
 from genpy_server.core.display import age, one_line
 from genpy_server.core.models import Session
 
-NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+NOW = datetime(2026, 5, 4, 12).astimezone()  # a day is one of the person's own zone
 NARROW = 40
 TEXT = st.text(max_size=120).map(one_line)
 TITLES = st.text("ab 世界é👍", max_size=90)
