@@ -65,7 +65,7 @@ export class Body {
 
   /** Whether more of it is shown with the next pictures. */
   get busy() {
-    return this.#busy;
+    return this.#busy || this.#stale;
   }
 
   /**
