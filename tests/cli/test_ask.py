@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from support.command_line import Genpy
+from support.conditions import PATIENCE
 from support.ports import free_port
 from support.running_server import ServerProcess, configure
 from support.scripted_model import DONE, Script, Upstream, chunk
@@ -206,7 +207,7 @@ async def test_it_streams(tmp_path):
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert await process.stdout.readexactly(5) == b"first"
             gate.set()
             assert await process.stdout.read() == b" last\n"
@@ -305,7 +306,7 @@ async def test_interrupted(tmp_path):
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert await process.stdout.readexactly(5) == b"first"
             process.send_signal(signal.SIGINT)
             _, err = await process.communicate()

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from support.conditions import eventually
+from support.conditions import PATIENCE, eventually
 
 from genpy_server.core.models import MessageMeta
 from genpy_server.errors import StoreError, StoreUnavailable
@@ -96,7 +96,7 @@ async def test_a_slow_write_does_not_delay_the_next(monkeypatch):
     store, run = Slow(), Run()
     journal = ReplyJournal(store, "server")
     keeping = asyncio.create_task(journal.keep())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         with journal.following(RunProgress(run)):
             run.say("text")
             while not store.rows:
@@ -128,7 +128,7 @@ async def test_what_came_in_an_outage_is_written_as_soon_as_it_is_over(monkeypat
     store, runs, sizes = Failing(), [Run() for _ in range(3)], []
     journal = ReplyJournal(store, "server")
     keeping = asyncio.create_task(journal.keep())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         with ExitStack() as stack:
             for number, run in enumerate(runs):
                 run.say(f"text {number}")
@@ -205,7 +205,7 @@ async def test_a_late_write_lets_no_reply_go_on(monkeypatch):
         await eventually(late)
         assert not store.rows
         answers.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await journal.shows_more.wait()
         assert store.rows
     answers.clear()

@@ -655,7 +655,7 @@ async def test_slow_reader_is_cut_and_slows_nobody(database, upstream, monkeypat
             upstream.say(*[big] * 200)
             finished = await peer.ask("a", "hi")
             slow.ws.transport.resume_reading()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 with pytest.raises(ConnectionClosedError):
                     await slow.until("never")
     assert slow.ws.close_code == 4008
@@ -710,7 +710,7 @@ async def test_sweep_ends_what_a_crash_left_behind(database, upstream):
         session_id = peer.of("ready")[0]["session"]
         await server.kill()
     async with serving(database, GENPY_LLM_URL=upstream.url, GENPY_GRACE_SECONDS="0.3") as next_one:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 session = await next_one.app.store.session("local", session_id)
                 assert session is not None

@@ -361,7 +361,7 @@ async def test_session_ends_when_everybody_has_left_for_the_grace_period(databas
         async with Peer(server.url, "one") as peer:
             await peer.ask("a", "hello")
             session_id = peer.of("ready")[0]["session"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 session = await server.app.store.session("local", session_id)
                 assert session is not None

@@ -1136,7 +1136,7 @@ async def test_a_read_that_is_held_beside_a_write_ends_before_the_store_is_close
     await asyncio.sleep(0)
     closing = asyncio.create_task(store.close())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await read == "read"
     finally:
         may_write.set()
@@ -1260,7 +1260,7 @@ async def test_a_search_that_is_given_up_is_interrupted(path: Path) -> None:
         await asyncio.to_thread(started.acquire)
     for read in reads:
         read.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await store.session("nobody", str(uuid4())) is None
     await store.close()
 

@@ -9,8 +9,9 @@ import hypothesis
 import pytest
 from support.conditions import PATIENCE
 
-BOUND = 2 * PATIENCE
-"""Seconds of a test with its fixtures; more than those of a wait, whose failure says more."""
+BOUND = 4 * PATIENCE
+"""Seconds of a test with its fixtures; more than those of a wait or the start of a server, whose
+failure says more."""
 AGAIN = 20.0
 """Seconds until what still goes on is interrupted again, wherever it is."""
 

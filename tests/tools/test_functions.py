@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import msgspec
 import pytest
+from support.conditions import PATIENCE
 from support.tools import call_tool
 
 from genpy_server.errors import BadRequest, ConfigError
@@ -410,7 +411,7 @@ async def test_a_process_ends_with_its_call(context, tmp_path):
     name = tmp_path / "pid"
     registry = ToolRegistry([as_tool(wait_in)])
     call = asyncio.create_task(call_tool(registry, "wait_in", {"name": str(name)}, context))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not (name.exists() and name.read_text()):  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.01)
     call.cancel()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import pytest
-from support.conditions import eventually
+from support.conditions import PATIENCE, eventually
 from support.raw_client import Peer
 from support.running_server import serving
 from support.scripted_model import DONE, Script, call_piece, chunk
@@ -231,7 +231,7 @@ async def test_stopping_is_not_held_up_by_what_is_said_meanwhile(server, upstrea
     await peer.say(Send("a", "hi"))
     await peer.until("delta")
     (live,) = server.app.hub._live.values()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(
             live.runs.stop("interrupted"), *(live.send(Send(f"s{n}", "hm")) for n in range(3))
         )

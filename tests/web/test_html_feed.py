@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+from support.conditions import PATIENCE
 from support.raw_client import Peer
 from support.running_server import serving
 from websockets.asyncio.client import connect
@@ -65,7 +66,7 @@ async def test_finished_blocks_of_a_reply_come_while_it_grows(server, upstream, 
 
 async def gone(server):
     """Whether the feed has forgotten everybody, after a while at most."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while server.app.web.feed._waiting:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.001)
     return True

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.conditions import PATIENCE
 
 from genpy_server.errors import Busy, RateLimited
 from genpy_server.sessions.rate_limit import Rates
@@ -124,7 +125,7 @@ async def test_an_idle_process_ends(renderer: Renderer, monkeypatch: pytest.Monk
     await renderer.render("first", "ada")
     process = renderer._process
     assert process is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         assert await process.wait() == 0
     monkeypatch.undo()
     assert await renderer.render("*next*", "ada") == render("*next*")

@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from support.conditions import eventually
+from support.conditions import PATIENCE, eventually
 from support.running_server import serving
 
 import genpy_server.app
@@ -41,7 +41,7 @@ async def test_start_does_not_wait_for_the_models(database, monkeypatch):
         assert go.wait(10)
 
     monkeypatch.setattr(genpy_server.app, "_warm", slow)
-    async with asyncio.timeout(10), serving(database) as server:
+    async with asyncio.timeout(PATIENCE), serving(database) as server:
         assert server.url
         go.set()
     assert threading.main_thread() not in threads
