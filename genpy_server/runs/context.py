@@ -66,6 +66,8 @@ class RunRequest(msgspec.Struct, frozen=True):
     """The settings of the conversation; `model` is that of this reply."""
     recalled: list[RunningRecall] = []
     """A recall that is running already, until it is awaited: whole messages are large."""
+    again: bool = False
+    """Whether it was answered before, so that it does not wait in the store."""
 
     @property
     def replaced_ids(self) -> set[int]:

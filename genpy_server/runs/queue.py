@@ -18,15 +18,18 @@ from genpy_server.runs.approvals import ApprovalAudience, Approvals
 from genpy_server.runs.background import BackgroundTasks
 from genpy_server.runs.context import Chat, Publisher, RunRequest
 from genpy_server.runs.history import Conversation
-from genpy_server.runs.journal import ReplyJournal, RunProgress
+from genpy_server.runs.journal import FAILS, ReplyJournal, RunProgress
 from genpy_server.runs.memory import MemorySchedule
 from genpy_server.runs.run import ReplyRun, RunControl
-from genpy_server.wire import message_event
+from genpy_server.wire import Notice, message_event
 
 T = TypeVar("T")
 
 SAVE = Backoff(first=0.5, longest=30.0, jitter=0.2)
 """Retries of storing a reply while the database is unavailable."""
+
+WAITS = "Your message will be answered when the database is back."
+"""Of one that another server may have taken over."""
 
 log = logging.getLogger("genpy.runs")
 
@@ -39,6 +42,13 @@ class RunOwner(Publisher, Protocol):
 
     def replied(self, reply: Message) -> None:
         """Called when a reply is complete, stored or not."""
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether another server may have taken over messages that wait here."""
+
+    async def taken_over(self, questions: set[int]) -> set[int]:
+        """Those of these messages that another server has; `lapsed` begins again."""
 
     def session_deleted(self) -> None:
         """Called when the session is missing in the store."""
@@ -125,6 +135,8 @@ class RunQueue:
         """The status of every run that begins while all are being stopped."""
         self._unsaved: dict[str, tuple[ReplyRun, Message]] = {}
         """Replies that are not stored yet, by the ids of their runs."""
+        self._asking = False
+        """Whether the store is asked which messages still wait here."""
         self._closed = False
         self._sent_notices = set[str]()
 
@@ -152,9 +164,45 @@ class RunQueue:
 
     async def _work(self) -> None:
         while self._waiting:
+            if self._unsure:
+                await self._leave_out_taken()
             async with self._admission.slot() as leave:
-                if self._waiting:  # it may have been withdrawn meanwhile
+                if self._waiting and not self._unsure:  # withdrawn, or asleep, meanwhile
                     await self._answer(self._waiting.pop(0), leave)
+
+    @property
+    def _unsure(self) -> bool:
+        """Whether another server may have the next message; one that is stopped needs no answer."""
+        stopped = self._control.cancelled or self._stopping is not None
+        return self._owner.lapsed and not stopped
+
+    async def _leave_out_taken(self) -> None:
+        """Leave out what another server has taken over, as soon as the store says it."""
+        self._asking = True
+        try:
+            for attempt in count():
+                try:
+                    asked = {r.question.id for r in self._waiting if not r.again}
+                    taken = await self._owner.taken_over(asked)
+                except Exception as error:  # else the queue would end and begin without rest
+                    trouble = error if isinstance(error, GenPyError) else FAILS
+                    bug = None if error is trouble else error
+                    log.warning("messages wait for the database: %s", trouble.code, exc_info=bug)
+                    if not attempt:
+                        text = f"{trouble.message} {WAITS}"
+                        self._owner.publish(Notice(seq=0, code=trouble.code, text=text))
+                else:
+                    self._waiting = [
+                        r for r in self._waiting if r.again or r.question.id not in taken
+                    ]
+                    return
+                await asyncio.sleep(SAVE.delay(attempt, chance=random.random()))  # noqa: S311 - no secret
+        except asyncio.CancelledError:
+            if self._task is None or not self._control.cancelled:
+                raise
+            self._task.uncancel()  # the reply is stored as stopped
+        finally:
+            self._asking = False
 
     def _start(self) -> None:
         self._admission.running[self._conversation.user_id] += 1
@@ -225,7 +273,7 @@ class RunQueue:
     def _cancel(self, status: RunStatus) -> None:
         if not self._control.closing:
             self._control.cancel(status)
-            if self._run is not None and self._task is not None:
+            if self._task is not None and (self._asking or self._run is not None):
                 self._task.cancel()
 
     async def stop(self, status: RunStatus) -> None:

@@ -111,7 +111,7 @@ class SessionHub:
         if key not in self._live and not fresh:
             with suppress(errors.StoreForbidden):  # what takes no changes can be read
                 # This finds servers that have ended, and what they left.
-                await self._show()
+                await self.show()
         if key in self._live:
             _stop_grace(self._live[key])
             if not self._live[key].is_loading:
@@ -244,6 +244,10 @@ class SessionHub:
 
     # Leases
 
+    def lapsed_since(self, since: float) -> bool:
+        """See `Presence.lapsed_since`."""
+        return self._presence.lapsed_since(since)
+
     async def _refresh(self, session: LiveSession) -> None:
         """Update a session from the database; leave it as it is if the database does not answer."""
         try:
@@ -255,10 +259,10 @@ class SessionHub:
     async def renew(self) -> None:
         """Renew the leases of the live sessions, and apply changes that others made to them."""
         if self._live or self._presence.is_needed:
-            await self._show()
+            await self.show()
             await self._touch_all()
 
-    async def _show(self) -> None:
+    async def show(self) -> None:
         """Show that this server is alive; where it is late, renew the leases of its sessions before.
 
         Otherwise another server could end them in between.

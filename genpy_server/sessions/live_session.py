@@ -6,6 +6,7 @@ belongs to the session: it goes on after the socket that requested it is closed.
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -82,6 +83,8 @@ class LiveSession:
         """Whether another server hosts it too."""
         self._queued = set[int]()  # ids of the messages that are answered here
         self._uncertain = set[str]()  # client ids of messages whose commit may have failed
+        self._asked_at = time.time()
+        """When the store was last asked what waits here; nothing waited before the session was opened."""
         self._unanswered = False
         """Whether messages may wait here of which the store's answer was lost."""
         self._used = 0  # tokens of the last request
@@ -171,12 +174,30 @@ class LiveSession:
             async with self._sending:
                 await self._catch_up()
                 for question in left.questions:
+                    self._uncertain.discard(question.client_id or "")
                     if question.id not in self._queued:
                         meta = question.meta
                         self._answer(question, meta.intent, meta.intent_corrected_from, meta.model)
         except BaseException:
             self._unanswered = True
             raise
+
+    @property
+    def lapsed(self) -> bool:
+        """See `RunOwner`."""
+        return self._owner.lapsed_since(self._asked_at)
+
+    async def taken_over(self, questions: set[int]) -> set[int]:
+        """See `RunOwner`."""
+        asked_at = time.time()
+        await self._owner.show()
+        left = await self._chat.store.take_over(self.user_id, self.id, self._chat.server)
+        here = {question.id for question in left.questions}
+        taken = questions - here if left.shared else set[int]()
+        self._queued -= taken
+        self._unanswered = self._unanswered or not here <= self._queued
+        self._asked_at = asked_at
+        return taken
 
     @property
     def is_empty(self) -> bool:
@@ -325,7 +346,7 @@ class LiveSession:
             self._check_exists()
             new = not appended.duplicate or frame.id in self._uncertain
             self._uncertain.discard(frame.id)
-            if new and appended.message.id not in self._queued:
+            if new:
                 await self._publish_message(appended, frame, recalled)
         return wire.Ack(frame.id, appended.message.id, duplicate=appended.duplicate)
 
@@ -430,7 +451,8 @@ class LiveSession:
             raise Conflict("Nothing to answer again: no message was sent.")
         found = self._conversation.detected(question.id)
         corrected = found if frame.intent and frame.intent != found else None
-        self._answer(question, frame.intent, corrected, frame.model or question.meta.model)
+        model = frame.model or question.meta.model
+        self._answer(question, frame.intent, corrected, model, again=True)
 
     async def configure(self, change: wire.Set) -> None:
         """Change and publish the settings; they are stored with the first message, or at once."""
@@ -454,6 +476,7 @@ class LiveSession:
         model: str | None,
         *,
         recalled: Sequence[RunningRecall] = (),
+        again: bool = False,
     ) -> None:
         if self.status != "active":
             title = self._session.title or models.title_from(question.text)
@@ -472,6 +495,7 @@ class LiveSession:
                 corrected_from=corrected,
                 settings=msgspec.structs.replace(self.settings, model=model or self.settings.model),
                 recalled=[*recalled],
+                again=again,
             )
         )
 

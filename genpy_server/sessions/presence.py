@@ -7,6 +7,7 @@ that was set end all leases at once, those of living servers too.
 """
 
 import logging
+import math
 import os
 import socket
 import time
@@ -41,8 +42,10 @@ class Presence:
         self.beat_seconds = min(max(settings.grace_seconds / 3, LEAST_BEAT_SECONDS), BEAT_SECONDS)
         self.live_seconds = max(settings.grace_seconds, 3 * self.beat_seconds)
         self._store = store
-        self._shown: float | None = None
         self._last_answer: tuple[float, float] | None = None
+        """When the last heartbeat was answered, by the wall and by the monotonic clock."""
+        self._lapse = (0.0, 0.0)
+        """Begin and end of the last time that was longer than the lease between two heartbeats."""
         self._late: dict[str, float] = {}
         """The other servers that are late, and since when this one sees that."""
         self.hosting = False
@@ -52,28 +55,40 @@ class Presence:
 
     async def begin(self) -> None:
         """Send the first heartbeat."""
-        if self._shown is None:
+        if self._last_answer is None:
             await self.beat()
 
     @property
     def is_late(self) -> bool:
         """Whether this server's own leases are over."""
-        return (
-            self._last_answer is not None and time.time() - self._last_answer[0] > self.live_seconds
-        )
+        return self._last_answer is not None and self._silence() > self.live_seconds
+
+    def lapsed_since(self, since: float) -> bool:
+        """Whether others may have taken this server for gone since a time, in seconds of the epoch."""
+        last, _ = self._last_answer or (0.0, 0.0)
+        silences = self._lapse, (last, time.time())
+        return any(end - max(begin, since) > 3 * self.beat_seconds for begin, end in silences)
+
+    def _silence(self) -> float:
+        """Seconds since the last heartbeat, by the clock that went further: one may stop in a sleep."""
+        if self._last_answer is None:
+            return math.inf
+        wall, monotonic = self._last_answer
+        return max(time.time() - wall, time.monotonic() - monotonic)
 
     async def show(self) -> None:
         """Send a heartbeat, unless one was sent a moment ago."""
-        if self._shown is None or time.monotonic() - self._shown >= self.beat_seconds / 2:
+        if self._silence() >= self.beat_seconds / 2:
             await self.beat()
 
     async def beat(self) -> None:
         """Show that this server is alive, and remove the records of servers that are gone."""
         others = await self._store.beat(self.server, 3 * self.beat_seconds)
-        now = time.time(), time.monotonic()
-        last, self._last_answer = self._last_answer or now, now
-        self._shown = now[1]
-        if max(now[0] - last[0], now[1] - last[1]) > 2 * self.beat_seconds:
+        now, silence = (time.time(), time.monotonic()), self._silence()
+        last, self._last_answer = self._last_answer or (0.0, 0.0), now
+        if silence > 3 * self.beat_seconds:
+            self._lapse = last[0], now[0]
+        if silence > 2 * self.beat_seconds:
             self._late.clear()  # they could not renew theirs either, as far as is known
         self._late = {name: self._late.get(name, now[1]) for name in others if others[name]}
         for other in others:
@@ -98,7 +113,7 @@ class Presence:
     async def leave(self) -> None:
         """Remove this server's heartbeat."""
         _own_servers.discard(self.server)
-        if self._shown is not None or self.hosting:
+        if self._last_answer is not None or self.hosting:
             try:
                 await self._store.beat(self.server, 0)
             except GenPyError as error:  # its lease expires anyway

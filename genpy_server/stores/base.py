@@ -181,6 +181,8 @@ class LeftBehind(msgspec.Struct, frozen=True):
     replies: tuple[JournaledReply, ...] = ()
     questions: tuple[Message, ...] = ()
     """Messages whose replies were not begun, oldest first."""
+    shared: bool = True
+    """Whether other servers can take over what waits at this one."""
 
 
 class Hosted(msgspec.Struct, frozen=True):
@@ -471,7 +473,8 @@ class Store(BaseStore, Protocol):
     async def take_over(self, user_id: str, session_id: str, server: str = "") -> LeftBehind:
         """Return the journalled replies of stopped servers, and with `server` also waiting messages.
 
-        These messages wait at `server` from now on, and are not returned to another server.
+        These messages wait at `server` from now on, and are not returned to another server. Those that
+        waited there before are returned too.
         """
 
     async def interrupted(self, limit: int, *, users: Sequence[str]) -> list[tuple[str, str]]:

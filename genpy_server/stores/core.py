@@ -338,7 +338,7 @@ class CompletedStore:
         """See `Store.journal`; nothing is stored, so a running reply is lost with its server."""
 
     async def take_over(self, user_id: str, session_id: str, server: str = "") -> base.LeftBehind:
-        return base.LeftBehind()
+        return base.LeftBehind(shared=False)
 
     async def interrupted(self, limit: int, *, users: Sequence[str]) -> list[tuple[str, str]]:
         return []

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from types import SimpleNamespace
 from uuid import uuid4
@@ -16,16 +17,19 @@ from support.raw_client import Peer
 from support.running_server import ServerProcess, configure, serving
 from support.scripted_model import Script, Upstream, chunk
 
+from examples.memory_store import MemoryStore
+from genpy_server.app import App
+from genpy_server.core.backoff import Backoff
 from genpy_server.errors import StoreUnavailable
 from genpy_server.llm.providers import Providers
-from genpy_server.runs import journal
+from genpy_server.runs import journal, queue
 from genpy_server.sessions import presence
 from genpy_server.sessions.audience import Place
 from genpy_server.sessions.live_session import CUT_SHORT, NOT_ANSWERED, LiveSession
 from genpy_server.sessions.presence import Presence, has_ended
 from genpy_server.sessions.summaries import Summaries
 from genpy_server.stores.sqlite.store import SqliteStore
-from genpy_server.wire import End, Send
+from genpy_server.wire import Cancel, End, Retry, Send
 
 
 def journalled(database):
@@ -211,6 +215,150 @@ async def test_a_reply_of_a_server_that_was_taken_for_gone_is_stored_whole(datab
     assert {m.meta.reply_to for m in replies} == {question.id}
     assert finished["message_id"] == replies[1].id
     assert not peer.of("notice")
+
+
+@pytest.fixture
+def fall_asleep(monkeypatch):
+    """Lets 100 s pass on the wall clock at once, as servers see it that slept."""
+
+    def sleep():
+        clock = time.time
+        monkeypatch.setattr(time, "time", lambda: clock() + 100.0)
+
+    return sleep
+
+
+async def test_a_server_that_was_taken_for_gone_answers_only_what_still_waits_there(
+    database, upstream, fall_asleep
+):
+    """What another one took over it does not answer too; its clients see the other's replies."""
+    settings = {"GENPY_LLM_URL": upstream.url}
+    awake = upstream.say("seen by all", " and the rest", paused_at=1)
+    async with serving(database, **settings) as asleep, serving(database, **settings) as other:
+        async with Peer(asleep.url, "one") as peer:
+            await peer.say(Send("a", "the first"))
+            await peer.until("delta")
+            await until_journalled(database, "seen by all")
+            for name in ("b", "c"):
+                await peer.say(Send(name, f"the {name}"))
+                await peer.until("ack", lambda f, name=name: f["id"] == name)
+            await other.app.store.beat(asleep.app.presence.server, 0)
+            upstream.say("answer to b")
+            upstream.say("answer to c")
+            async with Peer(other.url, "one") as second:
+                for _ in range(2):
+                    await second.until("run_finished")
+            fall_asleep()
+            upstream.say("answer to d")
+            await peer.say(Send("d", "the d"))
+            await peer.until("ack", lambda f: f["id"] == "d")
+            awake.set()
+            for _ in range(2):
+                await peer.until("run_finished")
+        stored = await messages(other)
+    ids = {message.client_id: message.id for message in stored}
+    replies = [(m.text, m.meta.reply_to) for m in stored if m.role == "assistant"]
+    assert replies == [
+        ("seen by all", ids["a"]),
+        ("answer to b", ids["b"]),
+        ("answer to c", ids["c"]),
+        ("seen by all and the rest", ids["a"]),
+        ("answer to d", ids["d"]),
+    ]
+    assert [f["reply_to"] for f in peer.of("run_started")] == [ids["a"], ids["d"]]
+    shown = [f["text"] for f in peer.of("message") if f["role"] == "assistant"]
+    assert shown == ["answer to b", "answer to c"]
+    assert not peer.of("notice")
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_after_a_sleep_a_message_waits_for_a_store_that_does_not_answer(
+    server, upstream, peer, monkeypatch, fall_asleep, stopped
+):
+    """It is answered as soon as the store says that it waits here, or stopped at once."""
+    delay = 3_600.0 if stopped else 0.0
+    monkeypatch.setattr(queue, "SAVE", Backoff(first=delay, longest=delay))
+    upstream.say("the answer")
+    lose_an_answer(monkeypatch, "take_over")
+    await peer.until("ready")
+    calls = []
+
+    def note(name):
+        async def noted(*args):
+            calls.append(name)
+            return await getattr(SqliteStore, name)(server.app.store, *args)
+
+        monkeypatch.setattr(server.app.store, name, noted)
+
+    note("beat")
+    note("take_over")
+    fall_asleep()
+    await peer.say(Send("a", "hello"))
+    notice = await peer.until("notice")
+    assert calls[0] == "beat"  # else what it is told could be taken over after that
+    assert "take_over" in calls
+    if stopped:
+        await peer.say(Cancel())
+    finished = await peer.until("run_finished")
+    assert (notice["code"], notice["text"]) == (
+        StoreUnavailable.code,
+        f"The database does not answer. {queue.WAITS}",
+    )
+    assert finished["status"] == ("stopped" if stopped else "done")
+    if not stopped:
+        upstream.say("another answer")
+        fall_asleep()
+        await peer.say(Retry())
+        await peer.until("run_finished")
+        texts = [message.text for message in await messages(server)]
+        assert texts == ["hello", "the answer", "another answer"]
+
+
+async def test_what_another_server_took_over_and_left_is_answered_here(
+    database, upstream, fall_asleep
+):
+    """A message that was left out of the queue is taken over again when the other one stops."""
+    settings = {"GENPY_LLM_URL": upstream.url}
+    awake = upstream.say("one", " two", paused_at=1)
+    async with serving(database, **settings) as asleep, Peer(asleep.url, "one") as peer:
+        await peer.say(Send("a", "the first"))
+        await peer.until("delta")
+        await until_journalled(database, "one")
+        await peer.say(Send("b", "the b"))
+        await peer.until("ack", lambda f: f["id"] == "b")
+        store, own = asleep.app.store, asleep.app.presence.server
+        session = peer.of("ready")[0]["session"]
+        await store.beat("other", 60.0)
+        await store.beat(own, 0)
+        assert (await store.take_over("local", session, "other")).questions
+        fall_asleep()
+        awake.set()
+        await peer.until("run_finished")
+        await eventually(lambda: is_idle(asleep, session))
+        await store.beat("other", 0)
+        upstream.say("answer to b")
+        await asleep.app.hub.renew()
+        await peer.until("run_finished")
+        texts = [message.text for message in await messages(asleep)]
+    assert texts[-2:] == ["one two", "answer to b"]
+
+
+async def is_idle(server, session):
+    return not server.app.hub.find("local", session).runs.busy
+
+
+async def test_a_store_for_one_server_loses_nothing_in_a_sleep(database, upstream, fall_asleep):
+    """Nobody else can have taken over what waits."""
+    upstream.say("the answer")
+    own = App(store=MemoryStore())
+    async with (
+        serving(database, own=own, GENPY_LLM_URL=upstream.url) as server,
+        Peer(server.url, "one") as peer,
+    ):
+        await peer.until("ready")
+        fall_asleep()
+        await peer.ask("a", "hello")
+    assert [f["status"] for f in peer.of("run_finished")] == ["done"]
 
 
 async def test_a_take_over_whose_answer_was_lost_is_done_again(
@@ -510,7 +658,7 @@ async def test_a_long_summary_is_asked_for_once(database, upstream):
         seen = set()
 
         async def renewed():
-            seen.update(server.app.presence._shown for server in (first, second))
+            seen.update(server.app.presence._last_answer for server in (first, second))
             return len(seen) > 5  # more than a lease, of which one is three signs of life
 
         await eventually(renewed)
@@ -559,9 +707,31 @@ async def test_a_server_is_known_before_it_looks_for_what_others_left(database):
         store, hub = server.app.store, server.app.hub
         own = hub._presence.server
         await store.beat(own, 0)
-        hub._presence._shown = None
+        hub._presence._last_answer = None
         await hub.sweep()
         assert own in await store.beat("another", 60.0)
+
+
+async def test_a_server_knows_what_others_may_have_taken_in_its_sleep(database, monkeypatch):
+    """What was there before it; also after the next heartbeat, which a clock that stood still sends too."""
+    now = 1e9
+    clock = SimpleNamespace(time=lambda: now, monotonic=lambda: 1e3)
+    monkeypatch.setattr(presence, "time", clock)
+    sent = []
+
+    class Alone:
+        async def beat(self, server, seconds):
+            sent.append(now)
+            return {}
+
+    own = Presence(Alone(), configure(database, GENPY_GRACE_SECONDS="300"))
+    await own.beat()
+    assert not own.lapsed_since(now)
+    for step in (100, 0, 10):
+        now += step
+        await own.show()
+        assert [own.lapsed_since(1e9 + at) for at in (0, 60, 90, 100)] == [True, True, False, False]
+    assert sent == [1e9, 1e9 + 100, 1e9 + 110]
 
 
 @pytest.mark.parametrize("jumps", ["wall", "monotonic", None])

@@ -136,6 +136,7 @@ async def test_what_waits_at_a_server_that_is_gone_is_taken_over_once(
     taken = await store.take_over(*ids, one)
     assert [reply.run for reply in taken.replies] == ["r2"]
     assert list(taken.questions) == [first, last]
+    assert (await store.take_over(*ids, one)).questions == taken.questions
     assert (await store.attach(*ids, limit=9, live_seconds=60, server=one)).left
     assert (await store.take_over(*ids, two)).questions == ()
     await person.say(
@@ -144,6 +145,7 @@ async def test_what_waits_at_a_server_that_is_gone_is_taken_over_once(
     assert not (await store.attach(*ids, limit=9, live_seconds=60, server=two)).left
     await store.beat(one, 0)
     assert list((await store.take_over(*ids, two)).questions) == [first, last]
+    assert (await store.take_over(*ids, one)).questions == ()
 
 
 async def test_the_lease_of_a_server_that_is_gone_is_given_back(
