@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -192,20 +192,30 @@ async def test_what_waits_at_one_of_several_servers_is_answered_by_one_of_them(d
     ]
 
 
-async def test_a_reply_of_a_server_that_was_taken_for_gone_is_stored_whole(database, upstream):
-    """A server that slept in a reply stores all of it, beside the beginning that another one stored."""
+@asynccontextmanager
+async def half_a_reply(database, upstream):
+    """Two servers, and a client of the first whose reply is journalled and halted in the middle."""
     settings = {"GENPY_LLM_URL": upstream.url}
     awake = upstream.say("seen by all", " and the rest", paused_at=1)
-    async with serving(database, **settings) as asleep, serving(database, **settings) as other:
-        async with Peer(asleep.url, "one") as peer:
-            await peer.say(Send("a", "the first"))
-            await peer.until("delta")
-            await until_journalled(database, "seen by all")
-            await other.app.store.beat(asleep.app.presence.server, 0)
-            async with Peer(other.url, "one") as second:
-                cut = await second.until("message", lambda f: f["role"] == "assistant")
-            awake.set()
-            finished = await peer.until("run_finished")
+    async with (
+        serving(database, **settings) as asleep,
+        serving(database, **settings) as other,
+        Peer(asleep.url, "one") as peer,
+    ):
+        await peer.say(Send("a", "the first"))
+        await peer.until("delta")
+        await until_journalled(database, "seen by all")
+        yield asleep, other, peer, awake
+
+
+async def test_a_reply_of_a_server_that_was_taken_for_gone_is_stored_whole(database, upstream):
+    """A server that slept in a reply stores all of it, beside the beginning that another one stored."""
+    async with half_a_reply(database, upstream) as (asleep, other, peer, awake):
+        await other.app.store.beat(asleep.app.presence.server, 0)
+        async with Peer(other.url, "one") as second:
+            cut = await second.until("message", lambda f: f["role"] == "assistant")
+        awake.set()
+        finished = await peer.until("run_finished")
         question, *replies = await messages(other)
     assert cut["text"] == "seen by all"
     assert [(m.text, m.meta.status) for m in replies] == [
@@ -232,29 +242,23 @@ async def test_a_server_that_was_taken_for_gone_answers_only_what_still_waits_th
     database, upstream, fall_asleep
 ):
     """What another one took over it does not answer too; its clients see the other's replies."""
-    settings = {"GENPY_LLM_URL": upstream.url}
-    awake = upstream.say("seen by all", " and the rest", paused_at=1)
-    async with serving(database, **settings) as asleep, serving(database, **settings) as other:
-        async with Peer(asleep.url, "one") as peer:
-            await peer.say(Send("a", "the first"))
-            await peer.until("delta")
-            await until_journalled(database, "seen by all")
-            for name in ("b", "c"):
-                await peer.say(Send(name, f"the {name}"))
-                await peer.until("ack", lambda f, name=name: f["id"] == name)
-            await other.app.store.beat(asleep.app.presence.server, 0)
-            upstream.say("answer to b")
-            upstream.say("answer to c")
-            async with Peer(other.url, "one") as second:
-                for _ in range(2):
-                    await second.until("run_finished")
-            fall_asleep()
-            upstream.say("answer to d")
-            await peer.say(Send("d", "the d"))
-            await peer.until("ack", lambda f: f["id"] == "d")
-            awake.set()
+    async with half_a_reply(database, upstream) as (asleep, other, peer, awake):
+        for name in ("b", "c"):
+            await peer.say(Send(name, f"the {name}"))
+            await peer.until("ack", lambda f, name=name: f["id"] == name)
+        await other.app.store.beat(asleep.app.presence.server, 0)
+        upstream.say("answer to b")
+        upstream.say("answer to c")
+        async with Peer(other.url, "one") as second:
             for _ in range(2):
-                await peer.until("run_finished")
+                await second.until("run_finished")
+        fall_asleep()
+        upstream.say("answer to d")
+        await peer.say(Send("d", "the d"))
+        await peer.until("ack", lambda f: f["id"] == "d")
+        awake.set()
+        for _ in range(2):
+            await peer.until("run_finished")
         stored = await messages(other)
     ids = {message.client_id: message.id for message in stored}
     replies = [(m.text, m.meta.reply_to) for m in stored if m.role == "assistant"]
